@@ -1,0 +1,19 @@
+# Libraries that Hubspoke stands on; script/bootstrap installs them.
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+pkg_check_modules(PROTOBUF_C REQUIRED IMPORTED_TARGET libprotobuf-c)
+pkg_check_modules(LIBEVENT REQUIRED IMPORTED_TARGET libevent_core)
+pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson)
+pkg_check_modules(LIBFYAML REQUIRED IMPORTED_TARGET libfyaml)
+pkg_check_modules(SQLITE REQUIRED IMPORTED_TARGET sqlite3)
+find_program(PROTOC_C protoc-c REQUIRED)
+
+# Debian's NNG ships neither a pkg-config file nor a CMake package.
+find_path(NNG_INCLUDE_DIR nng/nng.h REQUIRED)
+find_library(NNG_LIBRARY nng REQUIRED)
+add_library(nng INTERFACE)
+target_include_directories(nng INTERFACE ${NNG_INCLUDE_DIR})
+target_link_libraries(nng INTERFACE ${NNG_LIBRARY} Threads::Threads)
+
+find_path(CUNIT_INCLUDE_DIR CUnit/Basic.h REQUIRED)
+find_library(CUNIT_LIBRARY cunit REQUIRED)

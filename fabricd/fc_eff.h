@@ -1,0 +1,100 @@
+#ifndef FABRICD_FC_EFF_H
+#define FABRICD_FC_EFF_H
+/*
+ * Effective routes of one NIC, resolved from the layers on demand: section 5.4 and 5.5 of the
+ * semantics (EFF-6 ... EFF-18). The listing, the next hop of one address and the explanation of one
+ * prefix all run the same selection.
+ */
+#include "fabricd/fc_layers.h"
+
+enum fc_source { FC_SRC_DEFAULT, FC_SRC_GATEWAY, FC_SRC_USER }; /* EFF-10 */
+enum fc_state { FC_ACTIVE, FC_INVALID };
+enum fc_hop { /* EFF-11 */
+	FC_HOP_VNET_LOCAL,
+	FC_HOP_VNET_PEERING,
+	FC_HOP_VNET_GLOBAL_PEERING,
+	FC_HOP_INTERNET,
+	FC_HOP_NONE,
+	FC_HOP_VIRTUAL_APPLIANCE,
+	FC_HOP_GATEWAY,
+	FC_HOP_SERVICE_ENDPOINT,
+};
+
+/* Azure's spelling: "VirtualNetworkGateway", "Active", "VNetGlobalPeering". */
+const char *fc_source_name(enum fc_source s);
+const char *fc_state_name(enum fc_state s);
+const char *fc_hop_name(enum fc_hop h);
+
+struct fc_eff_route {
+	enum fc_source source;
+	enum fc_state state;
+	enum fc_hop hop;
+	struct ipnet prefix;
+	const uint32_t *next_hops; /* borrowed from the layer, valid until it changes */
+	size_t n_next_hops;
+	const char *name; /* User rows, NULL otherwise (EFF-12) */
+	int route_table;  /* User rows: index, else -1 */
+	int peer_vnet;    /* peering rows: the VNet behind it, else -1 */
+};
+
+/* The table as `az network nic show-effective-route-table` lists it: rows in Azure's order
+ * (Default, VirtualNetworkGateway, User), Invalid rows included (EFF-13), suppressed ones absent
+ * (EFF-7, EFF-14, EFF-17, SYS-5). rows is malloc()ed, the caller frees it. nic is an index into
+ * topo->nics. */
+int fc_eff_list(const struct fc_layers *l, int nic, struct fc_eff_route **rows, size_t *n);
+/* Whether BGP propagation is disabled on the NIC's subnet (EFF-12 repeats it on every row). */
+bool fc_eff_propagation_disabled(const struct topo *t, int nic);
+
+/* Longest match among the active routes; false: no route at all. */
+bool fc_eff_lookup(const struct fc_layers *l, int nic, uint32_t addr, struct fc_eff_route *out);
+
+struct fc_candidate {
+	struct fc_eff_route route;
+	char verdict[96]; /* "chosen", "beaten by User 0.0.0.0/0", ... */
+	const char *rule; /* "EFF-6"; static */
+};
+/* Every candidate that could carry the prefix (all that contain it, or for a covering question are
+ * inside it), best first. malloc()ed. */
+int fc_eff_explain(
+    const struct fc_layers *l, int nic, struct ipnet what, struct fc_candidate **out, size_t *n);
+
+/* ---- trace ---- */
+
+#define FC_TRACE_HOPS_MAX 64
+
+enum fc_verdict { FC_DELIVERED, FC_LOOP, FC_BLACKHOLE, FC_FILTERED };
+const char *fc_verdict_name(enum fc_verdict v);
+
+struct fc_trace_hop {
+	char node[64];
+	char nic[64];
+	char route[64]; /* "0.0.0.0/0 VirtualNetworkGateway 10.1.2.4" */
+	char rule[16];
+};
+
+struct fc_trace {
+	enum fc_verdict verdict;
+	struct fc_trace_hop hops[FC_TRACE_HOPS_MAX];
+	size_t n_hops;
+	char reason[160];
+};
+
+/* Ends of a trace: a NIC, or a site (src: its routes; dst: an address). */
+struct fc_endpoint {
+	int nic;       /* -1 if not a NIC */
+	int site;      /* -1 if not a site */
+	uint32_t addr; /* address of the endpoint */
+	bool internet; /* destination outside of everything known */
+};
+
+/* "vm11", "dc1", "10.21.0.4", "8.8.8.8", "nva1". FAB_ENOENT: nothing of that name or address as a
+ * source. */
+int fc_endpoint_parse(const struct fc_layers *l, struct fc_endpoint *out, const char *text);
+void fc_trace_run(const struct fc_layers *l, struct fc_endpoint src, struct fc_endpoint dst,
+    struct fc_trace *out);
+/* True if a stateful NVA sees only one of the two directions (MR-9, SC-I). */
+bool fc_trace_stateful_break(
+    const struct fc_layers *l, const struct fc_trace *there, const struct fc_trace *back);
+bool fc_trace_symmetric(const struct fc_trace *there, const struct fc_trace *back);
+
+#endif

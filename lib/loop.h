@@ -1,0 +1,57 @@
+#ifndef LIB_LOOP_H
+#define LIB_LOOP_H
+/*
+ * The one event loop of a daemon (libevent). All state of a daemon belongs to the thread that runs
+ * it; the only thing another thread may do is fab_loop_post().
+ */
+#include <stdbool.h>
+#include <stdint.h>
+
+struct event_base;
+struct fab_loop;
+struct fab_timer;
+
+typedef void fab_loop_fn(void *arg);
+
+/* FAB_ENOMEM or FAB_EIO on failure. The loop is the caller's until fab_loop_free(). */
+int fab_loop_new(struct fab_loop **out);
+void fab_loop_free(struct fab_loop *loop);
+/* Runs until fab_loop_stop(). */
+void fab_loop_run(struct fab_loop *loop);
+/* Handles what is ready, waiting at most timeout_ms (0: do not wait). For tests and synchronous
+ * clients. */
+void fab_loop_turn(struct fab_loop *loop, uint32_t timeout_ms);
+void fab_loop_stop(struct fab_loop *loop);
+/* For code that registers its own file descriptors. */
+struct event_base *fab_loop_base(struct fab_loop *loop);
+
+/* An embedded node for fab_loop_post(); zero it before first use. One node can be queued once at a
+ * time; posting a queued node again does nothing. */
+struct fab_post {
+	fab_loop_fn *fn;
+	void *arg;
+	struct fab_post *next;
+	bool queued;
+};
+
+/* Thread-safe: runs node->fn(node->arg) on the loop's thread, soon, in order of posting. The node
+ * must stay valid until it ran or was cancelled. */
+void fab_loop_post(struct fab_loop *loop, struct fab_post *node);
+/* Loop thread only: takes a queued node out again. */
+void fab_loop_post_cancel(struct fab_loop *loop, struct fab_post *node);
+
+/* Runs fn once at the end of the current loop turn, after all ready descriptors were served: the
+ * place to batch. Loop thread only. */
+void fab_loop_defer(struct fab_loop *loop, struct fab_post *node);
+
+/* One-shot timer, re-armed by set. Never fires early. fn may free the timer. */
+int fab_timer_new(struct fab_timer **out, struct fab_loop *loop, fab_loop_fn *fn, void *arg);
+void fab_timer_free(struct fab_timer *t);
+void fab_timer_set_ms(struct fab_timer *t, uint64_t ms);
+void fab_timer_cancel(struct fab_timer *t);
+bool fab_timer_pending(const struct fab_timer *t);
+
+/* Ends the loop on SIGTERM and SIGINT; ignores SIGPIPE. */
+int fab_loop_handle_signals(struct fab_loop *loop);
+
+#endif

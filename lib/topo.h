@@ -1,0 +1,391 @@
+#ifndef LIB_TOPO_H
+#define LIB_TOPO_H
+/*
+ * The resource model. A topology file, a stored fabric and a running one are all a struct topo_doc:
+ * a list of resources (kind, name, properties as JSON in the file's own key names). topo_build()
+ * turns a doc into a struct topo, the linked and validated model with everything derived (instance
+ * addresses, defaults), or into a list of errors: all of them at once, each with Azure's code where
+ * Azure has one and the line of the file.
+ *
+ * doc <- topo_parse_yaml() | store rows | topo_doc_set()
+ * topo <- topo_build(doc); immutable afterwards; everything in it lives and dies with it.
+ */
+#include "lib/hrp.h"
+#include "lib/ipnet.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define TOPO_FILE_MAX   (8u << 20) /* octets of a topology file */
+#define TOPO_ERRORS_MAX 200
+#define TOPO_RSV_ASN    65515 /* RS-1 */
+#define TOPO_MSEE_ASN   12076 /* ER-1 */
+
+/* ---- documents ---- */
+
+enum topo_kind {
+	TOPO_FABRIC, /* one, named "fabric": name, timing, limits, quirks */
+	TOPO_VNET,
+	TOPO_PEERING, /* directed: "hub1/spoke11" is the object in hub1 that points to spoke11 */
+	TOPO_ROUTE_TABLE,
+	TOPO_ROUTE_SERVER,
+	TOPO_NVA,
+	TOPO_GATEWAY,
+	TOPO_CIRCUIT,
+	TOPO_SITE,
+	TOPO_VM,
+	TOPO_KIND_COUNT
+};
+
+const char *topo_kind_name(enum topo_kind k);               /* "route_server" */
+int topo_kind_parse(enum topo_kind *out, const char *word); /* singular or plural */
+
+struct topo_resource {
+	enum topo_kind kind;
+	char *name;
+	json_t *props; /* object; short forms of the file are expanded to full form */
+	json_t *lines; /* object: JSON pointer ("/subnets/vms/prefix") -> line; NULL when not from
+			  a file */
+	unsigned line; /* of the resource itself; 0: not from a file */
+};
+
+struct topo_doc {
+	struct topo_resource *res; /* sorted by kind, then name */
+	size_t n;
+};
+
+struct topo_error {
+	char code[64];     /* "VnetAddressSpacesOverlap", or ours, e.g. "UnknownKey" */
+	char message[256]; /* what is wrong and what to do; one line */
+	unsigned line;     /* 0: unknown */
+};
+
+struct topo_errors {
+	struct topo_error e[TOPO_ERRORS_MAX];
+	size_t n; /* at most TOPO_ERRORS_MAX; the last then says that more were left out */
+};
+
+void topo_error_add(struct topo_errors *errs, unsigned line, const char *code, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* Parses a topology file from memory (not NUL-terminated). FAB_EINVAL with at least one error:
+ * syntax, unknown key, wrong type, alias bomb, too large. */
+int topo_parse_yaml(struct topo_doc **out, const char *text, size_t len, struct topo_errors *errs);
+/* The same from a file: also says when it cannot be read or is larger than TOPO_FILE_MAX. */
+int topo_parse_file(struct topo_doc **out, const char *path, struct topo_errors *errs);
+struct topo_doc *topo_doc_new(void);
+struct topo_doc *topo_doc_copy(const struct topo_doc *doc);
+void topo_doc_free(struct topo_doc *doc);
+/* Adds or replaces; steals a reference to props. */
+int topo_doc_put(struct topo_doc *doc, enum topo_kind kind, const char *name, json_t *props);
+int topo_doc_remove(struct topo_doc *doc, enum topo_kind kind, const char *name);
+struct topo_resource *topo_doc_find(
+    const struct topo_doc *doc, enum topo_kind kind, const char *name);
+/* Applies "key.sub=value" (value in YAML) to a resource's properties. */
+int topo_doc_set(struct topo_doc *doc, enum topo_kind kind, const char *name,
+    const char *assignment, struct topo_errors *errs);
+
+struct topo_change {
+	enum { TOPO_CREATE, TOPO_UPDATE, TOPO_DELETE } action;
+	enum topo_kind kind;
+	const char *name; /* borrowed from the doc that has it */
+};
+/* What turns from into to, in dependency order (deletes last, in reverse). malloc()ed array. */
+int topo_doc_diff(
+    struct topo_change **out, size_t *n, const struct topo_doc *from, const struct topo_doc *to);
+
+/* ---- model ---- */
+
+struct topo_nets {
+	struct ipnet *v;
+	size_t n;
+};
+
+struct topo_timing {
+	char profile[16]; /* azure, fast, custom */
+	uint32_t keepalive_ms, hold_ms, connect_retry_ms;
+	uint32_t converge_quiet_ms; /* no route change for this long counts as converged */
+};
+
+struct topo_limits {                  /* Azure's values are the defaults */
+	uint32_t bgp_peers;           /* RS-20: 8 */
+	uint32_t routes_per_peer;     /* RS-21: 4000 */
+	uint32_t rs_vnets;            /* RS-24: 500 */
+	uint32_t rs_prefixes;         /* RS-25: 10000 */
+	uint32_t er_prefixes_out;     /* RS-26, ER-21: 1000 */
+	uint32_t next_hops;           /* RS-27: 8 */
+	uint32_t er_prefixes_in;      /* ER-6: 4000 */
+	uint32_t vpn_routes_per_peer; /* VPN-7: 4000 */
+	uint32_t routes_per_table;    /* UDR-6: 400 */
+	uint32_t peerings_per_vnet;   /* PEER-13: 500 */
+};
+
+struct topo_subnet {
+	char *name;
+	struct ipnet prefix;
+	int route_table; /* index, -1: none */
+	bool nsg;
+};
+
+struct topo_vnet {
+	char *name, *region;
+	struct topo_nets space;
+	struct topo_subnet *subnets;
+	size_t n_subnets;
+	int route_server; /* index or -1 */
+	int vpn_gateway, er_gateway;
+	/* The scope whose BGP layer the NICs of this VNet use: this VNet itself if it has a Route
+	 * Server or gateway, else the VNet behind its useRemoteGateways peering, else -1. */
+	int scope;
+};
+
+enum topo_peering_state { PEERING_INITIATED, PEERING_CONNECTED, PEERING_DISCONNECTED };
+
+struct topo_peering { /* directed, PEER-1 */
+	int vnet, remote;
+	bool allow_virtual_network_access, allow_forwarded_traffic, allow_gateway_transit,
+	    use_remote_gateways, do_not_verify_remote_gateways;
+	bool global; /* different regions */
+	enum topo_peering_state state;
+	int reverse; /* index of the object on the other side, -1 */
+};
+
+enum topo_hop { HOP_VIRTUAL_APPLIANCE, HOP_VNET_GATEWAY, HOP_VNET_LOCAL, HOP_INTERNET, HOP_NONE };
+
+struct topo_udr {
+	char *name;
+	struct ipnet prefix;
+	enum topo_hop hop;
+	uint32_t address; /* VirtualAppliance */
+};
+
+struct topo_route_table {
+	char *name;
+	bool disable_bgp_route_propagation;
+	struct topo_udr *routes;
+	size_t n_routes;
+};
+
+enum topo_transport { TOPO_NNG, TOPO_TCP };
+
+struct topo_rs_peer {
+	char *name;
+	int nva; /* index of the NVA with this name, -1: only an address */
+	uint32_t peer_ip, peer_asn;
+	enum topo_transport transport;
+	uint32_t transport_address; /* real source address without a data plane; 0: unset */
+	uint16_t transport_port;    /* dial it there; 0: it dials */
+};
+
+struct topo_tcp {
+	uint32_t addr;
+	uint16_t port;
+};
+
+struct topo_route_server {
+	char *name;
+	int vnet;
+	uint32_t ip[2]; /* RS-2 */
+	bool branch_to_branch;
+	enum hrp_pref hub_routing_preference;
+	struct topo_rs_peer *peers;
+	size_t n_peers;
+	struct topo_tcp bgp_listen[2]; /* per instance; port 0: none */
+};
+
+struct topo_advert {
+	struct ipnet prefix;
+	uint32_t prepend;
+	uint32_t *communities;
+	size_t n_communities;
+	uint32_t *large;
+	size_t n_large;    /* triples */
+	uint32_t next_hop; /* 0: self */
+	bool has_med;
+	uint32_t med;
+	char **to;
+	size_t n_to;
+};
+
+struct topo_prefix_rule {
+	struct ipnet prefix;
+	uint8_t ge, le;
+	bool deny;
+};
+
+/* What an NVA does towards one kind of peer, MR-3 and MR-4. */
+struct topo_policy {
+	bool as_override, default_originate, next_hop_unchanged;
+	uint32_t prepend;
+	uint32_t *strip_as;
+	size_t n_strip_as;
+	uint32_t *communities;
+	size_t n_communities;
+	struct topo_prefix_rule *export_rules;
+	size_t n_export;
+	struct topo_prefix_rule *import_rules;
+	size_t n_import;
+};
+
+struct topo_router_peer { /* nva <-> nva, nva <-> site; both ends list it */
+	char *name;
+	bool is_site;
+	int index;   /* of the other end */
+	bool tunnel; /* MR-6: trace sees one hop from end to end */
+	enum topo_transport transport;
+	struct topo_policy policy;
+};
+
+struct topo_nva {
+	char *name;
+	int vnet, subnet;
+	uint32_t ip;
+	uint32_t asn;
+	bool ip_forwarding; /* true */
+	bool stateful;      /* a firewall: both directions must pass the same instance */
+	bool relay;         /* passes learned routes on */
+	uint32_t hold_ms, keepalive_ms; /* 0: as timing */
+	enum topo_transport transport;
+	struct topo_advert *adverts;
+	size_t n_adverts;
+	struct topo_policy to_route_server;
+	struct topo_router_peer *peers;
+	size_t n_peers;
+	char **run;
+	size_t n_run;          /* foreign software instead of nvad; empty: nvad */
+	struct topo_nets owns; /* addresses and prefixes terminated here (P2S pools, tunnels); trace
+				  delivers them */
+};
+
+enum topo_gw_type { GW_EXPRESS_ROUTE, GW_VPN };
+
+struct topo_gw_connection {
+	char *name;
+	int index; /* circuit (ER) or site (VPN) */
+	uint32_t routing_weight;
+	bool bgp;                  /* VPN: false = static, prefixes from the site */
+	struct topo_nets prefixes; /* VPN-6: local network gateway prefixes */
+};
+
+struct topo_gateway {
+	char *name;
+	int vnet;
+	enum topo_gw_type type;
+	uint32_t asn;
+	bool active_active;
+	uint32_t ip[2];     /* ER .12/.13 (ER-16); VPN .4/.5 alone, .6/.7 beside ER */
+	uint32_t public_ip; /* VPN-14 */
+	struct topo_gw_connection *conns;
+	size_t n_conns;
+	struct topo_nets p2s_pools;
+};
+
+struct topo_circuit {
+	char *name;
+	int site;
+	uint32_t msee_ip[2];      /* customer-facing: second host of the /30 (ER-1) */
+	uint32_t site_ip[2];      /* first host */
+	uint32_t nic_next_hop[2]; /* ER-19 */
+	struct topo_nets links;   /* primary, secondary /30 */
+	bool premium;
+};
+
+struct topo_site {
+	char *name;
+	uint32_t asn;
+	uint32_t ip; /* router's address: first host of its first prefix unless given */
+	struct topo_nets prefixes;
+	struct topo_advert *adverts;
+	size_t n_adverts; /* prefixes, with attributes */
+	struct topo_policy policy;
+	struct topo_router_peer *peers;
+	size_t n_peers;
+	enum topo_transport transport;
+	bool relay;
+	char **run;
+	size_t n_run;
+};
+
+struct topo_vm {
+	char *name;
+	int vnet, subnet;
+	uint32_t ip;
+	bool ip_forwarding;
+	bool running;
+};
+
+struct topo {
+	char *name;
+	struct topo_timing timing;
+	struct topo_limits limits;
+	bool strict; /* OPEN-1 */
+	struct topo_vnet *vnets;
+	size_t n_vnets;
+	struct topo_peering *peerings;
+	size_t n_peerings;
+	struct topo_route_table *tables;
+	size_t n_tables;
+	struct topo_route_server *servers;
+	size_t n_servers;
+	struct topo_nva *nvas;
+	size_t n_nvas;
+	struct topo_gateway *gateways;
+	size_t n_gateways;
+	struct topo_circuit *circuits;
+	size_t n_circuits;
+	struct topo_site *sites;
+	size_t n_sites;
+	struct topo_vm *vms;
+	size_t n_vms;
+	struct topo_nic *nics;
+	size_t n_nics;
+	struct topo_node *nodes;
+	size_t n_nodes;
+	void *arena; /* private to topo_build.c */
+};
+
+/* Everything with a readable effective-route table (EFF-18): VMs and NVAs. */
+struct topo_nic {
+	char *name; /* of the VM or NVA */
+	int vnet, subnet;
+	uint32_t ip;
+	bool ip_forwarding;
+	int vm, nva;       /* one of them, the other -1 */
+	unsigned instance; /* RS-66: stable hash of the address, 0 or 1 */
+};
+
+/* One process of the fabric, fabricd excepted. */
+enum topo_node_kind {
+	TOPO_NODE_ROUTE_SERVER,
+	TOPO_NODE_ER_GATEWAY,
+	TOPO_NODE_VPN_GATEWAY,
+	TOPO_NODE_MSEE,
+	TOPO_NODE_NVA,
+	TOPO_NODE_SITE
+};
+
+struct topo_node {
+	char *name; /* "rs1-0", "er1-1", "circuit1-primary", "nva1", "dc1" */
+	enum topo_node_kind kind;
+	int index;         /* of the resource in its array */
+	unsigned instance; /* 0 or 1 (1 = secondary) */
+	char **run;
+	size_t n_run; /* foreign software; empty: our daemon */
+};
+
+/* NULL with errors in errs. Warnings (OPEN-1, OPEN-4) go to warnings, which may be NULL. */
+struct topo *topo_build(
+    const struct topo_doc *doc, struct topo_errors *errs, struct topo_errors *warnings);
+void topo_free(struct topo *t);
+
+/* Look-ups by name; -1 if absent. */
+int topo_find_vnet(const struct topo *t, const char *name);
+int topo_find_nic(const struct topo *t, const char *name);
+int topo_find_node(const struct topo *t, const char *name);
+int topo_find_nic_by_ip(const struct topo *t, int vnet, uint32_t ip);
+/* The peering object of vnet towards remote, -1 if there is none. */
+int topo_find_peering(const struct topo *t, int vnet, int remote);
+
+#endif
