@@ -13,15 +13,19 @@ struct fab_timer;
 
 typedef void fab_loop_fn(void *arg);
 
-/* FAB_ENOMEM or FAB_EIO on failure. The loop is the caller's until fab_loop_free(). */
+/* FAB_ENOMEM or FAB_EIO on failure. The loop is the caller's until fab_loop_free(), which must come
+ * after everything that hangs on the loop was freed. */
 int fab_loop_new(struct fab_loop **out);
 void fab_loop_free(struct fab_loop *loop);
-/* Runs until fab_loop_stop(). */
+/* Runs until fab_loop_stop(); returns at once if that was called before. */
 void fab_loop_run(struct fab_loop *loop);
 /* Handles what is ready, waiting at most timeout_ms (0: do not wait). For tests and synchronous
  * clients. */
 void fab_loop_turn(struct fab_loop *loop, uint32_t timeout_ms);
 void fab_loop_stop(struct fab_loop *loop);
+/* fab_loop_stop() was called (or a signal came) and fab_loop_run() has not returned since. Who
+ * drives the loop by fab_loop_turn() asks this. */
+bool fab_loop_stopping(const struct fab_loop *loop);
 /* For code that registers its own file descriptors. */
 struct event_base *fab_loop_base(struct fab_loop *loop);
 
@@ -41,8 +45,21 @@ void fab_loop_post(struct fab_loop *loop, struct fab_post *node);
 void fab_loop_post_cancel(struct fab_loop *loop, struct fab_post *node);
 
 /* Runs fn once at the end of the current loop turn, after all ready descriptors were served: the
- * place to batch. Loop thread only. */
+ * place to batch. What deferred work defers still runs in this turn (within reason). Loop thread
+ * only; a node serves either fab_loop_post() or fab_loop_defer(). */
 void fab_loop_defer(struct fab_loop *loop, struct fab_post *node);
+void fab_loop_defer_cancel(struct fab_loop *loop, struct fab_post *node);
+
+/* Work for fab_loop_free(), for objects that live on without an owner (connections being flushed).
+ * Each entry is removed before its fn(arg) runs. Loop thread only. */
+struct fab_exit {
+	fab_loop_fn *fn;
+	void *arg;
+	struct fab_exit *prev, *next;
+};
+
+void fab_loop_exit_add(struct fab_loop *loop, struct fab_exit *e);
+void fab_loop_exit_remove(struct fab_loop *loop, struct fab_exit *e);
 
 /* One-shot timer, re-armed by set. Never fires early. fn may free the timer. */
 int fab_timer_new(struct fab_timer **out, struct fab_loop *loop, fab_loop_fn *fn, void *arg);
