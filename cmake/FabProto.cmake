@@ -15,6 +15,7 @@ function(fab_proto_library target)
     list(APPEND sources ${out}/${stem}.pb-c.c)
   endforeach()
   add_library(${target} STATIC ${sources})
-  target_include_directories(${target} PUBLIC ${CMAKE_BINARY_DIR})
+  # System headers: the initialisers that protoc-c writes cast constness away.
+  target_include_directories(${target} SYSTEM PUBLIC ${CMAKE_BINARY_DIR})
   target_link_libraries(${target} PUBLIC PkgConfig::PROTOBUF_C)
 endfunction()
