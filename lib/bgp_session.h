@@ -14,9 +14,10 @@
 #include "lib/loop.h"
 
 #define BGP_HOLD_SEC_DEFAULT 180
-#define BGP_CONNECT_RETRY_MS 30000       /* RS-36 */
-#define BGP_BACKLOG_MAX      (64u << 20) /* octets queued to one peer; above: Cease, Out of Resources \
-					  */
+#define BGP_CONNECT_RETRY_MS 30000 /* RS-36 */
+#define BGP_BACKLOG_MAX                                                                            \
+	(64u << 20) /* octets queued to one peer; above: Cease, Out of Resources                   \
+		     */
 
 enum bgp_state {
 	BGP_IDLE,
@@ -141,6 +142,8 @@ enum bgp_wire bgp_session_wire(const struct bgp_session *s); /* Established only
 size_t bgp_session_message_max(const struct bgp_session *s); /* 4096 or 65535 octets */
 size_t bgp_session_backlog(const struct bgp_session *s);
 uint16_t bgp_session_hold_sec(const struct bgp_session *s); /* negotiated */
+/* BGP Identifier from the peer's OPEN; 0 before. */
+uint32_t bgp_session_peer_router_id(const struct bgp_session *s);
 const struct bgp_session_stats *bgp_session_stats(const struct bgp_session *s);
 const struct bgp_session_conf *bgp_session_conf(const struct bgp_session *s);
 const char *bgp_session_last_error(const struct bgp_session *s); /* "" if none */

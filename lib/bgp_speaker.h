@@ -24,11 +24,13 @@ struct speaker_path {
 	struct speaker_peer *peer; /* NULL: originated here */
 	enum hrp_source source;    /* class for hrp_select(); set by import or originate */
 	uint32_t weight;
-	uint32_t tag; /* the role's own mark, e.g. index of an origination */
+	uint32_t tag; /* the role's own mark, e.g. index of an origination; below 2^31 */
 };
 
 struct speaker_peer_conf {
 	struct bgp_session_conf session;
+	uint32_t accept_addr;  /* TCP: the real address it connects from, 127.0.1.1 for example; 0:
+				  session.dial_addr, and if that is 0 too, session.peer_addr */
 	uint32_t max_prefixes; /* 0: none. Counting is RS-22: held + NLRI of the UPDATE */
 	uint32_t group;        /* export group: peers with the same number and role get the same
 				  routes; the role chooses */
@@ -81,6 +83,7 @@ struct speaker_role {
 
 int speaker_new(
     struct speaker **out, struct fab_loop *loop, const struct speaker_role *role, void *ctx);
+/* Ends every session with Cease/Administrative Shutdown; no callback follows. NULL is fine. */
 void speaker_free(struct speaker *sp);
 struct bgp_attr_table *speaker_attrs(struct speaker *sp);
 /* Memory for import and export callbacks, valid until they return. */
@@ -94,11 +97,14 @@ int speaker_listen_tcp(struct speaker *sp, uint32_t addr, uint16_t port);
 int speaker_listen_nng(struct speaker *sp, const char *url, const struct fab_tls *tls);
 void speaker_unlisten_all(struct speaker *sp);
 
-/* Peers are identified by name. Connections are matched by peer_addr (NNG) or by the real source
- * address (TCP: session.source of the peer is dial_addr). */
+/* Peers are identified by name. Connections are matched by session.peer_addr (NNG) or by the real
+ * source address (TCP: accept_addr); from elsewhere they are closed without a word (RS-36). Without
+ * a data plane TCP peers live on loopback: a NEXT_HOP in 127/8 or equal to the peer's real address
+ * stands for peer_addr and is replaced before Adj-RIB-In. */
 int speaker_peer_add(
     struct speaker *sp, const struct speaker_peer_conf *conf, struct speaker_peer **out);
-/* Cease/Peer De-configured; its routes are withdrawn. */
+/* Cease/Peer De-configured; its routes are withdrawn at the end of the turn. Not from a callback of
+ * the role; p is invalid at once, for the caller. */
 void speaker_peer_remove(struct speaker *sp, struct speaker_peer *p);
 struct speaker_peer *speaker_peer_find(struct speaker *sp, const char *name);
 /* Iteration in order of addition: NULL starts, NULL ends. */
@@ -116,13 +122,18 @@ int speaker_originate(struct speaker *sp, const struct ipnet *prefix,
 void speaker_unoriginate(struct speaker *sp, const struct ipnet *prefix, uint32_t tag);
 
 /* The role's policy changed: run import again on what is held (Adj-RIB-In keeps routes as
- * received), select and export again for everything. */
+ * received), select and export again for everything. Peers of which import dropped something are
+ * asked for their routes again if they can (RFC 2918), because what was dropped is not held. */
 void speaker_reevaluate(struct speaker *sp, const char *why);
 /* ROUTE-REFRESH to every Established peer of the group (RS-96); peers without it are reset. */
 void speaker_refresh_peers(struct speaker *sp, uint32_t group);
 
-/* RFC 4271 9.1.2.2, steps numbered in the code. Writes one winner. For use as select. */
+/* RFC 4271 9.1.2.2 (lib/bgp_decide.h). Writes one winner. For use as select: the outcome depends on
+ * the paths alone, not on the order in which they came, so that a restarted fabric ends where it
+ * was. The second one prefers the present winner to an equal newcomer (RFC 5004). */
 size_t speaker_decide(void *ctx, const struct ipnet *prefix,
+    const struct speaker_path *const *paths, size_t n, uint16_t *winners);
+size_t speaker_decide_stable(void *ctx, const struct ipnet *prefix,
     const struct speaker_path *const *paths, size_t n, uint16_t *winners);
 
 /* Walks. received: as it came, before import policy (RS-112); dropped routes (RS-50, RS-51) are not
