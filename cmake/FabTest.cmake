@@ -7,3 +7,37 @@ function(fab_add_test name)
   add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
   set_tests_properties(${name} PROPERTIES LABELS unit TIMEOUT 120 SKIP_RETURN_CODE 77)
 endfunction()
+
+# fab_add_process_test(NAME LIBRARY...): a CUnit program tests/process/NAME.c that starts further
+# processes; label "process".
+function(fab_add_process_test name)
+  add_executable(${name} ${name}.c)
+  target_include_directories(${name} PRIVATE ${CUNIT_INCLUDE_DIR})
+  target_link_libraries(${name} PRIVATE ${ARGN} fabflags ${CUNIT_LIBRARY})
+  add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+  set_tests_properties(${name} PROPERTIES LABELS process TIMEOUT 180 SKIP_RETURN_CODE 77)
+endfunction()
+
+# fab_test_under_tsan(NAME...): these tests have threads; `ctest -L tsan` in the tsan build runs them.
+function(fab_test_under_tsan)
+  foreach(name IN LISTS ARGN)
+    set_property(TEST ${name} APPEND PROPERTY LABELS tsan)
+  endforeach()
+endfunction()
+
+# fab_add_fuzz(NAME LIBRARY...): the libFuzzer target tests/fuzz/NAME.c. CTest runs it briefly over
+# tests/fuzz/corpus/NAME (label "fuzz"); what it finds goes to the build tree, never to the corpus.
+# Does nothing without FAB_FUZZ.
+function(fab_add_fuzz name)
+  if(NOT FAB_FUZZ)
+    return()
+  endif()
+  set(found ${CMAKE_BINARY_DIR}/fuzz/${name})
+  file(MAKE_DIRECTORY ${found})
+  add_executable(${name} ${name}.c)
+  target_link_libraries(${name} PRIVATE ${ARGN} fabflags)
+  target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+  add_test(NAME ${name} COMMAND ${name} -runs=20000 -timeout=10 -rss_limit_mb=2048
+    -artifact_prefix=${found}/ ${found} ${CMAKE_CURRENT_SOURCE_DIR}/corpus/${name})
+  set_tests_properties(${name} PROPERTIES LABELS fuzz TIMEOUT 300)
+endfunction()
