@@ -52,10 +52,6 @@ void wire_report_routes(
 /* State of one session; reason is why it went down, NULL or "" otherwise. */
 void wire_report_session(
     const struct wire_report_to *to, struct speaker_peer *p, const char *reason);
-/* A configured session that the node keeps down by itself (shut, standby) is not reported; one that
- * was removed is reported by name as not established. */
-void wire_report_session_gone(
-    const struct wire_report_to *to, const char *peer, const char *reason);
 void wire_report_status(
     const struct wire_report_to *to, uint64_t generation, bool converged, uint32_t routes);
 
