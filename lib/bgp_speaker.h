@@ -64,9 +64,9 @@ struct speaker_role {
 	 * The first is the one that is advertised. NULL: speaker_decide(). */
 	size_t (*select)(void *ctx, const struct ipnet *prefix,
 	    const struct speaker_path *const *paths, size_t n, uint16_t *winners);
-	/* Export, once per distinct (winning attribute set, source peer, export group). to is one
-	 * member of the group. Fills out (a copy of the path's attributes at first). false: do not
-	 * send. Split horizon (never back to the peer it came from) is done by the speaker. */
+	/* Export, once per distinct (winning attribute set, source peer, tag, export group). to is
+	 * one member of the group. Fills out (a copy of the path's attributes at first). false: do
+	 * not send. Split horizon (never back to the peer it came from) is done by the speaker. */
 	bool (*export_attrs)(void *ctx, struct speaker_peer *to, const struct speaker_path *path,
 	    struct bgp_attr_spec *out);
 	/* Once per prefix and group, before export_attrs; may be NULL. */
