@@ -25,6 +25,8 @@ const char *fc_source_name(enum fc_source s);
 const char *fc_state_name(enum fc_state s);
 const char *fc_hop_name(enum fc_hop h);
 
+#define FC_ERR_NIC_STOPPED "NicMustBeAttachedToRunningVmToGetEffectiveRoutes" /* ERR-6 */
+
 struct fc_eff_route {
 	enum fc_source source;
 	enum fc_state state;
@@ -32,15 +34,16 @@ struct fc_eff_route {
 	struct ipnet prefix;
 	const uint32_t *next_hops; /* borrowed from the layer, valid until it changes */
 	size_t n_next_hops;
-	const char *name; /* User rows, NULL otherwise (EFF-12) */
-	int route_table;  /* User rows: index, else -1 */
-	int peer_vnet;    /* peering rows: the VNet behind it, else -1 */
+	const char *name;           /* User rows, NULL otherwise (EFF-12) */
+	int route_table;            /* User rows: index, else -1 */
+	int peer_vnet;              /* peering rows: the VNet behind it, else -1 */
+	enum hrp_source bgp_source; /* VirtualNetworkGateway rows: what announced it */
 };
 
 /* The table as `az network nic show-effective-route-table` lists it: rows in Azure's order
  * (Default, VirtualNetworkGateway, User), Invalid rows included (EFF-13), suppressed ones absent
  * (EFF-7, EFF-14, EFF-17, SYS-5). rows is malloc()ed, the caller frees it. nic is an index into
- * topo->nics. */
+ * topo->nics. FAB_ECLOSED: its VM does not run (EFF-18), Azure says FC_ERR_NIC_STOPPED. */
 int fc_eff_list(const struct fc_layers *l, int nic, struct fc_eff_route **rows, size_t *n);
 /* Whether BGP propagation is disabled on the NIC's subnet (EFF-12 repeats it on every row). */
 bool fc_eff_propagation_disabled(const struct topo *t, int nic);

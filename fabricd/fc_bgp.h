@@ -1,0 +1,72 @@
+#ifndef FABRICD_FC_BGP_H
+#define FABRICD_FC_BGP_H
+/*
+ * The BGP layer: what the reporters of each scope say, and which table each NIC uses. A scope is a
+ * VNet with a Route Server or gateways. Each reporter has a table of its own (prefix -> group).
+ * With a Route Server instance i's table is what the NICs of instance i see; without one a table of
+ * the best routes of all gateway instances is kept beside them.
+ */
+#include "fabricd/fc_group.h"
+#include "fabricd/fc_layers.h"
+#include "fabricd/fc_lpm.h"
+
+#define FC_REPORTERS_MAX       4       /* of a scope: two gateways of two instances */
+#define FC_REPORTER_ROUTES_MAX 1000000 /* far above what Azure's limits allow to arrive */
+
+/* Bit of a table's value: not yet repeated in the snapshot that is under way. */
+#define FC_STALE 0x80000000u
+
+struct fc_reporter {
+	UT_hash_handle hh; /* by name */
+	char *name;
+	char *vnet_name; /* of its scope */
+	int vnet;
+	unsigned instance;
+	struct fc_lpm rib;
+	bool connected;
+	bool ready;   /* has been converged since it connected */
+	bool counted; /* gateways: part of the best table */
+	bool seen;    /* mark of a bind */
+};
+
+struct fc_scope {
+	bool has_rs;
+	struct fc_reporter *rep[FC_REPORTERS_MAX];
+	size_t n_rep;
+	unsigned serving[2]; /* Route Server: whose table the NICs of each instance use */
+	struct fc_lpm best;  /* gateways only */
+};
+
+struct fc_bgp {
+	struct fc_group_pool groups;
+	struct fc_reporter *reporters;
+	struct fc_scope *scopes; /* one per VNet of the topology; n_rep 0: not a scope */
+	size_t n_scopes;
+};
+
+void fc_bgp_init(struct fc_bgp *b);
+void fc_bgp_fini(struct fc_bgp *b);
+
+/* Follows the topology; routes of reporters that still exist in the same VNet stay. FAB_ENOMEM: the
+ * layer is consistent, but routes may be missing until the next snapshots. */
+int fc_bgp_bind(struct fc_bgp *b, const struct topo *t);
+
+/* See fc_layers.h for these. */
+int fc_bgp_snapshot_begin(struct fc_bgp *b, const char *reporter);
+int fc_bgp_apply(
+    struct fc_bgp *b, const char *reporter, const struct fc_route_batch *batch, size_t *changed);
+int fc_bgp_snapshot_end(struct fc_bgp *b, const char *reporter, size_t *changed);
+/* True if some NIC's table changed. */
+bool fc_bgp_state(struct fc_bgp *b, const char *reporter, bool connected, bool converged);
+
+/* The table that NICs of that instance in the scope of vnet use; NULL: vnet is not a scope. Its
+ * values are for fc_bgp_group(). */
+const struct fc_lpm *fc_bgp_table(const struct fc_bgp *b, int vnet, unsigned instance);
+const struct fc_group *fc_bgp_group(const struct fc_bgp *b, uint32_t value);
+size_t fc_bgp_memory(const struct fc_bgp *b);
+
+/* Whether every prefix of the batch is well-formed and every group small enough. */
+bool fc_batch_valid(const struct fc_route_batch *b);
+size_t fc_batch_announced(const struct fc_route_batch *b);
+
+#endif
