@@ -27,11 +27,18 @@
 #define BGP_AS_CONFED_SEQUENCE 3
 #define BGP_AS_CONFED_SET      4
 
+/* struct bgp_attr_spec.partial */
+#define BGP_PARTIAL_AGGREGATOR  0x01
+#define BGP_PARTIAL_COMMUNITIES 0x02
+#define BGP_PARTIAL_LARGE       0x04
+
 struct bgp_attr_spec {
 	uint8_t origin;
 	bool has_med;
 	bool has_local_pref;
 	bool atomic_aggregate;
+	uint8_t
+	    partial; /* BGP_PARTIAL_*: came with the Partial bit, which stays set (RFC 4271 5) */
 	uint32_t next_hop; /* host order */
 	uint32_t med;
 	uint32_t local_pref;
@@ -96,6 +103,17 @@ bool bgp_path_append(struct bgp_path_buf *b, uint32_t asn);
 void bgp_path_replace(struct bgp_path_buf *b, uint32_t from, uint32_t to);
 /* Deletes every ASN for which drop() is true; empty segments vanish. */
 void bgp_path_remove(struct bgp_path_buf *b, bool (*drop)(uint32_t asn, void *arg), void *arg);
+/* RFC 6793: between ASNs of two octets (what an old peer sends and gets) and of four. from_as2 is
+ * false when the result would exceed the limit; path2 must be valid with ASNs of two octets. */
+bool bgp_path_from_as2(struct bgp_path_buf *b, const uint8_t *path2, size_t octets);
+bool bgp_path2_valid(const uint8_t *path2, size_t octets);
+/* Writes the two-octet form, at most `octets` long, AS_TRANS for what does not fit; its length. */
+size_t bgp_path_to_as2(uint8_t *out, const uint8_t *path, size_t octets);
+/* Whether an ASN above 65535 is in it, so that AS4_PATH has to go along. */
+bool bgp_path_needs_as4(const uint8_t *path, size_t octets);
+/* Replaces the tail of b by AS4_PATH as RFC 6793 4.2.3 says; b stays when AS4_PATH is longer or the
+ * result exceeds the limit. Confederation segments of as4 are left out. */
+void bgp_path_merge_as4(struct bgp_path_buf *b, const uint8_t *as4, size_t octets);
 /* 64512-65534 and 4200000000-4294967294 (RFC 6996). */
 bool bgp_asn_is_private(uint32_t asn);
 /* 0, 23456, 65535, 4294967295 and documentation ranges are not usable as a neighbour's ASN. */

@@ -8,9 +8,8 @@
  *
  * Layering: bgp_msg (codec, no sockets) <- bgp_tcp / bgp_nng (transports) <- bgp_session (FSM).
  */
-#include "lib/bgp_attr.h"
+#include "lib/bgp_msg.h"
 #include "lib/conn.h"
-#include "lib/ipnet.h"
 #include "lib/loop.h"
 
 #define BGP_HOLD_SEC_DEFAULT 180
@@ -30,41 +29,6 @@ enum bgp_state {
 };
 
 const char *bgp_state_name(enum bgp_state s);
-
-/* NOTIFICATION codes and subcodes, RFC 4271 4.5, RFC 4486, RFC 6608, RFC 7313. */
-enum bgp_error {
-	BGP_ERR_HEADER = 1,
-	BGP_ERR_OPEN = 2,
-	BGP_ERR_UPDATE = 3,
-	BGP_ERR_HOLD_TIMER = 4,
-	BGP_ERR_FSM = 5,
-	BGP_ERR_CEASE = 6,
-	BGP_ERR_ROUTE_REFRESH = 7,
-};
-enum bgp_cease {
-	BGP_CEASE_MAX_PREFIXES = 1,
-	BGP_CEASE_ADMIN_SHUTDOWN = 2,
-	BGP_CEASE_PEER_DECONFIGURED = 3,
-	BGP_CEASE_ADMIN_RESET = 4,
-	BGP_CEASE_REJECTED = 5,
-	BGP_CEASE_CONFIG_CHANGE = 6,
-	BGP_CEASE_COLLISION = 7,
-	BGP_CEASE_OUT_OF_RESOURCES = 8,
-};
-
-/* How UPDATEs to a peer are encoded; sessions of equal wire can share a buffer. */
-enum bgp_wire { BGP_WIRE_RFC_AS4, BGP_WIRE_RFC_AS2, BGP_WIRE_PB, BGP_WIRE_COUNT };
-
-/* One decoded UPDATE. Everything is borrowed and valid during the callback only. */
-struct bgp_update {
-	const struct ipnet *withdrawn;
-	size_t n_withdrawn;
-	const struct ipnet *nlri;
-	size_t n_nlri;
-	struct bgp_attr_spec attrs; /* meaningful when n_nlri > 0 */
-	bool treat_as_withdraw;     /* RFC 7606: nlri are to be withdrawn, attrs is not usable */
-	bool end_of_rib;
-};
 
 enum bgp_transport_kind { BGP_TRANSPORT_TCP, BGP_TRANSPORT_NNG };
 
@@ -171,16 +135,5 @@ void bgp_listener_free(struct bgp_listener *l);
 void bgp_session_accept(struct bgp_session *s, struct bgp_incoming *in);
 /* Closes; with a reason of BGP_CEASE_REJECTED a NOTIFICATION goes first. 0: just close (RS-36). */
 void bgp_incoming_refuse(struct bgp_incoming *in, enum bgp_cease subcode);
-
-/* ---- encoding, shared by all sessions of a wire format ---- */
-
-/* Calls emit with as few messages as fit into message_max octets each. attrs NULL: a withdrawal.
- * FAB_ENOMEM, or FAB_ETOOBIG when the attributes alone do not fit (nothing is emitted then). ibgp
- * decides whether LOCAL_PREF is sent. The emitter borrows b. */
-typedef void bgp_emit_fn(void *arg, struct fab_buf *b);
-int bgp_encode_update(enum bgp_wire wire, bool ibgp, size_t message_max,
-    const struct bgp_attrs *attrs, const struct ipnet *prefixes, size_t n, bgp_emit_fn *emit,
-    void *arg);
-struct fab_buf *bgp_encode_end_of_rib(enum bgp_wire wire);
 
 #endif
