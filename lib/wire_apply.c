@@ -395,7 +395,8 @@ wire_apply_converged(const struct wire_apply *a, char *why, size_t size)
 		return false;
 	}
 	HASH_ITER (hh, a->slots, s, tmp) {
-		if (!wanted(a, s) || (s->session != NULL && speaker_peer_synced(s->session)))
+		if (!wanted(a, s) || s->peer->optional ||
+		    (s->session != NULL && speaker_peer_synced(s->session)))
 			continue;
 		if (why != NULL)
 			snprintf(why, size, "peer %s is not up", s->name);

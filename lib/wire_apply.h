@@ -52,8 +52,8 @@ int wire_apply_own(struct wire_apply *a, const struct ipnet *prefix,
     const struct bgp_attr_spec *spec, enum hrp_source source, uint32_t weight, uint32_t tag);
 void wire_apply_own_end(struct wire_apply *a, struct wire_diff *diff);
 
-/* Every wanted session is Established and synced. False before the first conf. why (may be NULL)
- * receives the first one that is not. */
+/* Every wanted session but the optional ones is Established and synced. False before the first
+ * conf. why (may be NULL) receives the first one that is not. */
 bool wire_apply_converged(const struct wire_apply *a, char *why, size_t size);
 
 #endif

@@ -236,6 +236,7 @@ take_peer(struct decode *d, struct wire_peer *p, const Fab__V1__BgpPeerConfig *m
 		.passive = m->passive,
 		.no_export_of_learned = m->no_export_of_learned,
 		.shut = m->shut,
+		.optional = m->optional,
 		.url = take_string(d, m->url),
 		.dial = take_tcp(d, m->name, m->tcp),
 		.source_address = m->tcp_source,

@@ -89,6 +89,7 @@ struct wire_peer {
 	uint32_t asn, address, local_address;
 	bool tcp; /* transport */
 	bool passive, no_export_of_learned, shut;
+	bool optional; /* `converged` does not wait for it */
 	const char *url;         /* NNG: where it listens; "" when it dials */
 	struct wire_tcp dial;    /* TCP; port 0: it dials */
 	uint32_t source_address; /* TCP: real address; 0: any */
