@@ -95,6 +95,8 @@ struct speaker_scratch *speaker_scratch(struct speaker *sp);
 
 int speaker_listen_tcp(struct speaker *sp, uint32_t addr, uint16_t port);
 int speaker_listen_nng(struct speaker *sp, const char *url, const struct fab_tls *tls);
+/* The port in use of the newest TCP listener; 0 if there is none. */
+uint16_t speaker_listen_port(const struct speaker *sp);
 void speaker_unlisten_all(struct speaker *sp);
 
 /* Peers are identified by name. Connections are matched by session.peer_addr (NNG) or by the real

@@ -1,0 +1,148 @@
+#ifndef LIB_BGP_SPEAKER_PRIV_H
+#define LIB_BGP_SPEAKER_PRIV_H
+/*
+ * What the files of the speaker share; nobody else includes this.
+ *
+ *	bgp_speaker.c         peers, sessions, listeners
+ *	bgp_speaker_in.c      Adj-RIB-In: import, originations
+ *	bgp_speaker_run.c     end of a turn: selection, the batch for the role
+ *	bgp_speaker_out.c     export groups, Adj-RIB-Out, packing
+ *	bgp_speaker_decide.c  speaker_decide()
+ *	bgp_speaker_walk.c    listings
+ *
+ * Who is who in the RIB: `from` is the peer's slot in peers.by_slot for what was received, and
+ * ORIGIN | tag for what is originated here. A slot is used again only after the run that removed
+ * the last trace of its peer.
+ */
+#include "lib/bgp_speaker.h"
+#include "lib/rib.h"
+
+#define ORIGIN    0x80000000u
+#define FROM_NONE 0u /* no peer has slot 0 */
+
+/* One attribute set from one source, with what import policy made of it: shared by every prefix
+ * that has it, so a path in the RIB is a pointer to this. */
+struct sp_route {
+	struct speaker_path path; /* attrs NULL: import policy drops it */
+	struct bgp_attrs *in;     /* as received */
+	uint32_t from;
+	uint32_t refs; /* paths in the RIB, and whoever works with it */
+	bool renewed;  /* reevaluation changed path; until the end of the run */
+	struct sp_route *hash_next;
+	struct sp_export *exports; /* cache, indexed by group slot */
+	uint16_t n_exports;
+};
+
+struct sp_export {
+	struct bgp_attrs *attrs; /* NULL: not sent */
+	bool known;
+};
+
+/* Adj-RIB-Out is one per group; its members get it through a filter of split horizon only. */
+struct sp_group {
+	uint32_t number; /* of speaker_peer_conf */
+	uint16_t slot;
+	struct speaker_peer *members; /* by group_next */
+	uint32_t n_out;               /* prefixes in Adj-RIB-Out */
+	bool live;                    /* in this run: some member has a table to keep up to date */
+	struct sp_batch *batch;       /* what this run has to tell */
+	unsigned classes;             /* wire formats among the members */
+};
+
+/* A table that a member still has to get. */
+enum sp_table_due { TABLE_NONE, TABLE_FIRST, TABLE_AGAIN };
+
+struct speaker_peer {
+	struct speaker *sp;
+	struct speaker_peer_conf conf; /* strings are the session's */
+	struct bgp_session *session;
+	struct sp_group *group; /* NULL once removed */
+	struct speaker_peer *group_next;
+	struct speaker_peer *prev, *next; /* utlist: speaker.peers or speaker.gone */
+	unsigned wire_class;              /* in a flush: members of one class share encodings */
+	uint32_t slot;
+	uint32_t routes_in;
+	uint32_t dropped; /* prefixes import refused since the session came up */
+	uint32_t out_own; /* entries of the group's Adj-RIB-Out that came from it */
+	enum sp_table_due due;
+	bool up, synced, synced_due;
+};
+
+struct speaker {
+	struct fab_loop *loop;
+	const struct speaker_role *role;
+	void *ctx;
+	struct bgp_attr_table *attrs;
+	struct rib *rib;
+	struct sp_route **routes; /* hash of struct sp_route */
+	size_t n_routes, n_route_buckets;
+	struct speaker_peer *peers, *gone;
+	struct speaker_peer **by_slot;
+	uint32_t n_slots;
+	struct sp_group **groups; /* by slot, NULL: free */
+	uint16_t n_groups;
+	struct sp_listener *listeners;
+	struct fab_post post;
+	struct speaker_cause cause;
+	unsigned cause_rank; /* 0: nothing happened yet in this turn */
+	/* Buffers that live from run to run. */
+	struct speaker_change *changes;
+	const struct speaker_path **best;
+	size_t n_changes, max_changes, n_best, max_best;
+	const struct speaker_path *deciding; /* the winner so far while select() runs */
+	struct speaker_scratch scratch;
+};
+
+/* ---- bgp_speaker.c ---- */
+
+/* A run at the end of this turn. */
+void speaker_schedule(struct speaker *sp);
+
+/* What happened, for the cause of the batch; a later rank outdoes an earlier one. */
+enum { CAUSE_CONFIG = 1, CAUSE_UPDATE, CAUSE_LOSS };
+void speaker_note(struct speaker *sp, unsigned rank, const char *subject, const char *text);
+
+/* Member of the group with this slot, NULL for originations and peers elsewhere. */
+static inline struct speaker_peer *
+speaker_member(const struct speaker *sp, const struct sp_group *g, uint32_t from)
+{
+	struct speaker_peer *p = from & ORIGIN ? NULL : sp->by_slot[from];
+
+	return p != NULL && p->group == g ? p : NULL;
+}
+
+/* realloc() for arrays that grow: at least need elements. Out of memory ends the process. */
+void *speaker_grow(void *array, size_t *max, size_t need, size_t size);
+
+/* ---- bgp_speaker_in.c ---- */
+
+/* FAB_ENOMEM, or FAB_ETOOBIG when the peer exceeds max_prefixes (RS-22): nothing was learned. */
+int speaker_in_update(struct speaker_peer *p, const struct bgp_update *u);
+void speaker_in_drop_all(struct speaker_peer *p);
+void speaker_in_reevaluate(struct speaker *sp);
+/* The run has seen which routes were renewed. */
+void speaker_in_settle(struct speaker *sp);
+void speaker_in_fini(struct speaker *sp);
+void speaker_route_unref(struct speaker *sp, struct sp_route *r);
+
+/* ---- bgp_speaker_run.c ---- */
+
+void speaker_run(struct speaker *sp);
+
+/* ---- bgp_speaker_out.c ---- */
+
+/* Finds or creates the group and makes p its member. FAB_ENOMEM. */
+int speaker_out_join(struct speaker_peer *p);
+/* The last one to leave takes the group with it. */
+void speaker_out_leave(struct speaker_peer *p);
+/* Before the first dirty prefix of a run. */
+void speaker_out_begin(struct speaker *sp);
+/* One dirty prefix: best may be NULL. Notes what members have to be told. */
+void speaker_out_prefix(struct speaker *sp, struct rib_prefix *prefix, const struct rib_path *best);
+/* Sends what was noted, and tables that are due. */
+void speaker_out_flush(struct speaker *sp);
+/* Forgets the export results of every route. */
+void speaker_out_forget(struct sp_route *r, struct speaker *sp);
+void speaker_out_fini(struct speaker *sp);
+
+#endif
