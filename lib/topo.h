@@ -26,7 +26,7 @@
 /* ---- documents ---- */
 
 enum topo_kind {
-	TOPO_FABRIC, /* one, named "fabric": name, timing, limits, quirks */
+	TOPO_FABRIC, /* one, named "fabric": name, timing, limits, strict */
 	TOPO_VNET,
 	TOPO_PEERING, /* directed: "hub1/spoke11" is the object in hub1 that points to spoke11 */
 	TOPO_ROUTE_TABLE,
@@ -49,6 +49,8 @@ struct topo_resource {
 	json_t *lines; /* object: JSON pointer ("/subnets/vms/prefix") -> line; NULL when not from
 			  a file */
 	unsigned line; /* of the resource itself; 0: not from a file */
+	bool checked;  /* props went through the schema: full form, defaults filled in */
+	bool broken;   /* only while a file with errors is checked: present, but not usable */
 };
 
 struct topo_doc {
@@ -134,10 +136,12 @@ struct topo_vnet {
 	struct topo_nets space;
 	struct topo_subnet *subnets;
 	size_t n_subnets;
-	int route_server; /* index or -1 */
+	int gateway_subnet, route_server_subnet; /* index into subnets, -1: none */
+	int route_server;                        /* index or -1 */
 	int vpn_gateway, er_gateway;
 	/* The scope whose BGP layer the NICs of this VNet use: this VNet itself if it has a Route
-	 * Server or gateway, else the VNet behind its useRemoteGateways peering, else -1. */
+	 * Server or gateway, else the VNet behind its useRemoteGateways peering if that is
+	 * Connected, else -1. */
 	int scope;
 };
 
@@ -174,6 +178,7 @@ struct topo_rs_peer {
 	char *name;
 	int nva; /* index of the NVA with this name, -1: only an address */
 	uint32_t peer_ip, peer_asn;
+	int vnet; /* that holds peer_ip: the Route Server's own or a peered one (RS-38) */
 	enum topo_transport transport;
 	uint32_t transport_address; /* real source address without a data plane; 0: unset */
 	uint16_t transport_port;    /* dial it there; 0: it dials */
@@ -192,7 +197,8 @@ struct topo_route_server {
 	enum hrp_pref hub_routing_preference;
 	struct topo_rs_peer *peers;
 	size_t n_peers;
-	struct topo_tcp bgp_listen[2]; /* per instance; port 0: none */
+	struct topo_tcp bgp_listen[2]; /* per instance; port 0: none; also the real source
+					  address when the instance dials */
 };
 
 struct topo_advert {
@@ -254,9 +260,11 @@ struct topo_nva {
 	struct topo_router_peer *peers;
 	size_t n_peers;
 	char **run;
-	size_t n_run;          /* foreign software instead of nvad; empty: nvad */
-	struct topo_nets owns; /* addresses and prefixes terminated here (P2S pools, tunnels); trace
-				  delivers them */
+	size_t n_run;               /* foreign software instead of nvad; empty: nvad */
+	struct topo_tcp bgp_listen; /* real TCP listener for router peers; port 0: none */
+	struct topo_nets owns;      /* addresses and prefixes terminated here (P2S pools, tunnels);
+				       trace delivers them. P2S pools are among the adverts too */
+	struct topo_nets p2s_pools;
 };
 
 enum topo_gw_type { GW_EXPRESS_ROUTE, GW_VPN };
@@ -275,8 +283,12 @@ struct topo_gateway {
 	enum topo_gw_type type;
 	uint32_t asn;
 	bool active_active;
-	uint32_t ip[2];     /* ER .12/.13 (ER-16); VPN .4/.5 alone, .6/.7 beside ER */
-	uint32_t public_ip; /* VPN-14 */
+	uint32_t ip[2];      /* ER .12/.13 (ER-16); VPN .4/.5 alone, .6/.7 beside ER. An
+				active-standby VPN gateway has the one BGP address ip[0] (VPN-1) */
+	uint32_t msee_ip[2]; /* ER: the MSEE neighbours' addresses in GatewaySubnet, .4 primary and
+				.5 secondary (ER-16) */
+	unsigned max_circuits; /* ER: by SKU (ER-33) */
+	uint32_t public_ip;    /* VPN-14 */
 	struct topo_gw_connection *conns;
 	size_t n_conns;
 	struct topo_nets p2s_pools;
@@ -306,6 +318,7 @@ struct topo_site {
 	bool relay;
 	char **run;
 	size_t n_run;
+	struct topo_tcp bgp_listen; /* as topo_nva */
 };
 
 struct topo_vm {
@@ -343,7 +356,7 @@ struct topo {
 	size_t n_nics;
 	struct topo_node *nodes;
 	size_t n_nodes;
-	void *arena; /* private to topo_build.c */
+	struct topo_index *index; /* private to topo_build.c */
 };
 
 /* Everything with a readable effective-route table (EFF-18): VMs and NVAs. */
@@ -353,7 +366,7 @@ struct topo_nic {
 	uint32_t ip;
 	bool ip_forwarding;
 	int vm, nva;       /* one of them, the other -1 */
-	unsigned instance; /* RS-66: stable hash of the address, 0 or 1 */
+	unsigned instance; /* RS-66: top bit of the address times 2654435769, 0 or 1 */
 };
 
 /* One process of the fabric, fabricd excepted. */
@@ -380,7 +393,7 @@ struct topo *topo_build(
     const struct topo_doc *doc, struct topo_errors *errs, struct topo_errors *warnings);
 void topo_free(struct topo *t);
 
-/* Look-ups by name; -1 if absent. */
+/* Look-ups; -1 if absent. Logarithmic in the number of objects. */
 int topo_find_vnet(const struct topo *t, const char *name);
 int topo_find_nic(const struct topo *t, const char *name);
 int topo_find_node(const struct topo *t, const char *name);

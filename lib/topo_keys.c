@@ -1,0 +1,356 @@
+/*
+ * The schema: every key of a topology file with its type, default and meaning. The same tables
+ * check a file, fill in defaults and are compared with docs/topology.md by the unit test, so a key
+ * cannot exist without its documentation.
+ */
+#include "lib/topo_priv.h"
+
+/* A list of one type needs a table of one row without a name. */
+#define ITEM(t) ((const struct topo_key[]){ { .name = "", .type = (t) } })
+
+/* clang-format off */
+
+static const char *const transports[] = { "nng", "tcp", NULL };
+
+static const struct topo_key timing_bgp[] = {
+	{ "keepalive", TOPO_T_DURATION, "time between KEEPALIVE messages; default: as the profile" },
+	{ "hold", TOPO_T_DURATION,
+	    "hold time, whole seconds, 0 (no supervision) or at least 3s; default: as the profile" },
+	{ "connect_retry", TOPO_T_DURATION,
+	    "pause before a session is tried again; default: as the profile" },
+	{ NULL },
+};
+
+static const char *const profiles[] = { "azure", "fast", NULL };
+
+static const struct topo_key timing[] = {
+	{ "profile", TOPO_T_WORD, "where values come from that are not given",
+	    .def = "\"azure\"", .words = profiles, .brief = true },
+	{ "bgp", TOPO_T_STRUCT, "timers of all BGP sessions", .sub = timing_bgp },
+	{ "converge_quiet", TOPO_T_DURATION,
+	    "no route change for this long counts as converged; default: as the profile" },
+	{ NULL },
+};
+
+#define LIMIT(key, value, text) { key, TOPO_T_UINT, text, .def = value, .min = 1, .max = 1000000 }
+
+static const struct topo_key limits[] = {
+	LIMIT("bgp_peers", "8", "peers of one Route Server (RS-20)"),
+	LIMIT("routes_per_peer", "4000", "routes a Route Server takes from one peer (RS-21)"),
+	LIMIT("rs_vnets", "500", "VNets that one Route Server serves (RS-24)"),
+	LIMIT("rs_prefixes", "10000", "prefixes in one Route Server (RS-25)"),
+	LIMIT("er_prefixes_out", "1000", "prefixes sent to one circuit (RS-26, ER-21)"),
+	LIMIT("next_hops", "8", "equal-cost next hops of one prefix (RS-27)"),
+	LIMIT("er_prefixes_in", "4000",
+	    "on-premises prefixes of one circuit that is not premium; a premium one takes 10000 "
+	    "or this, whatever is more (ER-6)"),
+	LIMIT("vpn_routes_per_peer", "4000", "routes a VPN gateway takes from one peer (VPN-7)"),
+	LIMIT("routes_per_table", "400", "routes of one route table (UDR-6)"),
+	LIMIT("peerings_per_vnet", "500", "peerings of one VNet (PEER-13)"),
+	{ NULL },
+};
+
+static const struct topo_key fabric[] = {
+	{ "name", TOPO_T_NAME, "name of the fabric", .def = "\"fabric\"" },
+	{ "timing", TOPO_T_STRUCT, "a profile, or a profile with overrides; default: azure",
+	    .sub = timing },
+	{ "limits", TOPO_T_STRUCT, "Azure's limits, to be changed for tests", .sub = limits },
+	{ "strict", TOPO_T_BOOL, "refuse what works on Azure against its documentation (OPEN-1)",
+	    .def = "false" },
+	{ NULL },
+};
+
+static const struct topo_key subnet[] = {
+	{ "prefix", TOPO_T_PREFIX, "address range", .required = true, .brief = true },
+	{ "route_table", TOPO_T_NAME, "route table of its NICs (UDR-1)" },
+	{ "nsg", TOPO_T_BOOL, "has a network security group with the default rules (OPEN-9)",
+	    .def = "false" },
+	{ NULL },
+};
+
+static const struct topo_key vnet[] = {
+	{ "region", TOPO_T_TEXT, "Azure region; peerings between regions are global",
+	    .def = "\"westeurope\"" },
+	{ "address_space", TOPO_T_LIST, "prefixes of the VNet", .sub = ITEM(TOPO_T_PREFIX),
+	    .min = 1, .max = 500, .required = true, .one = true },
+	{ "subnets", TOPO_T_MAP, "by name; a lone prefix is enough", .sub = subnet },
+	{ NULL },
+};
+
+static const struct topo_key peering[] = {
+	{ "allow_virtual_network_access", TOPO_T_BOOL,
+	    "false takes the remote VNet out of the VirtualNetwork tag (PEER-5)", .def = "true" },
+	{ "allow_forwarded_traffic", TOPO_T_BOOL,
+	    "accept packets that an appliance in the remote VNet forwards (PEER-6)",
+	    .def = "false" },
+	{ "allow_gateway_transit", TOPO_T_BOOL,
+	    "let the remote VNet use gateways and Route Server of this one (PEER-7)",
+	    .def = "false" },
+	{ "use_remote_gateways", TOPO_T_BOOL,
+	    "use gateways and Route Server of the remote VNet (PEER-8)", .def = "false" },
+	{ "do_not_verify_remote_gateways", TOPO_T_BOOL,
+	    "accept use_remote_gateways before the remote VNet has a gateway (PEER-9)",
+	    .def = "false" },
+	{ NULL },
+};
+
+static const struct topo_key peering_hub[] = {
+	{ "hub", TOPO_T_NAME, "VNet that lends its gateways", .required = true },
+	{ "spoke", TOPO_T_LIST, "VNet or list of VNets that use them", .sub = ITEM(TOPO_T_NAME),
+	    .min = 1, .max = 500, .required = true, .one = true },
+	{ "allow_virtual_network_access", TOPO_T_BOOL, "for both objects", .def = "true" },
+	{ "allow_forwarded_traffic", TOPO_T_BOOL, "for both objects", .def = "true" },
+	{ "do_not_verify_remote_gateways", TOPO_T_BOOL, "for the spoke's object",
+	    .def = "false" },
+	{ NULL },
+};
+
+static const struct topo_key peering_between[] = {
+	{ "between", TOPO_T_LIST, "two VNets", .sub = ITEM(TOPO_T_NAME), .min = 2, .max = 2,
+	    .required = true },
+	{ "allow_virtual_network_access", TOPO_T_BOOL, "for both objects", .def = "true" },
+	{ "allow_forwarded_traffic", TOPO_T_BOOL, "for both objects", .def = "true" },
+	{ NULL },
+};
+
+static const struct topo_key peering_from[] = {
+	{ "from", TOPO_T_NAME, "VNet that holds the object", .required = true },
+	{ "to", TOPO_T_NAME, "the remote VNet", .required = true },
+	{ "allow_virtual_network_access", TOPO_T_BOOL, "PEER-5", .def = "true" },
+	{ "allow_forwarded_traffic", TOPO_T_BOOL, "PEER-6", .def = "false" },
+	{ "allow_gateway_transit", TOPO_T_BOOL, "PEER-7", .def = "false" },
+	{ "use_remote_gateways", TOPO_T_BOOL, "PEER-8", .def = "false" },
+	{ "do_not_verify_remote_gateways", TOPO_T_BOOL, "PEER-9", .def = "false" },
+	{ NULL },
+};
+
+static const struct topo_key route[] = {
+	{ "prefix", TOPO_T_PREFIX, "destination; once in a table (UDR-4)", .required = true },
+	{ "next_hop", TOPO_T_HOP,
+	    "VirtualAppliance ADDRESS, VirtualNetworkGateway, VnetLocal, Internet or None (UDR-2)",
+	    .required = true },
+	{ NULL },
+};
+
+static const struct topo_key route_table[] = {
+	{ "disable_bgp_route_propagation", TOPO_T_BOOL,
+	    "its subnets get neither gateway nor Route Server routes (UDR-7)", .def = "false" },
+	{ "routes", TOPO_T_MAP, "user-defined routes by name", .sub = route },
+	{ NULL },
+};
+
+static const struct topo_key rs_peer[] = {
+	{ "peer_ip", TOPO_T_ADDR,
+	    "address of the peer (RS-38); default: the NVA of this name" },
+	{ "peer_asn", TOPO_T_UINT, "its ASN (RS-40); default: the NVA of this name", .min = 1,
+	    .max = UINT32_MAX },
+	{ "transport", TOPO_T_WORD, "default: as the NVA of this name, else tcp",
+	    .words = transports },
+	{ "transport_address", TOPO_T_ADDR,
+	    "real address its TCP session comes from or goes to, without a data plane; default: "
+	    "that of the NVA's bgp_listen" },
+	{ "transport_port", TOPO_T_UINT,
+	    "dial the peer at this TCP port; default: the peer dials", .min = 1, .max = 65535 },
+	{ NULL },
+};
+
+static const char *const preferences[] = { "ExpressRoute", "VpnGateway", "ASPath", NULL };
+
+static const struct topo_key route_server[] = {
+	{ "vnet", TOPO_T_NAME, "VNet with a RouteServerSubnet (RS-5)", .required = true },
+	{ "branch_to_branch", TOPO_T_BOOL,
+	    "exchange routes between NVAs and gateways (B2B-1, B2B-2)", .def = "false" },
+	{ "hub_routing_preference", TOPO_T_WORD, "which source wins for one prefix (HRP-2 ... 4)",
+	    .def = "\"ExpressRoute\"", .words = preferences },
+	{ "peers", TOPO_T_MAP, "by name of the NVA, or any name with peer_ip and peer_asn; a list "
+	    "of names is enough", .sub = rs_peer, .one = true },
+	{ "bgp_listen", TOPO_T_LIST,
+	    "real ADDRESS:PORT of instance 0 and of instance 1, for peers over TCP without a data "
+	    "plane", .sub = ITEM(TOPO_T_ENDPOINT), .min = 2, .max = 2 },
+	{ NULL },
+};
+
+static const struct topo_key advert[] = {
+	{ "prefix", TOPO_T_PREFIX, "what is announced", .required = true, .brief = true },
+	{ "prepend", TOPO_T_UINT, "own ASN this many more times", .def = "0", .max = 64 },
+	{ "communities", TOPO_T_LIST, "a:b or a well-known name", .sub = ITEM(TOPO_T_COMMUNITY),
+	    .max = 64, .one = true },
+	{ "large_communities", TOPO_T_LIST, "a:b:c", .sub = ITEM(TOPO_T_LARGE), .max = 64,
+	    .one = true },
+	{ "next_hop", TOPO_T_ADDR, "other next hop than the router itself (RS-56)" },
+	{ "med", TOPO_T_UINT, "MULTI_EXIT_DISC; default: none", .max = UINT32_MAX },
+	{ "to", TOPO_T_LIST,
+	    "only to these peers: Route Servers, NVAs, sites, gateways, circuits; default: all",
+	    .sub = ITEM(TOPO_T_NAME), .max = 64, .one = true },
+	{ NULL },
+};
+
+static const struct topo_key policy[] = {
+	{ "as_override", TOPO_T_BOOL, "replace the peer's ASN in the path by the own one (MR-3)",
+	    .def = "false" },
+	{ "strip_as", TOPO_T_LIST, "delete these ASNs from the path (MR-3)",
+	    .sub = (const struct topo_key[]){ { "", TOPO_T_UINT, .min = 1, .max = UINT32_MAX } },
+	    .max = 64, .one = true },
+	{ "prepend", TOPO_T_UINT, "own ASN this many more times", .def = "0", .max = 64 },
+	{ "communities", TOPO_T_LIST, "add these communities",
+	    .sub = ITEM(TOPO_T_COMMUNITY), .max = 64, .one = true },
+	{ "default_originate", TOPO_T_BOOL, "announce 0.0.0.0/0", .def = "false" },
+	{ "next_hop_unchanged", TOPO_T_BOOL, "keep the next hop of learned routes",
+	    .def = "false" },
+	{ "export", TOPO_T_LIST,
+	    "[permit|deny] PREFIX [ge N] [le N]; the first match decides, no match permits",
+	    .sub = ITEM(TOPO_T_RULE), .max = 1000, .one = true },
+	{ "import", TOPO_T_LIST, "the same for what the peer sends", .sub = ITEM(TOPO_T_RULE),
+	    .max = 1000, .one = true },
+	{ NULL },
+};
+
+static const struct topo_key router_peer[] = {
+	{ "tunnel", TOPO_T_BOOL,
+	    "the session and its traffic run in a tunnel: NIC routes do not see it (MR-6); "
+	    "default: as the other end says, else false" },
+	{ "transport", TOPO_T_WORD, "default: tcp if one of the two ends uses it, else nng",
+	    .words = transports },
+	{ "policy", TOPO_T_STRUCT, "towards this peer", .sub = policy },
+	{ NULL },
+};
+
+static const struct topo_key nva[] = {
+	{ "subnet", TOPO_T_SUBNET, "VNET/SUBNET of its NIC", .required = true },
+	{ "ip", TOPO_T_ADDR, "address of its NIC", .required = true },
+	{ "asn", TOPO_T_UINT, "own ASN (RS-41)", .min = 1, .max = 4294967294, .required = true },
+	{ "ip_forwarding", TOPO_T_BOOL, "its NIC forwards packets (UDR-3)", .def = "true" },
+	{ "stateful", TOPO_T_BOOL, "a firewall that must see both directions (MR-9)",
+	    .def = "false" },
+	{ "relay", TOPO_T_BOOL, "pass learned routes on to other peers", .def = "true" },
+	{ "hold", TOPO_T_DURATION, "hold time of its sessions; default: as timing" },
+	{ "keepalive", TOPO_T_DURATION, "default: as timing" },
+	{ "transport", TOPO_T_WORD, "of its sessions; tcp is a must with run",
+	    .words = transports },
+	{ "advertise", TOPO_T_LIST, "what it originates; a prefix is enough",
+	    .sub = (const struct topo_key[]){ { "", TOPO_T_STRUCT, .sub = advert } },
+	    .max = 100000, .one = true },
+	{ "to_route_server", TOPO_T_STRUCT, "policy towards Route Servers", .sub = policy },
+	{ "peers", TOPO_T_MAP, "other NVAs and sites by name, for both ends", .sub = router_peer,
+	    .one = true },
+	{ "owns", TOPO_T_LIST,
+	    "addresses and prefixes that end here, such as an inner load balancer address",
+	    .sub = ITEM(TOPO_T_NET), .max = 1000, .one = true },
+	{ "p2s_pools", TOPO_T_LIST,
+	    "client pools that end here; they are announced too", .sub = ITEM(TOPO_T_PREFIX),
+	    .max = 100, .one = true },
+	{ "run", TOPO_T_LIST,
+	    "command line of your own BGP software in place of ours; {run_dir}, {name} and {dir} "
+	    "(directory of the file) are replaced", .sub = ITEM(TOPO_T_TEXT), .min = 1,
+	    .max = 64 },
+	{ "bgp_listen", TOPO_T_ENDPOINT,
+	    "real ADDRESS:PORT where it takes TCP sessions of NVAs and sites" },
+	{ NULL },
+};
+
+static const struct topo_key gateway_circuit[] = {
+	{ "routing_weight", TOPO_T_UINT, "the highest wins, before the AS path (ER-18)",
+	    .def = "0", .max = 32000 },
+	{ NULL },
+};
+
+static const struct topo_key connection[] = {
+	{ "bgp", TOPO_T_BOOL, "false: static routes only", .def = "true" },
+	{ "prefixes", TOPO_T_LIST,
+	    "prefixes of the local network gateway (VPN-6); default without BGP: the site's",
+	    .sub = ITEM(TOPO_T_PREFIX), .max = 1000, .one = true },
+	{ "routing_weight", TOPO_T_UINT, "the highest wins", .def = "0", .max = 32000 },
+	{ NULL },
+};
+
+static const char *const gateway_types[] = { "ExpressRoute", "Vpn", NULL };
+static const char *const gateway_skus[] = { "Standard", "HighPerformance", "UltraPerformance",
+	"ErGw1AZ", "ErGw2AZ", "ErGw3AZ", NULL };
+
+static const struct topo_key gateway[] = {
+	{ "vnet", TOPO_T_NAME, "VNet with a GatewaySubnet", .required = true },
+	{ "type", TOPO_T_WORD, "one of each type in a VNet (ER-34)", .words = gateway_types,
+	    .required = true },
+	{ "asn", TOPO_T_UINT, "own ASN (VPN-2)", .def = "65515", .min = 1, .max = 4294967294 },
+	{ "active_active", TOPO_T_BOOL, "VPN: both instances work (VPN-1)", .def = "false" },
+	{ "sku", TOPO_T_WORD, "ExpressRoute: sets how many circuits it takes (ER-33)",
+	    .def = "\"ErGw1AZ\"", .words = gateway_skus },
+	{ "circuits", TOPO_T_MAP, "ExpressRoute: connections by circuit", .sub = gateway_circuit,
+	    .one = true },
+	{ "connections", TOPO_T_MAP, "VPN: connections by site", .sub = connection, .one = true },
+	{ "p2s_pools", TOPO_T_LIST, "VPN: client pools (VPN-20)", .sub = ITEM(TOPO_T_PREFIX),
+	    .max = 100, .one = true },
+	{ NULL },
+};
+
+static const struct topo_key circuit[] = {
+	{ "site", TOPO_T_NAME, "customer end", .required = true },
+	{ "premium", TOPO_T_BOOL, "premium circuit: larger limits (ER-6, ER-33)",
+	    .def = "false" },
+	{ "links", TOPO_T_LIST,
+	    "primary and secondary /30 (ER-1); default: 192.168.(10+2n).0/30 and "
+	    "192.168.(11+2n).0/30 for the n-th circuit by name, from 0",
+	    .sub = ITEM(TOPO_T_PREFIX), .min = 2, .max = 2 },
+	{ "nic_next_hop", TOPO_T_LIST,
+	    "MSEE addresses that NICs see as next hops (ER-19); default: 10.24.n.4 and 10.24.n.5",
+	    .sub = ITEM(TOPO_T_ADDR), .min = 2, .max = 2 },
+	{ NULL },
+};
+
+static const struct topo_key site[] = {
+	{ "asn", TOPO_T_UINT, "own ASN (ER-2, VPN-3)", .min = 1, .max = 4294967294,
+	    .required = true },
+	{ "ip", TOPO_T_ADDR, "address of its router; default: first host of its first prefix" },
+	{ "prefixes", TOPO_T_LIST, "networks of the site; they are announced",
+	    .sub = ITEM(TOPO_T_PREFIX), .max = 100000, .one = true },
+	{ "advertise", TOPO_T_LIST,
+	    "further prefixes, or attributes for those above; a prefix is enough",
+	    .sub = (const struct topo_key[]){ { "", TOPO_T_STRUCT, .sub = advert } },
+	    .max = 100000, .one = true },
+	{ "policy", TOPO_T_STRUCT, "towards all its peers", .sub = policy },
+	{ "peers", TOPO_T_MAP, "NVAs and sites by name, for both ends", .sub = router_peer,
+	    .one = true },
+	{ "relay", TOPO_T_BOOL, "pass learned routes on to other peers", .def = "false" },
+	{ "transport", TOPO_T_WORD, "of its sessions; tcp is a must with run",
+	    .words = transports },
+	{ "run", TOPO_T_LIST, "as for an NVA", .sub = ITEM(TOPO_T_TEXT), .min = 1, .max = 64 },
+	{ "bgp_listen", TOPO_T_ENDPOINT, "real ADDRESS:PORT where it takes TCP sessions" },
+	{ NULL },
+};
+
+static const struct topo_key vm[] = {
+	{ "subnet", TOPO_T_SUBNET, "VNET/SUBNET of its NIC", .required = true },
+	{ "ip", TOPO_T_ADDR, "address of its NIC", .required = true },
+	{ "ip_forwarding", TOPO_T_BOOL, "its NIC forwards packets (UDR-3)", .def = "false" },
+	{ "running", TOPO_T_BOOL, "false: its routes cannot be read (EFF-18)", .def = "true" },
+	{ NULL },
+};
+
+/* clang-format on */
+
+const struct topo_key *
+topo_keys_of(enum topo_kind kind)
+{
+	static const struct topo_key *const tables[TOPO_KIND_COUNT] = {
+		[TOPO_FABRIC] = fabric,
+		[TOPO_VNET] = vnet,
+		[TOPO_PEERING] = peering,
+		[TOPO_ROUTE_TABLE] = route_table,
+		[TOPO_ROUTE_SERVER] = route_server,
+		[TOPO_NVA] = nva,
+		[TOPO_GATEWAY] = gateway,
+		[TOPO_CIRCUIT] = circuit,
+		[TOPO_SITE] = site,
+		[TOPO_VM] = vm,
+	};
+
+	return tables[kind];
+}
+
+const struct topo_key *
+topo_keys_of_peering(enum topo_peering_form form)
+{
+	return form == TOPO_PEERING_HUB       ? peering_hub
+	       : form == TOPO_PEERING_BETWEEN ? peering_between
+					      : peering_from;
+}

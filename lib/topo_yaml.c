@@ -1,0 +1,571 @@
+/*
+ * Topology text to a tree of values with line numbers, on libfyaml's event parser. The tree is
+ * built here rather than by libfyaml's documents because a file is input from anywhere: aliases
+ * become shared pointers and are counted as if they were copies, so a file of a few lines that
+ * expands to billions of values (an alias bomb) is refused without expanding anything.
+ *
+ * Accepted: one document; maps, lists, scalars; anchors, aliases, merge keys (<<). Refused: tags,
+ * duplicate keys, keys that are not scalars, NUL, text that is not UTF-8.
+ */
+#include "lib/err.h"
+#include "lib/topo_priv.h"
+
+#include <inttypes.h>
+#include <libfyaml.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+
+/* libfyaml 0.7 exports it without declaring it; its result type is public. */
+const struct fy_mark *fy_event_start_mark(struct fy_event *fye);
+
+#define MERGE_MAX 16 /* maps that one << may name */
+
+struct anchor {
+	UT_hash_handle hh;
+	const char *name;
+	struct topo_yaml *node;
+};
+
+struct parser {
+	struct fy_parser *fy;
+	struct fy_diag *diag;
+	struct topo_arena *arena;
+	struct topo_errors *errs;
+	struct anchor *anchors;
+	size_t values; /* in memory: events and merged pairs */
+};
+
+static int parse_value(
+    struct parser *p, struct fy_event *ev, unsigned depth, struct topo_yaml **out);
+
+static unsigned
+line_of(struct fy_event *ev)
+{
+	const struct fy_mark *m = fy_event_start_mark(ev);
+
+	return m == NULL ? 0 : (unsigned)m->line + 1;
+}
+
+static int
+refuse_too_many(struct parser *p, unsigned line)
+{
+	topo_error_add(p->errs, line, "TooManyValues",
+	    "the file holds more than %d values, aliases expanded; split it or use fewer aliases",
+	    TOPO_NODES_MAX);
+	return FAB_EINVAL;
+}
+
+/* What the parser stumbled over; libfyaml's own words, its first error only. */
+static void
+report_syntax(struct parser *p)
+{
+	void *prev = NULL;
+	struct fy_diag_error *e = fy_diag_errors_iterate(p->diag, &prev);
+
+	if (e == NULL || e->msg == NULL)
+		topo_error_add(p->errs, 0, "SyntaxError", "this is not YAML");
+	else
+		topo_error_add(p->errs, e->line > 0 ? (unsigned)e->line : 1, "SyntaxError",
+		    "this is not YAML: %s", e->msg);
+}
+
+/* The next event that carries content; NULL with an error at the end of the input. */
+static struct fy_event *
+next_event(struct parser *p)
+{
+	struct fy_event *ev = fy_parser_parse(p->fy);
+
+	if (ev == NULL || fy_parser_get_stream_error(p->fy)) {
+		fy_parser_event_free(p->fy, ev);
+		report_syntax(p);
+		return NULL;
+	}
+	return ev;
+}
+
+static int
+text_of(struct parser *p, struct fy_token *token, unsigned line, const char **out)
+{
+	size_t len = 0;
+	const char *text = token == NULL ? "" : fy_token_get_text(token, &len);
+	json_t *probe = text == NULL ? NULL : json_stringn(text, len);
+
+	if (probe == NULL || memchr(text, '\0', len) != NULL) {
+		json_decref(probe);
+		topo_error_add(p->errs, line, "InvalidText", "text with NUL or not in UTF-8");
+		return FAB_EINVAL;
+	}
+	json_decref(probe);
+	*out = topo_arena_text(p->arena, text, len);
+	return FAB_OK;
+}
+
+/* An anchor names its value once that is complete, so no value can contain itself. */
+static int
+anchor_set(struct parser *p, struct fy_token *token, struct topo_yaml *node)
+{
+	struct anchor *a, *old;
+	const char *name;
+
+	if (token == NULL)
+		return FAB_OK;
+	if (text_of(p, token, node->line, &name) != FAB_OK)
+		return FAB_EINVAL;
+	if ((a = topo_arena_alloc(p->arena, 1, sizeof(*a))) == NULL)
+		return FAB_ENOMEM;
+	a->name = name;
+	a->node = node;
+	HASH_FIND_STR(p->anchors, name, old);
+	if (old != NULL)
+		HASH_DEL(p->anchors, old);
+	HASH_ADD_KEYPTR(hh, p->anchors, a->name, strlen(a->name), a);
+	return FAB_OK;
+}
+
+static int
+alias_get(struct parser *p, struct fy_event *ev, struct topo_yaml **out)
+{
+	const char *name;
+	struct anchor *a;
+
+	if (text_of(p, ev->alias.anchor, line_of(ev), &name) != FAB_OK)
+		return FAB_EINVAL;
+	HASH_FIND_STR(p->anchors, name, a);
+	if (a == NULL) {
+		topo_error_add(p->errs, line_of(ev), "UnknownAlias",
+		    "*%s refers to nothing that is complete before it", name);
+		return FAB_EINVAL;
+	}
+	*out = a->node;
+	return FAB_OK;
+}
+
+static struct topo_yaml *
+node_new(struct parser *p, enum topo_yaml_type type, unsigned line)
+{
+	struct topo_yaml *y;
+
+	if (++p->values > TOPO_NODES_MAX) {
+		refuse_too_many(p, line);
+		return NULL;
+	}
+	if ((y = topo_arena_alloc(p->arena, 1, sizeof(*y))) == NULL)
+		return NULL;
+	*y = (struct topo_yaml){ .type = type, .line = line, .weight = 1 };
+	return y;
+}
+
+static int
+parse_scalar(struct parser *p, struct fy_event *ev, struct topo_yaml **out)
+{
+	struct topo_yaml *y = node_new(p, TOPO_YAML_SCALAR, line_of(ev));
+
+	if (y == NULL)
+		return FAB_EINVAL;
+	y->plain = fy_token_scalar_style(ev->scalar.value) == FYSS_PLAIN;
+	if (text_of(p, ev->scalar.value, y->line, &y->text) != FAB_OK)
+		return FAB_EINVAL;
+	*out = y;
+	return anchor_set(p, ev->scalar.anchor, y);
+}
+
+/* Grows an array of a collection in the arena, doubling. */
+static int
+append(struct parser *p, struct topo_yaml ***array, size_t n, struct topo_yaml *item)
+{
+	struct topo_yaml **grown;
+
+	if (n == 0 || (n >= 4 && (n & (n - 1)) == 0)) {
+		grown = topo_arena_alloc(p->arena, n == 0 ? 4 : 2 * n, sizeof(*grown));
+		if (grown == NULL)
+			return FAB_ENOMEM;
+		if (n > 0)
+			memcpy(grown, *array, n * sizeof(*grown));
+		*array = grown;
+	}
+	(*array)[n] = item;
+	return FAB_OK;
+}
+
+/* Adds value, and key for a map. The weight of an alias counts each time (TOPO_NODES_MAX). */
+static int
+add_item(struct parser *p, struct topo_yaml *y, struct topo_yaml *key, struct topo_yaml *value)
+{
+	y->weight += value->weight;
+	if (y->weight > TOPO_NODES_MAX)
+		return refuse_too_many(p, value->line);
+	if (key != NULL && append(p, &y->keys, y->n, key) != FAB_OK)
+		return FAB_ENOMEM;
+	if (append(p, &y->items, y->n, value) != FAB_OK)
+		return FAB_ENOMEM;
+	y->n++;
+	return FAB_OK;
+}
+
+static int
+parse_list(struct parser *p, struct fy_event *start, unsigned depth, struct topo_yaml **out)
+{
+	struct topo_yaml *y = node_new(p, TOPO_YAML_LIST, line_of(start)), *item;
+	struct fy_event *ev;
+	int err = FAB_OK;
+
+	if (y == NULL)
+		return FAB_EINVAL;
+	while (err == FAB_OK) {
+		if ((ev = next_event(p)) == NULL)
+			return FAB_EINVAL;
+		if (ev->type == FYET_SEQUENCE_END) {
+			fy_parser_event_free(p->fy, ev);
+			*out = y;
+			return anchor_set(p, start->sequence_start.anchor, y);
+		}
+		err = parse_value(p, ev, depth + 1, &item);
+		fy_parser_event_free(p->fy, ev);
+		if (err == FAB_OK)
+			err = add_item(p, y, NULL, item);
+	}
+	return err;
+}
+
+static int
+by_text(const void *a, const void *b)
+{
+	const struct topo_yaml *const *x = a, *const *y = b;
+
+	return strcmp((*x)->text, (*y)->text);
+}
+
+static int
+by_text_and_line(const void *a, const void *b)
+{
+	const struct topo_yaml *const *x = a, *const *y = b;
+	int c = by_text(a, b);
+
+	return c != 0 ? c : (int)((*x)->line > (*y)->line) - (int)((*x)->line < (*y)->line);
+}
+
+/* The keys in order; YAML leaves open what a key that comes twice means, here it is a mistake. */
+static int
+sort_keys(struct parser *p, const struct topo_yaml *y, struct topo_yaml ***out)
+{
+	struct topo_yaml **sorted = topo_arena_alloc(p->arena, y->n, sizeof(struct topo_yaml *));
+	int err = FAB_OK;
+
+	if (sorted == NULL)
+		return FAB_ENOMEM;
+	if (y->n > 0)
+		memcpy(sorted, y->keys, y->n * sizeof(struct topo_yaml *));
+	qsort(sorted, y->n, sizeof(struct topo_yaml *), by_text_and_line);
+	for (size_t i = 1; i < y->n; i++) {
+		if (by_text(&sorted[i - 1], &sorted[i]) != 0)
+			continue;
+		topo_error_add(p->errs, sorted[i]->line, "DuplicateKey",
+		    "key \"%.64s\" is there twice, first in line %u", sorted[i]->text,
+		    sorted[i - 1]->line);
+		err = FAB_EINVAL;
+	}
+	*out = sorted;
+	return err;
+}
+
+/* Adds the pairs of from whose keys y does not have. */
+static int
+merge_from(struct parser *p, struct topo_yaml *y, const struct topo_yaml *from)
+{
+	struct topo_yaml **sorted;
+	size_t n = y->n;
+	int err = sort_keys(p, y, &sorted);
+
+	p->values += from->n;
+	if (p->values > TOPO_NODES_MAX)
+		return refuse_too_many(p, y->line);
+	for (size_t i = 0; err == FAB_OK && i < from->n; i++)
+		if (bsearch(&from->keys[i], sorted, n, sizeof(struct topo_yaml *), by_text) == NULL)
+			err = add_item(p, y, from->keys[i], from->items[i]);
+	return err;
+}
+
+/* "<<: *base" or "<<: [*base1, *base2]": the map's own keys win, then the first base. */
+static int
+merge(struct parser *p, struct topo_yaml *y, const struct topo_yaml *source)
+{
+	bool ok = source->type == TOPO_YAML_LIST && source->n <= MERGE_MAX;
+	int err = FAB_OK;
+
+	if (source->type == TOPO_YAML_MAP)
+		return merge_from(p, y, source);
+	for (size_t i = 0; ok && i < source->n; i++)
+		ok = source->items[i]->type == TOPO_YAML_MAP;
+	if (!ok) {
+		topo_error_add(p->errs, source->line, "WrongType",
+		    "<< takes a map or a list of up to %d maps", MERGE_MAX);
+		return FAB_EINVAL;
+	}
+	for (size_t i = 0; err == FAB_OK && i < source->n; i++)
+		err = merge_from(p, y, source->items[i]);
+	return err;
+}
+
+/* A key and its value; *source receives the value of a merge key. */
+static int
+parse_pair(struct parser *p, struct fy_event *ev, unsigned depth, struct topo_yaml *y,
+    struct topo_yaml **source)
+{
+	struct topo_yaml *key, *value;
+	struct fy_event *next;
+	int err;
+
+	if ((err = parse_value(p, ev, depth + 1, &key)) != FAB_OK)
+		return err;
+	if (key->type != TOPO_YAML_SCALAR) {
+		topo_error_add(p->errs, key->line, "WrongType", "a key must be text");
+		return FAB_EINVAL;
+	}
+	if ((next = next_event(p)) == NULL)
+		return FAB_EINVAL;
+	err = parse_value(p, next, depth + 1, &value);
+	fy_parser_event_free(p->fy, next);
+	if (err != FAB_OK)
+		return err;
+	if (!key->plain || strcmp(key->text, "<<") != 0)
+		return add_item(p, y, key, value);
+	if (*source != NULL) {
+		topo_error_add(p->errs, key->line, "DuplicateKey",
+		    "key \"<<\" is there twice; write <<: [*a, *b]");
+		return FAB_EINVAL;
+	}
+	*source = value;
+	return FAB_OK;
+}
+
+static int
+parse_map(struct parser *p, struct fy_event *start, unsigned depth, struct topo_yaml **out)
+{
+	struct topo_yaml *y = node_new(p, TOPO_YAML_MAP, line_of(start)), *source = NULL, **sorted;
+	struct fy_event *ev;
+	bool end = false;
+	int err = y == NULL ? FAB_EINVAL : FAB_OK;
+
+	while (err == FAB_OK && !end) {
+		if ((ev = next_event(p)) == NULL)
+			return FAB_EINVAL;
+		end = ev->type == FYET_MAPPING_END;
+		if (!end)
+			err = parse_pair(p, ev, depth, y, &source);
+		fy_parser_event_free(p->fy, ev);
+	}
+	if (err == FAB_OK)
+		err = sort_keys(p, y, &sorted);
+	if (err == FAB_OK && source != NULL)
+		err = merge(p, y, source);
+	if (err != FAB_OK)
+		return err;
+	*out = y;
+	return anchor_set(p, start->mapping_start.anchor, y);
+}
+
+static int
+refuse_tag(struct parser *p, struct fy_event *ev)
+{
+	topo_error_add(p->errs, line_of(ev), "TagNotSupported",
+	    "tags (!name) have no meaning here; leave it out");
+	return FAB_EINVAL;
+}
+
+/* Recursion is bounded by TOPO_DEPTH_MAX. ev stays the caller's. */
+static int
+parse_value(struct parser *p, struct fy_event *ev, unsigned depth, struct topo_yaml **out)
+{
+	if (depth > TOPO_DEPTH_MAX) {
+		topo_error_add(p->errs, line_of(ev), "TooDeep",
+		    "more than %d maps and lists inside each other", TOPO_DEPTH_MAX);
+		return FAB_EINVAL;
+	}
+	switch (ev->type) {
+	case FYET_SCALAR:
+		return ev->scalar.tag != NULL ? refuse_tag(p, ev) : parse_scalar(p, ev, out);
+	case FYET_ALIAS:
+		return alias_get(p, ev, out);
+	case FYET_SEQUENCE_START:
+		return ev->sequence_start.tag != NULL ? refuse_tag(p, ev)
+						      : parse_list(p, ev, depth, out);
+	case FYET_MAPPING_START:
+		return ev->mapping_start.tag != NULL ? refuse_tag(p, ev)
+						     : parse_map(p, ev, depth, out);
+	default:
+		topo_error_add(p->errs, line_of(ev), "SyntaxError", "a value is missing here");
+		return FAB_EINVAL;
+	}
+}
+
+/* The one document of the stream. */
+static int
+parse_stream(struct parser *p, struct topo_yaml **out)
+{
+	struct topo_yaml *root = NULL;
+	struct fy_event *ev;
+	bool end = false;
+	int err = FAB_OK;
+
+	while (err == FAB_OK && !end) {
+		if ((ev = next_event(p)) == NULL)
+			return FAB_EINVAL;
+		end = ev->type == FYET_STREAM_END;
+		if (ev->type == FYET_DOCUMENT_START && root != NULL) {
+			topo_error_add(p->errs, line_of(ev), "SyntaxError",
+			    "a second document starts here; one file is one topology");
+			err = FAB_EINVAL;
+		} else if (ev->type != FYET_STREAM_START && ev->type != FYET_DOCUMENT_START &&
+			   ev->type != FYET_DOCUMENT_END && !end) {
+			err = parse_value(p, ev, 0, &root);
+		}
+		fy_parser_event_free(p->fy, ev);
+	}
+	if (err == FAB_OK && root == NULL) {
+		topo_error_add(p->errs, 1, "EmptyFile", "there is nothing in it");
+		err = FAB_EINVAL;
+	}
+	if (err == FAB_OK)
+		*out = root;
+	return err;
+}
+
+static int
+parser_open(struct parser *p, const char *text, size_t len)
+{
+	struct fy_diag_cfg diag_cfg;
+	struct fy_parse_cfg cfg = { .flags = FYPCF_QUIET | FYPCF_JSON_NONE };
+
+	fy_diag_cfg_default(&diag_cfg);
+	diag_cfg.fp = NULL;
+	diag_cfg.colorize = false;
+	if ((p->diag = fy_diag_create(&diag_cfg)) == NULL)
+		return FAB_ENOMEM;
+	fy_diag_set_collect_errors(p->diag, true);
+	cfg.diag = p->diag;
+	if ((p->fy = fy_parser_create(&cfg)) == NULL || fy_parser_set_string(p->fy, text, len) != 0)
+		return FAB_ENOMEM;
+	return FAB_OK;
+}
+
+int
+topo_yaml_parse(struct topo_yaml **out, struct topo_arena *arena, const char *text, size_t len,
+    struct topo_errors *errs)
+{
+	struct parser p = { .arena = arena, .errs = errs };
+	size_t errors = errs->n;
+	int err;
+
+	if (memchr(text, '\0', len) != NULL) {
+		topo_error_add(
+		    errs, 0, "SyntaxError", "this is not text: it has octets of value 0");
+		return FAB_EINVAL;
+	}
+	if ((err = parser_open(&p, text, len)) == FAB_OK)
+		err = parse_stream(&p, out);
+	HASH_CLEAR(hh, p.anchors);
+	if (p.fy != NULL)
+		fy_parser_destroy(p.fy);
+	fy_diag_destroy(p.diag);
+	if (err != FAB_OK && errs->n == errors)
+		topo_error_add(errs, 0, "OutOfMemory", "no memory for the file's values");
+	return err == FAB_OK ? FAB_OK : FAB_EINVAL;
+}
+
+/* ---- as JSON ---- */
+
+/* YAML 1.2 core schema, integers in plain decimal only: what looks different stays text. */
+static json_t *
+scalar_json(const struct topo_yaml *y)
+{
+	const char *s = y->text, *digits = s[0] == '-' ? s + 1 : s;
+
+	if (!y->plain)
+		return json_string(s);
+	if (s[0] == '\0' || strcmp(s, "~") == 0 || strcmp(s, "null") == 0)
+		return json_null();
+	if (strcmp(s, "true") == 0 || strcmp(s, "false") == 0)
+		return json_boolean(s[0] == 't');
+	if (digits[0] != '\0' && strspn(digits, "0123456789") == strlen(digits) &&
+	    strlen(digits) <= 18 && (digits[0] != '0' || digits[1] == '\0'))
+		return json_integer(strtoll(s, NULL, 10));
+	return json_string(s);
+}
+
+bool
+topo_pointer_push(char path[static TOPO_POINTER_MAX], const char *key)
+{
+	size_t at = strlen(path), end = at;
+
+	if (end + 1 >= TOPO_POINTER_MAX)
+		return false;
+	path[end++] = '/';
+	for (; *key != '\0' && end + 2 < TOPO_POINTER_MAX; key++) {
+		if (*key == '~' || *key == '/') {
+			path[end++] = '~';
+			path[end++] = *key == '~' ? '0' : '1';
+		} else {
+			path[end++] = *key;
+		}
+	}
+	path[*key == '\0' ? end : at] = '\0';
+	return *key == '\0';
+}
+
+struct to_json {
+	json_t *lines;
+	char path[TOPO_POINTER_MAX];
+};
+
+static json_t *value_json(struct to_json *j, const struct topo_yaml *y);
+
+/* One value below y, under its key or number. */
+static json_t *
+child_json(struct to_json *j, const struct topo_yaml *y, size_t i)
+{
+	size_t at = strlen(j->path);
+	char number[24];
+	const char *key = number;
+	json_t *child;
+
+	if (y->type == TOPO_YAML_MAP)
+		key = y->keys[i]->text;
+	else
+		snprintf(number, sizeof(number), "%zu", i);
+	/* A path that does not fit has no line of its own; the value around it does. */
+	if (topo_pointer_push(j->path, key) && j->lines != NULL)
+		json_object_set_new(j->lines, j->path,
+		    json_integer(y->type == TOPO_YAML_MAP ? y->keys[i]->line : y->items[i]->line));
+	child = value_json(j, y->items[i]);
+	j->path[at] = '\0';
+	return child;
+}
+
+static json_t *
+value_json(struct to_json *j, const struct topo_yaml *y)
+{
+	json_t *out, *child;
+	int err = 0;
+
+	if (y->type == TOPO_YAML_SCALAR)
+		return scalar_json(y);
+	out = y->type == TOPO_YAML_MAP ? json_object() : json_array();
+	for (size_t i = 0; i < y->n && err == 0; i++) {
+		child = child_json(j, y, i);
+		err = y->type == TOPO_YAML_MAP ? json_object_set_new(out, y->keys[i]->text, child)
+					       : json_array_append_new(out, child);
+	}
+	if (err == 0)
+		return out;
+	json_decref(out);
+	return NULL;
+}
+
+json_t *
+topo_yaml_json(const struct topo_yaml *y, json_t *lines)
+{
+	struct to_json j = { .lines = lines };
+
+	return value_json(&j, y);
+}
