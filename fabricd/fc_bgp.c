@@ -78,6 +78,23 @@ struct best_input {
 	size_t n;
 };
 
+static struct hrp_route
+hrp_of(const struct fc_group *g)
+{
+	return (struct hrp_route){
+		.source = g->key.source, .path_len = g->key.path_len, .weight = g->key.weight
+	};
+}
+
+static bool
+hrp_equal(const struct hrp_route *a, const struct hrp_route *b)
+{
+	struct hrp_route both[2] = { *a, *b };
+	bool keep[2];
+
+	return hrp_select(HRP_PREF_EXPRESS_ROUTE, both, 2, keep) == 2;
+}
+
 static void
 best_collect(
     const struct fc_bgp *b, const struct fc_scope *s, struct ipnet net, struct best_input *in)
@@ -91,9 +108,7 @@ best_collect(
 			continue;
 		g = fc_group_get(&b->groups, *slot & ~FC_STALE);
 		in->group[in->n] = g;
-		in->route[in->n++] = (struct hrp_route){ .source = g->key.source,
-			.path_len = g->key.path_len,
-			.weight = g->key.weight };
+		in->route[in->n++] = hrp_of(g);
 	}
 }
 
@@ -331,15 +346,6 @@ scope_count(struct fc_bgp *b, struct fc_scope *s)
 	return changed > 0;
 }
 
-static int
-vnet_by_name(const struct topo *t, const char *name)
-{
-	for (size_t i = 0; i < t->n_vnets; i++)
-		if (strcmp(t->vnets[i].name, name) == 0)
-			return (int)i;
-	return -1;
-}
-
 /* Which instance served is remembered across a change of the topology (RS-95). */
 static void
 scopes_inherit(struct fc_bgp *b, const struct topo *t, struct fc_scope *scopes)
@@ -349,7 +355,7 @@ scopes_inherit(struct fc_bgp *b, const struct topo *t, struct fc_scope *scopes)
 
 		if (b->scopes[i].n_rep == 0)
 			continue;
-		vnet = vnet_by_name(t, b->scopes[i].rep[0]->vnet_name);
+		vnet = topo_find_vnet(t, b->scopes[i].rep[0]->vnet_name);
 		if (vnet >= 0)
 			memcpy(scopes[vnet].serving, b->scopes[i].serving,
 			    sizeof(scopes[vnet].serving));
@@ -581,6 +587,77 @@ const struct fc_group *
 fc_bgp_group(const struct fc_bgp *b, uint32_t value)
 {
 	return fc_group_get(&b->groups, value & ~FC_STALE);
+}
+
+/* Of the gateways' routes those that hrp_select() left out, and those of gateways that are gone. */
+static size_t
+losers(const struct fc_bgp *b, const struct fc_scope *s, struct ipnet net,
+    struct fc_bgp_other out[static FC_REPORTERS_MAX])
+{
+	const uint32_t *best = fc_lpm_slot(&s->best, net), *slot;
+	struct hrp_route winner = { 0 }, loser;
+	size_t n = 0;
+
+	if (best != NULL)
+		winner = hrp_of(fc_bgp_group(b, *best));
+	for (size_t i = 0; i < s->n_rep; i++) {
+		if ((slot = fc_lpm_slot(&s->rep[i]->rib, net)) == NULL)
+			continue;
+		loser = hrp_of(fc_bgp_group(b, *slot));
+		if (s->rep[i]->counted && best != NULL && hrp_equal(&winner, &loser))
+			continue;
+		out[n++] = (struct fc_bgp_other){ s->rep[i]->name, *slot,
+			s->rep[i]->counted ? hrp_reason(HRP_PREF_EXPRESS_ROUTE, &winner, &loser)
+					   : "RS-93" };
+	}
+	return n;
+}
+
+size_t
+fc_bgp_others(const struct fc_bgp *b, int vnet, unsigned instance, struct ipnet net,
+    struct fc_bgp_other out[static FC_REPORTERS_MAX])
+{
+	const struct fc_lpm *own = fc_bgp_table(b, vnet, instance);
+	const struct fc_scope *s;
+	size_t n = 0;
+
+	if (own == NULL)
+		return 0;
+	s = &b->scopes[vnet];
+	if (!s->has_rs)
+		return losers(b, s, net, out);
+	for (size_t i = 0; i < s->n_rep; i++) {
+		const uint32_t *slot = fc_lpm_slot(&s->rep[i]->rib, net);
+		const uint32_t *mine = fc_lpm_slot(own, net);
+
+		if (&s->rep[i]->rib == own || slot == NULL ||
+		    (mine != NULL && (*mine & ~FC_STALE) == (*slot & ~FC_STALE)))
+			continue;
+		out[n++] = (struct fc_bgp_other){ s->rep[i]->name, *slot, "RS-66" };
+	}
+	return n;
+}
+
+size_t
+fc_bgp_match_all(
+    const struct fc_bgp *b, int vnet, struct ipnet net, struct ipnet out[static FC_LPM_DEPTH])
+{
+	bool seen[FC_LPM_DEPTH] = { false };
+	size_t n = 0;
+
+	if (vnet < 0 || (size_t)vnet >= b->n_scopes)
+		return 0;
+	for (size_t i = 0; i < b->scopes[vnet].n_rep; i++) {
+		struct fc_lpm_hit hits[FC_LPM_DEPTH];
+		size_t n_hits = fc_lpm_match(&b->scopes[vnet].rep[i]->rib, net, hits);
+
+		for (size_t j = 0; j < n_hits; j++)
+			seen[hits[j].net.len] = true;
+	}
+	for (uint8_t len = 0; len < FC_LPM_DEPTH; len++)
+		if (seen[len])
+			out[n++] = (struct ipnet){ net.addr & ipnet_mask(len), len };
+	return n;
 }
 
 size_t

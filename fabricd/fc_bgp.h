@@ -63,6 +63,20 @@ bool fc_bgp_state(struct fc_bgp *b, const char *reporter, bool connected, bool c
  * values are for fc_bgp_group(). */
 const struct fc_lpm *fc_bgp_table(const struct fc_bgp *b, int vnet, unsigned instance);
 const struct fc_group *fc_bgp_group(const struct fc_bgp *b, uint32_t value);
+
+/* A route for net that the NICs of that instance do not use although a reporter of the scope has
+ * it. */
+struct fc_bgp_other {
+	const char *reporter;
+	uint32_t value;
+	const char *rule; /* RS-66: the other instance's; RS-93: its reporter is gone; else why it
+			     lost (HRP-*, ER-18, RS-60) */
+};
+size_t fc_bgp_others(const struct fc_bgp *b, int vnet, unsigned instance, struct ipnet net,
+    struct fc_bgp_other out[static FC_REPORTERS_MAX]);
+/* Prefixes that contain net in any table of the scope, shortest first. */
+size_t fc_bgp_match_all(
+    const struct fc_bgp *b, int vnet, struct ipnet net, struct ipnet out[static FC_LPM_DEPTH]);
 size_t fc_bgp_memory(const struct fc_bgp *b);
 
 /* Whether every prefix of the batch is well-formed and every group small enough. */

@@ -56,8 +56,10 @@ struct fc_candidate {
 	char verdict[96]; /* "chosen", "beaten by User 0.0.0.0/0", ... */
 	const char *rule; /* "EFF-6"; static */
 };
-/* Every candidate that could carry the prefix (all that contain it, or for a covering question are
- * inside it), best first. malloc()ed. */
+/* Every candidate that could carry the prefix, best first: all that contain it and, if none of them
+ * is for exactly this prefix, all inside it; at most FC_EXPLAIN_MAX. malloc()ed (NULL if there is
+ * none). */
+#define FC_EXPLAIN_MAX 1000
 int fc_eff_explain(
     const struct fc_layers *l, int nic, struct ipnet what, struct fc_candidate **out, size_t *n);
 
@@ -68,10 +70,23 @@ int fc_eff_explain(
 enum fc_verdict { FC_DELIVERED, FC_LOOP, FC_BLACKHOLE, FC_FILTERED };
 const char *fc_verdict_name(enum fc_verdict v);
 
+enum fc_place {
+	FC_AT_NIC, /* VM or NVA; index of the NIC */
+	FC_AT_SITE,
+	FC_AT_MSEE, /* index of the circuit */
+	FC_AT_ER_GATEWAY,
+	FC_AT_VPN_GATEWAY,
+	FC_AT_ROUTE_SERVER, /* only as destination */
+	FC_AT_INTERNET,
+};
+
+/* One decision. The last hop of a delivered packet is its destination and decides nothing. */
 struct fc_trace_hop {
+	enum fc_place place;
+	int index;
 	char node[64];
-	char nic[64];
-	char route[64]; /* "0.0.0.0/0 VirtualNetworkGateway 10.1.2.4" */
+	char nic[64];    /* it leaves through; "" if it leaves through none */
+	char route[192]; /* "0.0.0.0/0 VirtualNetworkGateway 10.1.2.4", the next hop taken first */
 	char rule[16];
 };
 
@@ -79,25 +94,32 @@ struct fc_trace {
 	enum fc_verdict verdict;
 	struct fc_trace_hop hops[FC_TRACE_HOPS_MAX];
 	size_t n_hops;
-	char reason[160];
+	char reason[160]; /* why not delivered; or a warning (OPEN-9); else "" */
 };
 
 /* Ends of a trace: a NIC, or a site (src: its routes; dst: an address). */
 struct fc_endpoint {
-	int nic;       /* -1 if not a NIC */
+	int nic;       /* -1 if not a NIC; addr may also be one that its NVA owns */
 	int site;      /* -1 if not a site */
 	uint32_t addr; /* address of the endpoint */
 	bool internet; /* destination outside of everything known */
 };
 
-/* "vm11", "dc1", "10.21.0.4", "8.8.8.8", "nva1". FAB_ENOENT: nothing of that name or address as a
- * source. */
+/* "vm11", "dc1", "nva1", "internet", "10.21.0.4", "8.8.8.8". FAB_ENOENT: no such name. An address
+ * that nobody has is fine; it cannot be a source. */
 int fc_endpoint_parse(const struct fc_layers *l, struct fc_endpoint *out, const char *text);
+bool fc_endpoint_is_source(const struct fc_endpoint *e);
+
+/* Follows one flow in one direction; of several next hops the one that a hash of the two addresses
+ * picks, as a host would (SC-C). src must be a source. */
 void fc_trace_run(const struct fc_layers *l, struct fc_endpoint src, struct fc_endpoint dst,
     struct fc_trace *out);
-/* True if a stateful NVA sees only one of the two directions (MR-9, SC-I). */
+/* True if a stateful NVA sees only one of the two directions (MR-9, SC-I). Both must be delivered.
+ */
 bool fc_trace_stateful_break(
     const struct fc_layers *l, const struct fc_trace *there, const struct fc_trace *back);
+/* True if back passes what there passes, in reverse. ExpressRoute gateways do not count: the way
+ * out never sees them (ER-19, ER-20). */
 bool fc_trace_symmetric(const struct fc_trace *there, const struct fc_trace *back);
 
 #endif

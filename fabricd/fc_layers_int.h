@@ -46,7 +46,10 @@ void fc_view_sys_row(struct fc_eff_route *out, const struct fc_sys_route *r);
 void fc_view_bgp_row(const struct fc_view *v, struct fc_eff_route *out, struct fc_lpm_hit hit);
 void fc_view_user_row(const struct fc_view *v, struct fc_eff_route *out, size_t udr);
 
-bool fc_view_lookup(const struct fc_view *v, uint32_t addr, struct fc_eff_route *out);
+/* The route that carries all of net; for an address, net is a /32. */
+bool fc_view_lookup(const struct fc_view *v, struct ipnet net, struct fc_eff_route *out);
+/* The rule by which r carries net; static. */
+const char *fc_view_rule(const struct fc_view *v, const struct fc_eff_route *r, struct ipnet net);
 
 void fc_reach_clear(struct fc_reach **cache);
 size_t fc_reach_memory(struct fc_reach *const *cache);

@@ -34,11 +34,9 @@ fc_routers_free(struct fc_router **all)
 static bool
 is_router(const struct topo *t, const char *node)
 {
-	for (size_t i = 0; i < t->n_nodes; i++)
-		if (strcmp(t->nodes[i].name, node) == 0)
-			return t->nodes[i].kind == TOPO_NODE_NVA ||
-			       t->nodes[i].kind == TOPO_NODE_SITE;
-	return false;
+	int i = topo_find_node(t, node);
+
+	return i >= 0 && (t->nodes[i].kind == TOPO_NODE_NVA || t->nodes[i].kind == TOPO_NODE_SITE);
 }
 
 void

@@ -124,19 +124,13 @@ fc_sys_suppressor(const struct fc_sys *s, struct ipnet net)
 	return NULL;
 }
 
-const struct fc_sys_route *
-fc_sys_guard(const struct fc_sys *s, uint32_t addr)
+bool
+fc_sys_none_range(uint32_t addr)
 {
-	return fc_sys_suppressor(s, (struct ipnet){ addr, 32 });
-}
-
-static const struct topo_peering *
-peering_to(const struct topo *t, int vnet, int remote)
-{
-	for (size_t i = 0; i < t->n_peerings; i++)
-		if (t->peerings[i].vnet == vnet && t->peerings[i].remote == remote)
-			return &t->peerings[i];
-	return NULL;
+	for (size_t i = 0; i < N_NONE; i++)
+		if (ipnet_has_addr(none_prefixes[i], addr))
+			return true;
+	return false;
 }
 
 int
@@ -144,12 +138,15 @@ fc_scope_of(const struct topo *t, int vnet)
 {
 	int scope = t->vnets[vnet].scope;
 	const struct topo_peering *p;
+	int i;
 
 	if (scope < 0 || scope == vnet)
 		return scope;
-	p = peering_to(t, vnet, scope);
-	if (p == NULL || !p->use_remote_gateways || p->state != PEERING_CONNECTED ||
-	    p->reverse < 0 || !t->peerings[p->reverse].allow_gateway_transit)
+	if ((i = topo_find_peering(t, vnet, scope)) < 0)
+		return -1;
+	p = &t->peerings[i];
+	if (!p->use_remote_gateways || p->state != PEERING_CONNECTED || p->reverse < 0 ||
+	    !t->peerings[p->reverse].allow_gateway_transit)
 		return -1;
 	return scope;
 }

@@ -32,10 +32,12 @@ fc_hop_is_vnet(enum fc_hop h)
 
 /* The longest VnetLocal or peering route for addr; NULL: not directly reachable. */
 const struct fc_sys_route *fc_sys_direct(const struct fc_sys *s, uint32_t addr);
-/* The shortest VnetLocal or peering route for addr: BGP routes as long or longer are suppressed. */
-const struct fc_sys_route *fc_sys_guard(const struct fc_sys *s, uint32_t addr);
-/* The one that suppresses a BGP route for net (EFF-7), NULL if none does. */
+/* The shortest VnetLocal or peering route that contains net: BGP routes as long or longer do not
+ * count there (EFF-7). NULL: none. */
 const struct fc_sys_route *fc_sys_suppressor(const struct fc_sys *s, struct ipnet net);
+
+/* Whether addr lies in a range that the Internet does not route (SYS-3, SYS-4). */
+bool fc_sys_none_range(uint32_t addr);
 
 /* The VNet whose Route Server or gateways program the NICs of vnet (RS-62): itself, or the one
  * behind a peering that is Connected with gateway transit; -1: none. */

@@ -177,10 +177,10 @@ fc_view_nic(struct fc_view *v, const struct fc_layers *l, int nic)
 /* ---- selection ---- */
 
 static const struct fc_sys_route *
-longest_system(const struct fc_view *v, uint32_t addr)
+longest_system(const struct fc_view *v, struct ipnet net)
 {
 	struct fc_lpm_hit hits[FC_LPM_DEPTH];
-	size_t n = fc_lpm_match(&v->sys->lpm, (struct ipnet){ addr, 32 }, hits);
+	size_t n = fc_lpm_match(&v->sys->lpm, net, hits);
 
 	while (n-- > 0) {
 		const struct fc_sys_route *r = &v->sys->v[hits[n].value];
@@ -192,19 +192,19 @@ longest_system(const struct fc_view *v, uint32_t addr)
 }
 
 /* Longest prefix first; of equal ones user, then BGP, then system (EFF-6). BGP routes as long as a
- * VNet prefix around addr, or longer, do not take part (EFF-7). */
+ * VNet prefix around net, or longer, do not take part (EFF-7). */
 bool
-fc_view_lookup(const struct fc_view *v, uint32_t addr, struct fc_eff_route *out)
+fc_view_lookup(const struct fc_view *v, struct ipnet net, struct fc_eff_route *out)
 {
-	const struct fc_sys_route *guard = fc_sys_guard(v->sys, addr);
-	const struct fc_sys_route *sys = longest_system(v, addr);
-	unsigned below = guard != NULL ? guard->prefix.len : FC_LPM_DEPTH;
+	const struct fc_sys_route *guard = fc_sys_suppressor(v->sys, net);
+	const struct fc_sys_route *sys = longest_system(v, net);
+	unsigned below = net.len + 1u, bgp_below = guard != NULL ? guard->prefix.len : below;
 	struct fc_lpm_hit user, bgp;
 	int user_len = -1, bgp_len = -1, sys_len = sys != NULL ? sys->prefix.len : -1;
 
-	if (v->user != NULL && fc_lpm_longest(v->user, addr, FC_LPM_DEPTH, &user))
+	if (v->user != NULL && fc_lpm_longest(v->user, net.addr, below, &user))
 		user_len = user.net.len;
-	if (v->bgp != NULL && fc_lpm_longest(v->bgp, addr, below, &bgp))
+	if (v->bgp != NULL && fc_lpm_longest(v->bgp, net.addr, bgp_below, &bgp))
 		bgp_len = bgp.net.len;
 	if (user_len >= 0 && user_len >= bgp_len && user_len >= sys_len)
 		fc_view_user_row(v, out, user.value);
@@ -215,4 +215,44 @@ fc_view_lookup(const struct fc_view *v, uint32_t addr, struct fc_eff_route *out)
 	else
 		return false;
 	return true;
+}
+
+static const char *
+bgp_rule(const struct fc_eff_route *r)
+{
+	if (r->hop == FC_HOP_NONE)
+		return "RS-57";
+	switch (r->bgp_source) {
+	case HRP_SRC_EXPRESS_ROUTE:
+		return "ER-19";
+	case HRP_SRC_VPN:
+	case HRP_SRC_VPN_STATIC:
+	case HRP_SRC_P2S:
+		return "VPN-14";
+	default:
+		return r->n_next_hops > 1 ? "RS-60" : "RS-65";
+	}
+}
+
+const char *
+fc_view_rule(const struct fc_view *v, const struct fc_eff_route *r, struct ipnet net)
+{
+	static const char *const sys_rules[] = {
+		[FC_HOP_VNET_LOCAL] = "SYS-1",
+		[FC_HOP_VNET_PEERING] = "SYS-6",
+		[FC_HOP_VNET_GLOBAL_PEERING] = "SYS-6",
+		[FC_HOP_INTERNET] = "SYS-2",
+		[FC_HOP_NONE] = "SYS-3",
+		[FC_HOP_SERVICE_ENDPOINT] = "SYS-7",
+	};
+	struct fc_lpm_hit hit;
+
+	if (r->source == FC_SRC_USER)
+		return "EFF-6";
+	if (r->source == FC_SRC_GATEWAY)
+		return bgp_rule(r);
+	if (fc_hop_is_vnet(r->hop) && v->bgp != NULL &&
+	    fc_lpm_longest(v->bgp, net.addr, net.len + 1u, &hit) && hit.net.len >= r->prefix.len)
+		return "EFF-7"; /* BGP would have had it */
+	return sys_rules[r->hop];
 }
