@@ -69,7 +69,7 @@ speaker_free(struct speaker *sp)
 	if (sp == NULL)
 		return;
 	speaker_unlisten_all(sp);
-	fab_loop_post_cancel(sp->loop, &sp->post);
+	fab_loop_defer_cancel(sp->loop, &sp->post);
 	DL_FOREACH_SAFE (sp->peers, p, next) {
 		bgp_session_stop(p->session, BGP_CEASE_ADMIN_SHUTDOWN, NULL);
 		peer_free(p);
