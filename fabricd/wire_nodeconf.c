@@ -102,6 +102,8 @@ peer(struct fc_mem *m, Fab__V1__BgpPeerConfig *out, const struct wire_peer *p)
 	out->resource = fc_unconst(p->resource);
 	out->shut = p->shut;
 	out->optional = p->optional;
+	out->cut_in = p->cut_in;
+	out->cut_out = p->cut_out;
 }
 
 static void

@@ -24,8 +24,9 @@ struct slot {
 	const struct wire_peer *peer;
 	struct speaker_peer *session; /* NULL: not wanted, or refused */
 	uint32_t own_group;
-	uint64_t mark; /* application that last listed it */
-	bool changed;  /* ended because it is to be re-created */
+	uint64_t mark;        /* application that last listed it */
+	bool changed;         /* ended because it is to be re-created */
+	bool cut_in, cut_out; /* as last told to the session */
 	struct slot *next_retired;
 };
 
@@ -267,7 +268,19 @@ establish(struct wire_apply *a, struct slot *s, struct wire_diff *diff, char why
 	else
 		diff->added++;
 	s->changed = false;
+	s->cut_in = s->cut_out = false;
 	return err;
+}
+
+/* A link stays cut over restarts and re-created sessions: the configuration carries it. */
+static void
+cut(struct slot *s)
+{
+	if (s->session == NULL || (s->cut_in == s->peer->cut_in && s->cut_out == s->peer->cut_out))
+		return;
+	s->cut_in = s->peer->cut_in;
+	s->cut_out = s->peer->cut_out;
+	bgp_session_cut(speaker_peer_session(s->session), s->cut_in, s->cut_out);
 }
 
 static struct slot *
@@ -344,6 +357,7 @@ apply_sessions(struct wire_apply *a, struct wire_diff *diff, char why[static 256
 
 		err = establish(a, s, diff, text);
 		keep_first(&first, why, err, text);
+		cut(s);
 	}
 	return first;
 }

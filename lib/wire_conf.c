@@ -237,6 +237,8 @@ take_peer(struct decode *d, struct wire_peer *p, const Fab__V1__BgpPeerConfig *m
 		.no_export_of_learned = m->no_export_of_learned,
 		.shut = m->shut,
 		.optional = m->optional,
+		.cut_in = m->cut_in,
+		.cut_out = m->cut_out,
 		.url = take_string(d, m->url),
 		.dial = take_tcp(d, m->name, m->tcp),
 		.source_address = m->tcp_source,
