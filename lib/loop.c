@@ -5,6 +5,7 @@
  */
 #include "lib/loop.h"
 
+#include "lib/clock.h"
 #include "lib/err.h"
 
 #include <errno.h>
@@ -276,6 +277,18 @@ fab_loop_turn(struct fab_loop *loop, uint32_t timeout_ms)
 	turn(loop, timeout_ms > 0);
 	if (timeout_ms > 0)
 		event_del(loop->guard);
+}
+
+void
+fab_loop_drain(struct fab_loop *loop, uint32_t timeout_ms)
+{
+	struct fab_mono start = fab_mono_now();
+	uint64_t spent = 0;
+
+	while (loop->exits != NULL && spent < timeout_ms) {
+		fab_loop_turn(loop, timeout_ms - (uint32_t)spent);
+		spent = fab_mono_us_between(start, fab_mono_now()) / 1000;
+	}
 }
 
 void

@@ -60,6 +60,9 @@ struct fab_exit {
 
 void fab_loop_exit_add(struct fab_loop *loop, struct fab_exit *e);
 void fab_loop_exit_remove(struct fab_loop *loop, struct fab_exit *e);
+/* Turns the loop until no such object is left, at most timeout_ms: the last thing to do before
+ * fab_loop_free() for those who want their last words heard. */
+void fab_loop_drain(struct fab_loop *loop, uint32_t timeout_ms);
 
 /* One-shot timer, re-armed by set. Never fires early. fn may free the timer. */
 int fab_timer_new(struct fab_timer **out, struct fab_loop *loop, fab_loop_fn *fn, void *arg);
