@@ -149,5 +149,7 @@ typedef bool speaker_walk_rib_fn(
     void *arg, const struct ipnet *prefix, const struct speaker_path *path, bool best);
 void speaker_walk_rib(struct speaker *sp, speaker_walk_rib_fn *fn, void *arg);
 size_t speaker_prefix_count(const struct speaker *sp);
+/* Some path of it is held. */
+bool speaker_has_prefix(const struct speaker *sp, const struct ipnet *prefix);
 
 #endif

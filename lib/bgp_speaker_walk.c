@@ -53,3 +53,11 @@ speaker_prefix_count(const struct speaker *sp)
 {
 	return rib_count(sp->rib);
 }
+
+bool
+speaker_has_prefix(const struct speaker *sp, const struct ipnet *prefix)
+{
+	const struct rib_prefix *p = rib_prefix_find(sp->rib, *prefix);
+
+	return p != NULL && p->paths != NULL;
+}
