@@ -135,8 +135,10 @@ listen_all(struct wire_apply *a, const struct wire_conf *conf, char why[static 2
 /* ---- sessions ---- */
 
 static void
-session_transport(struct bgp_session_conf *s, const struct wire_peer *peer)
+session_transport(struct speaker_peer_conf *pc, const struct wire_peer *peer)
 {
+	struct bgp_session_conf *s = &pc->session;
+
 	if (!peer->tcp) {
 		s->transport = BGP_TRANSPORT_NNG;
 		s->dial_url = peer->url;
@@ -144,13 +146,13 @@ session_transport(struct bgp_session_conf *s, const struct wire_peer *peer)
 		return;
 	}
 	s->transport = BGP_TRANSPORT_TCP;
+	s->dial_addr = peer->dial.addr;
 	s->dial_port = peer->dial.port;
 	s->passive = peer->passive || peer->dial.port == 0;
-	s->dial_addr = peer->dial.addr;
-	/* A peer that only dials is known by the address that it really comes from. */
-	if (s->dial_addr == 0)
-		s->dial_addr = peer->source_address != 0 ? peer->source_address : peer->address;
-	if (!s->passive)
+	/* One address, two uses: what we bind to, or what a peer that only dials comes from. */
+	if (s->passive)
+		pc->accept_addr = peer->source_address;
+	else
 		s->source_addr = peer->source_address;
 }
 
@@ -178,7 +180,7 @@ session_conf(struct wire_apply *a, struct slot *slot)
 		.ibgp = peer->asn == a->conf->asn,
 	};
 
-	session_transport(&pc.session, peer);
+	session_transport(&pc, peer);
 	if (a->ops->peer != NULL)
 		a->ops->peer(a->ctx, peer, &pc);
 	return pc;

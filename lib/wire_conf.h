@@ -15,9 +15,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define WIRE_PEERS_MAX     4096    /* sessions of one node */
-#define WIRE_ORIGINATE_MAX 1000000 /* prefixes of one node */
-#define WIRE_LIST_MAX      65536   /* entries of any other list */
+#define WIRE_PEERS_MAX       4096    /* sessions of one node */
+#define WIRE_ORIGINATE_MAX   1000000 /* prefixes of one node */
+#define WIRE_LIST_MAX        65536   /* entries of any other list */
+#define WIRE_COMMUNITIES_MAX 768     /* of one origination; ASNs of its path too */
 
 /* Numbers of fab.v1.NodeKind. */
 enum wire_kind {
@@ -178,6 +179,10 @@ struct wire_conf {
  * 1 or 2 s (RFC 4271 4.2), a list over its limit. FAB_ENOMEM. */
 int wire_conf_decode(struct wire_conf **out, const Fab__V1__NodeConfig *m, char why[static 256]);
 void wire_conf_free(struct wire_conf *c); /* NULL is fine */
+
+/* Whether what policy depends on differs: ASN, relay, and of the peers that both have role,
+ * resource, weight and policy. */
+bool wire_conf_policy_differs(const struct wire_conf *a, const struct wire_conf *b);
 
 /* True if some member of nets contains p (equal or more specific: RS-51, VPN-10). */
 bool wire_nets_cover(const struct wire_nets *nets, const struct ipnet *p);
