@@ -410,6 +410,7 @@ take_gw(struct decode *d, const Fab__V1__GatewayConfig *m)
 		.resource = take_string(d, m->resource),
 		.max_prefixes_out = m->max_prefixes_out,
 		.sibling_address = m->sibling_address,
+		.public_address = m->public_address,
 	};
 	take_statics(d, g, m);
 	take_circuits(d, g, m);

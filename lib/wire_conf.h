@@ -145,6 +145,7 @@ struct wire_gw_conf {
 	const char *resource;
 	uint32_t max_prefixes_out; /* ER-21; 0: none */
 	uint32_t sibling_address;
+	uint32_t public_address; /* VPN-14; 0: none */
 };
 
 struct wire_msee_conf {
