@@ -90,8 +90,8 @@ struct wire_peer {
 	uint32_t asn, address, local_address;
 	bool tcp; /* transport */
 	bool passive, no_export_of_learned, shut;
-	bool optional;        /* `converged` does not wait for it */
-	bool cut_in, cut_out; /* the link is cut: drop silently what arrives, what is sent */
+	bool optional;           /* `converged` does not wait for it */
+	bool cut_in, cut_out;    /* the link is cut: drop silently what arrives, what is sent */
 	const char *url;         /* NNG: where it listens; "" when it dials */
 	struct wire_tcp dial;    /* TCP; port 0: it dials */
 	uint32_t source_address; /* TCP: real address; 0: any */
