@@ -126,8 +126,8 @@ verb_matches(const char *words, const struct ctl_args *args)
 	}
 }
 
-static const struct ctl_cmd *
-find_verb(const struct ctl_cmd *table, struct ctl_args *args, char why[static 256])
+const struct ctl_cmd *
+ctl_args_verb(const struct ctl_cmd *table, struct ctl_args *args)
 {
 	for (const struct ctl_cmd *cmd = table; cmd->words != NULL; cmd++) {
 		unsigned n = verb_matches(cmd->words, args);
@@ -138,8 +138,6 @@ find_verb(const struct ctl_cmd *table, struct ctl_args *args, char why[static 25
 		memmove(args->pos, args->pos + n, args->n_pos * sizeof(args->pos[0]));
 		return cmd;
 	}
-	snprintf(why, 256, "unknown verb '%.60s%s%.60s'; 'fabctl help' lists them", args->pos[0],
-	    args->n_pos > 1 ? " " : "", args->n_pos > 1 ? args->pos[1] : "");
 	return NULL;
 }
 
@@ -154,8 +152,11 @@ ctl_args_parse(const struct ctl_cmd **out, struct ctl_args *args, const struct c
 	*out = NULL;
 	if ((err = sort_words(args, argc, argv, why)) != FAB_OK || args->n_pos == 0)
 		return err;
-	if ((cmd = find_verb(table, args, why)) == NULL)
+	if ((cmd = ctl_args_verb(table, args)) == NULL) {
+		snprintf(why, 256, "unknown verb '%.60s%s%.60s'; 'fabctl help' lists them",
+		    args->pos[0], args->n_pos > 1 ? " " : "", args->n_pos > 1 ? args->pos[1] : "");
 		return FAB_EINVAL;
+	}
 	for (int i = 0; i < CTL_OPT_COUNT; i++) {
 		if (args->opt[i] != NULL && ((cmd->opts | GLOBAL_OPTS) & CTL_BIT(i)) == 0) {
 			snprintf(why, 256, "'%s' does not take --%s", cmd->words, opts[i].name);
@@ -219,7 +220,7 @@ ctl_usage(FILE *fp, const struct ctl_cmd *table)
 	fprintf(fp, "Usage: fabctl [-o table|json|yaml] [--url URL] VERB ...\n\n");
 	for (const struct ctl_cmd *cmd = table; cmd->words != NULL; cmd++) {
 		snprintf(text, sizeof(text), "%s %s", cmd->words, cmd->usage);
-		fprintf(fp, "  %-38s %s\n", text, cmd->help);
+		fprintf(fp, "  %-41s %s\n", text, cmd->help);
 	}
 	fprintf(fp, "\n");
 	usage_options(fp, GLOBAL_OPTS);

@@ -53,6 +53,9 @@ struct ctl_cmd {
 int ctl_args_parse(const struct ctl_cmd **cmd, struct ctl_args *args, const struct ctl_cmd *table,
     int argc, char **argv, char why[static 256]);
 
+/* The verb that args begins with, its words taken out of args; NULL if there is none. */
+const struct ctl_cmd *ctl_args_verb(const struct ctl_cmd *table, struct ctl_args *args);
+
 /* "60s", "500ms", "2m", "5" (seconds). FAB_EINVAL otherwise, or above a day. */
 int ctl_duration_ms(uint32_t *out, const char *text);
 

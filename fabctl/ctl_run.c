@@ -52,26 +52,26 @@ ctl_run_default(char buf[static PATH_MAX], const char *fabric)
 /* Our own directory, not a link, and nobody else's: in /tmp anyone can create one with this name.
  */
 static int
-base_check(const char *base)
+base_check(const char *base, bool create)
 {
 	struct stat st;
 
-	if (mkdir(base, 0700) != 0 && errno != EEXIST)
+	if (create && mkdir(base, 0700) != 0 && errno != EEXIST)
 		return fab_err_from_errno(errno);
 	if (lstat(base, &st) != 0)
-		return fab_err_from_errno(errno);
+		return errno == ENOENT ? FAB_ENOENT : fab_err_from_errno(errno);
 	if (!S_ISDIR(st.st_mode) || st.st_uid != getuid() || (st.st_mode & 022) != 0)
 		return FAB_EPERM;
 	return FAB_OK;
 }
 
 static int
-current_link(char buf[static PATH_MAX])
+current_link(char buf[static PATH_MAX], bool create)
 {
 	char base[PATH_MAX];
 	int err;
 
-	if ((err = ctl_run_base(base)) != FAB_OK || (err = base_check(base)) != FAB_OK)
+	if ((err = ctl_run_base(base)) != FAB_OK || (err = base_check(base, create)) != FAB_OK)
 		return err;
 	return ctl_path(buf, "%s/current", base);
 }
@@ -83,7 +83,7 @@ ctl_run_current(char buf[static PATH_MAX])
 	ssize_t n;
 	int err;
 
-	if ((err = current_link(link)) != FAB_OK)
+	if ((err = current_link(link, false)) != FAB_OK)
 		return err;
 	if ((n = readlink(link, buf, PATH_MAX - 1)) < 0)
 		return FAB_ENOENT;
@@ -97,7 +97,7 @@ ctl_run_set_current(const char *dir)
 	char link[PATH_MAX], fresh[PATH_MAX];
 	int err;
 
-	if ((err = current_link(link)) != FAB_OK ||
+	if ((err = current_link(link, true)) != FAB_OK ||
 	    (err = ctl_path(fresh, "%s.%d", link, (int)getpid())) != FAB_OK)
 		return err;
 	if (symlink(dir, fresh) != 0 || rename(fresh, link) != 0) {
@@ -113,7 +113,7 @@ ctl_run_clear_current(const char *dir)
 	char link[PATH_MAX], target[PATH_MAX], base[PATH_MAX];
 
 	if (ctl_run_current(target) == FAB_OK && strcmp(target, dir) == 0 &&
-	    current_link(link) == FAB_OK)
+	    current_link(link, false) == FAB_OK)
 		unlink(link);
 	if (ctl_run_base(base) == FAB_OK)
 		rmdir(base); /* only if that was the last one */
@@ -187,7 +187,7 @@ mark_path(char buf[static PATH_MAX], const char *dir)
 }
 
 int
-ctl_run_lock(int *lock, const char *dir)
+ctl_run_lock(int *lock, const char *dir, bool wait)
 {
 	char path[PATH_MAX];
 	int fd, err;
@@ -196,7 +196,9 @@ ctl_run_lock(int *lock, const char *dir)
 		return err;
 	if ((fd = open(path, O_RDWR | O_CLOEXEC)) < 0)
 		return errno == ENOENT || errno == ENOTDIR ? FAB_ENOENT : fab_err_from_errno(errno);
-	if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+	while (flock(fd, wait ? LOCK_EX : LOCK_EX | LOCK_NB) != 0) {
+		if (errno == EINTR)
+			continue;
 		close(fd);
 		return FAB_EBUSY;
 	}
@@ -229,7 +231,7 @@ clear_remains(const char *dir)
 		return FAB_OK;
 	if (errno != ENOTEMPTY && errno != EEXIST)
 		return errno == ENOTDIR ? FAB_EINVAL : fab_err_from_errno(errno);
-	err = ctl_run_lock(&lock, dir);
+	err = ctl_run_lock(&lock, dir, false);
 	if (err != FAB_OK)
 		return err == FAB_ENOENT ? FAB_EINVAL : FAB_EEXIST;
 	err = any_alive(dir) ? FAB_EEXIST : ctl_run_remove(dir);
@@ -244,7 +246,7 @@ ctl_run_create(int *lock, const char *dir, const char *fabric, const char *topol
 	json_t *doc = NULL;
 	int fd = -1, err;
 
-	if ((err = ctl_run_base(base)) != FAB_OK || (err = base_check(base)) != FAB_OK ||
+	if ((err = ctl_run_base(base)) != FAB_OK || (err = base_check(base, true)) != FAB_OK ||
 	    (err = mark_path(path, dir)) != FAB_OK || (err = clear_remains(dir)) != FAB_OK)
 		return err;
 	if (mkdir(dir, 0700) != 0)
@@ -294,19 +296,22 @@ ctl_run_remove(const char *dir)
 	return FAB_OK;
 }
 
-char *
-ctl_run_fabric(const char *dir)
+int
+ctl_run_info(json_t **out, const char *dir)
 {
-	char path[PATH_MAX], *name = NULL;
-	const char *text;
+	char path[PATH_MAX];
 	json_t *doc;
+	int err;
 
-	if (mark_path(path, dir) != FAB_OK || ctl_json_load(&doc, path) != FAB_OK)
-		return NULL;
-	if ((text = json_string_value(json_object_get(doc, "name"))) != NULL)
-		name = strdup(text);
-	json_decref(doc);
-	return name;
+	if ((err = mark_path(path, dir)) != FAB_OK || (err = ctl_json_load(&doc, path)) != FAB_OK)
+		return err;
+	if (!json_is_string(json_object_get(doc, "name")) ||
+	    !json_is_string(json_object_get(doc, "topology"))) {
+		json_decref(doc);
+		return FAB_EBADMSG;
+	}
+	*out = doc;
+	return FAB_OK;
 }
 
 char *

@@ -14,6 +14,7 @@
 
 #include <jansson.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -46,12 +47,13 @@ int ctl_run_check_socket(const char *dir, const char *node);
  * others: see errno. The lock is held until the descriptor is closed.
  */
 int ctl_run_create(int *lock, const char *dir, const char *fabric, const char *topology);
-/* Locks an existing one. FAB_ENOENT: no fabric in it. FAB_EBUSY: another fabctl changes it now. */
-int ctl_run_lock(int *lock, const char *dir);
+/* Locks an existing one; wait says whether to wait for another fabctl that changes it now, or to
+ * return FAB_EBUSY. FAB_ENOENT: no fabric in it. */
+int ctl_run_lock(int *lock, const char *dir, bool wait);
 /* Removes it with all that is in it; only directories that ctl_run_create() made. */
 int ctl_run_remove(const char *dir);
-/* Name of the fabric in dir, malloc()ed; NULL if there is none. */
-char *ctl_run_fabric(const char *dir);
+/* {"name", "topology"} of the fabric in dir; FAB_ENOENT if there is none. The caller's. */
+int ctl_run_info(json_t **out, const char *dir);
 
 /* ---- processes ---- */
 

@@ -54,22 +54,23 @@ test_socket_paths_are_short_enough(void)
 static void
 test_create_lock_and_remove(void)
 {
-	char path[128], *name;
+	char path[128];
 	struct stat st;
 	int lock, second;
+	json_t *info;
 
 	CU_ASSERT_EQUAL_FATAL(ctl_run_create(&lock, dir, "one", "/x/one.yaml"), FAB_OK);
 	CU_ASSERT_EQUAL(stat(dir, &st), 0);
 	CU_ASSERT_EQUAL(st.st_mode & 0777, 0700);
-	name = ctl_run_fabric(dir);
-	CU_ASSERT_PTR_NOT_NULL_FATAL(name);
-	CU_ASSERT_STRING_EQUAL(name, "one");
-	free(name);
+	CU_ASSERT_EQUAL_FATAL(ctl_run_info(&info, dir), FAB_OK);
+	CU_ASSERT_STRING_EQUAL(json_string_value(json_object_get(info, "name")), "one");
+	CU_ASSERT_STRING_EQUAL(json_string_value(json_object_get(info, "topology")), "/x/one.yaml");
+	json_decref(info);
 	/* Another fabctl is at work here. */
-	CU_ASSERT_EQUAL(ctl_run_lock(&second, dir), FAB_EBUSY);
+	CU_ASSERT_EQUAL(ctl_run_lock(&second, dir, false), FAB_EBUSY);
 	CU_ASSERT_EQUAL(ctl_run_create(&second, dir, "one", "x"), FAB_EEXIST);
 	close(lock);
-	CU_ASSERT_EQUAL(ctl_run_lock(&lock, dir), FAB_OK);
+	CU_ASSERT_EQUAL(ctl_run_lock(&lock, dir, false), FAB_OK);
 	close(lock);
 	/* Whatever is in it goes, links are not followed. */
 	snprintf(path, sizeof(path), "%s/sub", dir);
@@ -79,8 +80,8 @@ test_create_lock_and_remove(void)
 	CU_ASSERT_EQUAL(ctl_run_remove(dir), FAB_OK);
 	CU_ASSERT_EQUAL(access(dir, F_OK), -1);
 	CU_ASSERT_EQUAL(access(root, F_OK), 0);
-	CU_ASSERT_EQUAL(ctl_run_lock(&lock, dir), FAB_ENOENT);
-	CU_ASSERT_PTR_NULL(ctl_run_fabric(dir));
+	CU_ASSERT_EQUAL(ctl_run_lock(&lock, dir, false), FAB_ENOENT);
+	CU_ASSERT_EQUAL(ctl_run_info(&info, dir), FAB_ENOENT);
 }
 
 static void

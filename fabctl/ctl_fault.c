@@ -1,0 +1,266 @@
+/* The verbs that do harm to local processes and to links, and undo it. */
+#include "fabctl/ctl.h"
+#include "fabctl/ctl_run.h"
+#include "lib/clock.h"
+#include "lib/err.h"
+#include "proto/fabric.pb-c.h"
+
+#include <signal.h>
+#include <stdint.h>
+#include <string.h>
+#include <unistd.h>
+
+#define NOTE_MS 500   /* a fault does not wait longer for fabricd to note it */
+#define STOP_MS 10000 /* between SIGTERM and giving up */
+
+/* ---- what a fault needs ---- */
+
+struct fault {
+	struct ctl *c;
+	const char *name;
+	struct ctl_state state;
+	int lock;
+};
+
+static int
+fault_open(struct fault *f, struct ctl *c, const char *name)
+{
+	*f = (struct fault){ .c = c, .name = name };
+	if (c->run_dir[0] == '\0')
+		return ctl_fail(CTL_UNREACHABLE, "NOFABRIC",
+		    "no local fabric; start one with 'fabctl up FILE' or name its --run-dir");
+	if (ctl_run_lock(&f->lock, c->run_dir, true) != FAB_OK)
+		return ctl_fail(CTL_UNREACHABLE, "NOFABRIC", "no fabric runs in %s", c->run_dir);
+	if (ctl_state_load(&f->state, c->run_dir, name) != FAB_OK) {
+		close(f->lock);
+		return ctl_fail(
+		    CTL_REFUSED, "NOT_FOUND", "no process '%s' here; 'fabctl ps' lists them", name);
+	}
+	return CTL_OK;
+}
+
+static void
+fault_close(struct fault *f)
+{
+	ctl_state_fini(&f->state);
+	close(f->lock);
+}
+
+/* Tells fabricd first, so that the timeline starts with the cause. Best effort: a fault must also
+ * work on a fabric whose fabricd is gone. */
+static void
+note(struct fault *f, const char *action)
+{
+	Fab__V1__FaultNote req = FAB__V1__FAULT_NOTE__INIT;
+	struct ctl_state fabricd;
+	ProtobufCMessage *reply;
+	enum fab_rpc_status rpc = FAB_RPC_UNAVAILABLE;
+	bool asleep = true;
+	char why[256];
+
+	if (strcmp(f->name, CTL_FABRICD) == 0)
+		return;
+	if (ctl_state_load(&fabricd, f->c->run_dir, CTL_FABRICD) == FAB_OK) {
+		asleep = ctl_proc_state(fabricd.proc) != CTL_PROC_RUNNING;
+		ctl_state_fini(&fabricd);
+	}
+	req.action = (char *)(uintptr_t)action;
+	req.node = (char *)(uintptr_t)f->name;
+	req.at_us = fab_wall_us();
+	if (!asleep && ctl_connect(f->c) == CTL_OK)
+		rpc = ctl_ask(f->c, &fab__v1__fabric__descriptor, "NoteFault", &req.base, NOTE_MS,
+		    NOTE_MS, &reply, why);
+	if (rpc == FAB_RPC_OK)
+		ctl_reply_free(reply);
+	else
+		fprintf(
+		    stderr, "fabctl: fabricd does not answer; the timeline will not have this\n");
+}
+
+static int
+fault_answer(struct fault *f, const char *action)
+{
+	static const struct ctl_column columns[] = {
+		{ "Action", "action" },
+		{ "Name", "name" },
+		{ "PID", "pid" },
+		CTL_COLUMNS_END,
+	};
+	static const struct ctl_view view = { .columns = columns };
+
+	return ctl_answer(f->c,
+	    json_pack("{s:s, s:s, s:i}", "action", action, "name", f->name, "pid",
+		(int)f->state.proc.pid),
+	    &view);
+}
+
+/* ---- signals ---- */
+
+static int
+not_running(const struct fault *f)
+{
+	return ctl_fail(CTL_REFUSED, "NOTRUNNING", "%s is dead; 'fabctl start %s' starts it again",
+	    f->name, f->name);
+}
+
+/* The whole group is told, one process is waited for. */
+static int
+signal_and_end(struct fault *f, int sig)
+{
+	if (ctl_proc_signal(f->state.proc, sig) != FAB_OK)
+		return not_running(f);
+	if (sig == SIGTERM)
+		ctl_proc_signal(f->state.proc, SIGCONT); /* a paused one ends too */
+	if (ctl_proc_await_end(f->state.proc, STOP_MS) != FAB_OK)
+		return ctl_fail(CTL_NO, "TIMEOUT",
+		    "%s (pid %d) does not end; 'fabctl kill %s' does", f->name,
+		    (int)f->state.proc.pid, f->name);
+	return CTL_OK;
+}
+
+static int
+send_signal(struct ctl *c, const char *name, const char *action, int sig, bool ends)
+{
+	struct fault f;
+	int status;
+
+	if ((status = fault_open(&f, c, name)) != CTL_OK)
+		return status;
+	if (ctl_proc_state(f.state.proc) == CTL_PROC_DEAD) {
+		status = not_running(&f);
+		goto done;
+	}
+	note(&f, action);
+	if (ends)
+		status = signal_and_end(&f, sig);
+	else if (ctl_proc_signal(f.state.proc, sig) != FAB_OK)
+		status = not_running(&f);
+	if (status == CTL_OK)
+		status = fault_answer(&f, action);
+done:
+	fault_close(&f);
+	return status;
+}
+
+int
+ctl_kill(struct ctl *c, const struct ctl_args *args)
+{
+	return send_signal(c, args->pos[0], "kill", SIGKILL, true);
+}
+
+int
+ctl_stop(struct ctl *c, const struct ctl_args *args)
+{
+	return send_signal(c, args->pos[0], "stop", SIGTERM, true);
+}
+
+int
+ctl_pause(struct ctl *c, const struct ctl_args *args)
+{
+	return send_signal(c, args->pos[0], "pause", SIGSTOP, false);
+}
+
+int
+ctl_resume(struct ctl *c, const struct ctl_args *args)
+{
+	return send_signal(c, args->pos[0], "resume", SIGCONT, false);
+}
+
+/* ---- start ---- */
+
+static int
+respawn(struct fault *f)
+{
+	const struct ctl_state *s = &f->state;
+	struct ctl_state fresh;
+	int err = ctl_state_spawn(f->c->run_dir, f->name, s->kind, s->argv, s->cwd);
+
+	if (err == FAB_OK)
+		err = ctl_state_load(&fresh, f->c->run_dir, f->name);
+	if (err != FAB_OK)
+		return ctl_fail(CTL_NO, "START", "cannot start %s: %s", f->name, fab_strerror(err));
+	ctl_state_fini(&f->state);
+	f->state = fresh;
+	return CTL_OK;
+}
+
+int
+ctl_start(struct ctl *c, const struct ctl_args *args)
+{
+	struct fault f;
+	int status;
+
+	if ((status = fault_open(&f, c, args->pos[0])) != CTL_OK)
+		return status;
+	if (ctl_proc_state(f.state.proc) != CTL_PROC_DEAD) {
+		status = ctl_fail(CTL_REFUSED, "RUNNING", "%s runs already, pid %d", f.name,
+		    (int)f.state.proc.pid);
+		goto done;
+	}
+	note(&f, "start");
+	if ((status = respawn(&f)) == CTL_OK)
+		status = fault_answer(&f, "start");
+done:
+	fault_close(&f);
+	return status;
+}
+
+int
+ctl_restart(struct ctl *c, const struct ctl_args *args)
+{
+	struct fault f;
+	int status;
+
+	if ((status = fault_open(&f, c, args->pos[0])) != CTL_OK)
+		return status;
+	note(&f, "restart");
+	if (ctl_proc_state(f.state.proc) != CTL_PROC_DEAD)
+		status = signal_and_end(&f, SIGTERM);
+	if (status == CTL_OK && (status = respawn(&f)) == CTL_OK)
+		status = fault_answer(&f, "restart");
+	fault_close(&f);
+	return status;
+}
+
+/* ---- links ---- */
+
+static int
+set_link(struct ctl *c, const struct ctl_args *args, bool cut)
+{
+	static const struct ctl_column columns[] = {
+		{ "A", "a" },
+		{ "B", "b" },
+		{ "Cut", "cut" },
+		{ "One Way", "one_way" },
+		CTL_COLUMNS_END,
+	};
+	static const struct ctl_view view = { .columns = columns };
+	Fab__V1__LinkRequest req = FAB__V1__LINK_REQUEST__INIT;
+	ProtobufCMessage *reply;
+	int status;
+
+	req.a = (char *)(uintptr_t)args->pos[0];
+	req.b = (char *)(uintptr_t)args->pos[1];
+	req.cut = cut;
+	req.restore = !cut;
+	req.one_way = args->opt[CTL_OPT_ONE_WAY] != NULL;
+	if ((status = ctl_call(c, "Link", &req.base, &reply)) != CTL_OK)
+		return status;
+	ctl_reply_free(reply);
+	return ctl_answer(c,
+	    json_pack("{s:s, s:s, s:b, s:b}", "a", req.a, "b", req.b, "cut", (int)cut, "one_way",
+		(int)req.one_way),
+	    &view);
+}
+
+int
+ctl_link_cut(struct ctl *c, const struct ctl_args *args)
+{
+	return set_link(c, args, true);
+}
+
+int
+ctl_link_restore(struct ctl *c, const struct ctl_args *args)
+{
+	return set_link(c, args, false);
+}

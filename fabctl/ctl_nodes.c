@@ -1,0 +1,326 @@
+#include "fabctl/ctl_nodes.h"
+
+#include "fabctl/ctl_run.h"
+#include "lib/err.h"
+#include "proto/fabric.pb-c.h"
+
+#include <errno.h>
+#include <libgen.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct node_program {
+	const char *kind, *daemon, *role;
+};
+
+static const struct node_program programs[] = {
+	[TOPO_NODE_ROUTE_SERVER] = { "route_server", "routeserverd", NULL },
+	[TOPO_NODE_ER_GATEWAY] = { "er_gateway", "gatewayd", "er" },
+	[TOPO_NODE_VPN_GATEWAY] = { "vpn_gateway", "gatewayd", "vpn" },
+	[TOPO_NODE_MSEE] = { "msee", "gatewayd", "msee" },
+	[TOPO_NODE_NVA] = { "nva", "nvad", NULL },
+	[TOPO_NODE_SITE] = { "site", "nvad", NULL },
+};
+
+const char *
+ctl_node_kind(enum topo_node_kind kind)
+{
+	return programs[kind].kind;
+}
+
+/* ---- programs ---- */
+
+static int
+find_in(char buf[static PATH_MAX], const char *path, const char *name)
+{
+	while (path != NULL && *path != '\0') {
+		size_t len = strcspn(path, ":");
+
+		if (len > 0 && ctl_path(buf, "%.*s/%s", (int)len, path, name) == FAB_OK &&
+		    access(buf, X_OK) == 0)
+			return FAB_OK;
+		path += len + (path[len] == ':');
+	}
+	return FAB_ENOENT;
+}
+
+int
+ctl_find_daemon(char buf[static PATH_MAX], const char *name)
+{
+	char self[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	char *slash;
+
+	if (n > 0) {
+		self[n] = '\0';
+		if ((slash = strrchr(self, '/')) != NULL) {
+			*slash = '\0';
+			if (find_in(buf, self, name) == FAB_OK)
+				return FAB_OK;
+		}
+	}
+	return find_in(buf, getenv("PATH"), name);
+}
+
+/* Routing software lives where the PATH of an ordinary user does not lead. */
+static int
+find_foreign(char buf[static PATH_MAX], const char *name)
+{
+	if (strchr(name, '/') != NULL)
+		return ctl_path(buf, "%s", name);
+	if (find_in(buf, getenv("PATH"), name) == FAB_OK)
+		return FAB_OK;
+	return find_in(buf, "/usr/local/sbin:/usr/sbin:/sbin:/usr/lib/frr", name);
+}
+
+/* ---- command lines ---- */
+
+/* word with {run_dir}, {name} and {dir} filled in. */
+static json_t *
+expand(const char *word, const char *run_dir, const char *name, const char *dir)
+{
+	const struct {
+		const char *key, *value;
+	} keys[] = { { "{run_dir}", run_dir }, { "{name}", name }, { "{dir}", dir } };
+	char *text = NULL;
+	size_t size, i;
+	FILE *fp = open_memstream(&text, &size);
+	json_t *v;
+
+	FAB_ASSERT(fp != NULL);
+	while (*word != '\0') {
+		for (i = 0; i < 3; i++) {
+			if (strncmp(word, keys[i].key, strlen(keys[i].key)) == 0)
+				break;
+		}
+		if (i < 3) {
+			fputs(keys[i].value, fp);
+			word += strlen(keys[i].key);
+		} else {
+			fputc(*word++, fp);
+		}
+	}
+	fclose(fp);
+	v = json_string(text);
+	free(text);
+	return v;
+}
+
+static int
+foreign_argv(json_t **out, const struct topo_node *n, const char *run_dir, const char *topo_dir,
+    char why[static 256])
+{
+	json_t *argv = json_array();
+	char path[PATH_MAX];
+
+	for (size_t i = 0; i < n->n_run; i++)
+		json_array_append_new(argv, expand(n->run[i], run_dir, n->name, topo_dir));
+	if (json_array_size(argv) != n->n_run) {
+		json_decref(argv);
+		snprintf(why, 256, "the command line of %.100s is not text", n->name);
+		return FAB_EINVAL;
+	}
+	if (find_foreign(path, json_string_value(json_array_get(argv, 0))) != FAB_OK) {
+		snprintf(why, 256, "'%.100s', which %.60s runs, is not installed",
+		    json_string_value(json_array_get(argv, 0)), n->name);
+		json_decref(argv);
+		return FAB_ENOENT;
+	}
+	json_array_set_new(argv, 0, json_string(path));
+	*out = argv;
+	return FAB_OK;
+}
+
+int
+ctl_node_argv(json_t **out, const struct topo_node *n, const char *run_dir, const char *topo_dir,
+    char why[static 256])
+{
+	const struct node_program *p = &programs[n->kind];
+	char path[PATH_MAX], url[PATH_MAX];
+	json_t *argv;
+
+	if (n->n_run > 0)
+		return foreign_argv(out, n, run_dir, topo_dir, why);
+	if (ctl_find_daemon(path, p->daemon) != FAB_OK) {
+		snprintf(why, 256, "%s is neither beside fabctl nor in PATH", p->daemon);
+		return FAB_ENOENT;
+	}
+	if (ctl_run_url(url, run_dir) != FAB_OK)
+		return FAB_ETOOBIG;
+	argv = json_pack("[s, s, s, s, s, s, o]", path, "--fabric", url, "--name", n->name,
+	    "--listen", json_sprintf("ipc://%s/%s.ipc", run_dir, n->name));
+	FAB_ASSERT(argv != NULL);
+	if (p->role != NULL) {
+		json_array_append_new(argv, json_string("--role"));
+		json_array_append_new(argv, json_string(p->role));
+	}
+	*out = argv;
+	return FAB_OK;
+}
+
+int
+ctl_fabricd_argv(json_t **out, const char *run_dir, const char *topology, char why[static 256])
+{
+	char path[PATH_MAX], url[PATH_MAX];
+
+	if (ctl_find_daemon(path, CTL_FABRICD) != FAB_OK) {
+		snprintf(why, 256, CTL_FABRICD " is neither beside fabctl nor in PATH");
+		return FAB_ENOENT;
+	}
+	if (ctl_run_url(url, run_dir) != FAB_OK)
+		return FAB_ETOOBIG;
+	*out = json_pack("[s, s, s, s, s, s, s]", path, "--listen", url, "--run-dir", run_dir,
+	    "--topology", topology);
+	FAB_ASSERT(*out != NULL);
+	return FAB_OK;
+}
+
+/* ---- processes ---- */
+
+int
+ctl_node_start(const struct topo_node *n, json_t *argv, const char *run_dir, const char *topo_dir)
+{
+	return ctl_state_spawn(
+	    run_dir, n->name, programs[n->kind].kind, argv, n->n_run > 0 ? topo_dir : run_dir);
+}
+
+size_t
+ctl_end_everything(const char *run_dir)
+{
+	struct ctl_state *v;
+	struct ctl_proc *procs;
+	size_t n, killed;
+
+	if (ctl_state_list(&v, &n, run_dir) != FAB_OK)
+		return 0;
+	FAB_ASSERT((procs = calloc(n + 1, sizeof(*procs))) != NULL);
+	for (size_t i = 0; i < n; i++)
+		procs[i] = v[n - 1 - i].proc; /* fabricd, the first, ends last */
+	killed = ctl_proc_end_all(procs, n, CTL_END_GRACE_MS);
+	for (size_t i = 0; i < n; i++)
+		ctl_state_forget(run_dir, v[i].name);
+	free(procs);
+	ctl_state_list_free(v, n);
+	return killed;
+}
+
+/* ---- reconcile ---- */
+
+/* The resources that fabricd has now, as a model. */
+static int
+fetch_kind(struct ctl *c, struct topo_doc *doc, enum topo_kind kind)
+{
+	Fab__V1__ResourceRef req = FAB__V1__RESOURCE_REF__INIT;
+	const Fab__V1__ResourceList *list;
+	ProtobufCMessage *reply;
+	int status;
+
+	req.kind = (char *)(uintptr_t)topo_kind_name(kind);
+	if ((status = ctl_call(c, "Get", &req.base, &reply)) != CTL_OK)
+		return status;
+	list = CTL_REPLY(Fab__V1__ResourceList, reply);
+	for (size_t i = 0; i < list->n_resources; i++) {
+		json_t *props = json_loads(list->resources[i]->json, 0, NULL);
+
+		if (props != NULL)
+			topo_doc_put(doc, kind, list->resources[i]->name, props);
+	}
+	ctl_reply_free(reply);
+	return CTL_OK;
+}
+
+static int
+fetch_topology(struct ctl *c, struct topo **out)
+{
+	struct topo_doc *doc = topo_doc_new();
+	struct topo_errors *errs = calloc(1, sizeof(*errs));
+	int status = CTL_OK;
+
+	FAB_ASSERT(doc != NULL && errs != NULL);
+	for (int k = 0; k < TOPO_KIND_COUNT && status == CTL_OK; k++)
+		status = fetch_kind(c, doc, (enum topo_kind)k);
+	if (status == CTL_OK && (*out = topo_build(doc, errs, NULL)) == NULL)
+		status = ctl_fail(CTL_NO, errs->e[0].code, "%s", errs->e[0].message);
+	topo_doc_free(doc);
+	free(errs);
+	return status;
+}
+
+static int
+start_new(const struct topo *t, const char *run_dir, const char *topo_dir)
+{
+	int status = CTL_OK;
+
+	for (size_t i = 0; i < t->n_nodes; i++) {
+		struct ctl_state s;
+		char why[256];
+		json_t *argv;
+
+		if (ctl_state_load(&s, run_dir, t->nodes[i].name) == FAB_OK) {
+			ctl_state_fini(&s); /* runs, or was stopped on purpose */
+			continue;
+		}
+		if (ctl_node_argv(&argv, &t->nodes[i], run_dir, topo_dir, why) != FAB_OK) {
+			status = ctl_fail(CTL_NO, "START", "%s", why);
+			continue;
+		}
+		if (ctl_node_start(&t->nodes[i], argv, run_dir, topo_dir) != FAB_OK)
+			status = ctl_fail(CTL_NO, "START", "cannot start %s", t->nodes[i].name);
+		json_decref(argv);
+	}
+	return status;
+}
+
+static void
+end_gone(const struct topo *t, const char *run_dir)
+{
+	struct ctl_state *v;
+	size_t n;
+
+	if (ctl_state_list(&v, &n, run_dir) != FAB_OK)
+		return;
+	for (size_t i = 0; i < n; i++) {
+		if (strcmp(v[i].name, CTL_FABRICD) == 0 || topo_find_node(t, v[i].name) >= 0)
+			continue;
+		ctl_proc_end_all(&v[i].proc, 1, CTL_END_GRACE_MS);
+		ctl_state_forget(run_dir, v[i].name);
+	}
+	ctl_state_list_free(v, n);
+}
+
+int
+ctl_topology_dir(char buf[static PATH_MAX], const char *file)
+{
+	char path[PATH_MAX];
+
+	if (realpath(file, path) == NULL)
+		return fab_err_from_errno(errno);
+	return ctl_path(buf, "%s", dirname(path));
+}
+
+int
+ctl_reconcile(struct ctl *c)
+{
+	char topo_dir[PATH_MAX];
+	struct topo *t = NULL;
+	json_t *info;
+	int lock, status;
+
+	if (c->run_dir[0] == '\0' || ctl_run_info(&info, c->run_dir) != FAB_OK)
+		return CTL_OK;
+	if (ctl_topology_dir(topo_dir, ctl_str(info, "topology")) != FAB_OK)
+		topo_dir[0] = '\0'; /* the file has gone since; foreign software will miss it */
+	json_decref(info);
+	if ((status = fetch_topology(c, &t)) != CTL_OK)
+		return status;
+	if (ctl_run_lock(&lock, c->run_dir, true) == FAB_OK) {
+		end_gone(t, c->run_dir);
+		status = start_new(t, c->run_dir, topo_dir[0] != '\0' ? topo_dir : c->run_dir);
+		close(lock);
+	}
+	topo_free(t);
+	return status;
+}

@@ -1,0 +1,49 @@
+#ifndef FABCTL_CTL_NODES_H
+#define FABCTL_CTL_NODES_H
+/*
+ * Which process plays which node of a topology, and the processes of a run directory as a whole.
+ */
+#include "fabctl/ctl.h"
+#include "lib/topo.h"
+
+#include <jansson.h>
+#include <stdint.h>
+
+#define CTL_END_GRACE_MS 3000 /* between SIGTERM and SIGKILL */
+
+/* Reads, parses and checks a topology file. CTL_OK; CTL_REFUSED with the reasons in errs, or after
+ * saying it when errs is empty; CTL_USAGE after saying that it cannot be read. */
+int ctl_topo_load(
+    struct topo **out, const char *file, struct topo_errors *errs, struct topo_errors *warnings);
+/* All of them on standard error: "file:line: code: message". */
+void ctl_topo_complain(
+    const char *file, const struct topo_errors *errs, const struct topo_errors *warnings);
+
+/* "route_server", "er_gateway", ... */
+const char *ctl_node_kind(enum topo_node_kind kind);
+
+/* Path of one of our daemons: beside fabctl, or in PATH. FAB_ENOENT. */
+int ctl_find_daemon(char buf[static PATH_MAX], const char *name);
+
+/* Command line of a node, the caller's; {run_dir}, {name} and {dir} (of the topology file) in the
+ * words of foreign software are filled in. FAB_ENOENT: why[] names the missing program. */
+int ctl_node_argv(json_t **out, const struct topo_node *n, const char *run_dir,
+    const char *topo_dir, char why[static 256]);
+int ctl_fabricd_argv(json_t **out, const char *run_dir, const char *topology, char why[static 256]);
+
+/* Directory of a topology file, absolute. */
+int ctl_topology_dir(char buf[static PATH_MAX], const char *file);
+
+/* Starts a node (its log and state go to run_dir). */
+int ctl_node_start(
+    const struct topo_node *n, json_t *argv, const char *run_dir, const char *topo_dir);
+
+/* SIGTERM to all in reverse order of start, SIGKILL after a grace period, forgets them. Returns how
+ * many had to be killed. */
+size_t ctl_end_everything(const char *run_dir);
+
+/* After a change of resources: starts the processes of new nodes and ends those of nodes that are
+ * gone. Does nothing without a local run directory. */
+int ctl_reconcile(struct ctl *c);
+
+#endif
