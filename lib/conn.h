@@ -100,5 +100,8 @@ void fab_dial_free(struct fab_dial *d);
 
 /* True for ipc:// and for tcp hosts 127.0.0.0/8, ::1 and localhost: no TLS needed. */
 bool fab_conn_url_is_local(const char *url);
+/* May a daemon use this URL? FAB_EINVAL: not one we know; FAB_ENOENT: tls+tcp:// without cert, key
+ * and ca; FAB_EPERM: plain TCP beyond loopback (insecure allows it). */
+int fab_conn_url_check(const char *url, const struct fab_tls *tls, bool insecure);
 
 #endif

@@ -94,6 +94,22 @@ url_check(const char *url, const struct fab_tls *tls)
 	return strncmp(url, "tcp://", 6) == 0 ? FAB_OK : FAB_EINVAL;
 }
 
+int
+fab_conn_url_check(const char *url, const struct fab_tls *tls, bool insecure)
+{
+	static const struct fab_tls any;
+	nng_url *u;
+
+	if (url_check(url, &any) != FAB_OK || nng_url_parse(&u, url) != 0)
+		return FAB_EINVAL;
+	nng_url_free(u);
+	if (url_is_tls(url))
+		return tls != NULL && tls->cert != NULL && tls->key != NULL && tls->ca != NULL
+			   ? FAB_OK
+			   : FAB_ENOENT;
+	return insecure || fab_conn_url_is_local(url) ? FAB_OK : FAB_EPERM;
+}
+
 /* ---- TLS ---- */
 
 static int

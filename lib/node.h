@@ -18,6 +18,7 @@ struct node_options {
 	const char *listen_url; /* NULL: serves nobody */
 	struct fab_tls tls;
 	bool has_tls;
+	bool insecure;    /* plain TCP beyond loopback is allowed */
 	const char *role; /* --role WORD, daemons that have roles; NULL otherwise */
 };
 
@@ -25,27 +26,27 @@ struct node_options {
 struct node_ops {
 	const char *program;      /* "routeserverd" */
 	const char *const *roles; /* words --role accepts, NULL-terminated; or NULL */
-	/* Creates the daemon's state; *ctx is passed to the others. */
+	/* Creates the daemon's state; *ctx is passed to the others. FAB_EINVAL, after an own
+	 * message: the command line is wrong. */
 	int (*start)(struct node *n, void **ctx);
 	/* A new configuration. Applies the difference; sessions that did not change stay up. */
 	void (*config)(void *ctx, const Fab__V1__NodeConfig *conf);
-	/* Writes sessions, routes and status with node_report(): the snapshot of the report stream.
-	 */
+	/* Writes sessions, routes and status with fab_rpc_stream_put(): the snapshot of the report
+	 * stream. The library has written `hello` already. */
 	void (*snapshot)(void *ctx, struct fab_rpc_stream *s);
 	/* Adds counters to a Stats reply; may be NULL. */
 	void (*stats)(
 	    void *ctx, void (*add)(void *arg, const char *name, uint64_t value), void *arg);
 	/* Text for Dump, malloc()ed; may be NULL. */
 	char *(*dump)(void *ctx);
+	/* May be NULL. The error becomes the status, see fab_rpc_status_of(). */
 	int (*fault)(void *ctx, const Fab__V1__FaultRequest *req);
 	bool (*converged)(void *ctx);
 	void (*stop)(void *ctx); /* close sessions with Cease, free everything */
-	/* Further services on the listen URL, e.g. Speaker; NULL-terminated pairs by node_serve().
-	 */
 };
 
-/* main() of a daemon: parses argv, runs until SIGTERM, returns the exit code (0 clean stop, 2
- * usage, 3 cannot listen). --help and --version answer by themselves. */
+/* main() of a daemon: parses argv, runs until SIGTERM or SIGINT, returns the exit code (0 clean
+ * stop, 2 usage, 3 cannot listen). --help and --version answer by themselves. */
 int node_main(int argc, char **argv, const struct node_ops *ops);
 
 struct fab_loop *node_loop(struct node *n);
@@ -56,5 +57,21 @@ int node_serve(struct node *n, const ProtobufCServiceDescriptor *service,
     const struct fab_rpc_handler *table, void *ctx);
 /* Sends one report item; dropped while the stream is out of sync (the snapshot will tell). */
 void node_report(struct node *n, const Fab__V1__ReportItem *item);
+
+/* ---- the parts of node_main(), for tests ---- */
+
+enum node_verdict { NODE_RUN, NODE_EXIT_OK, NODE_EXIT_USAGE };
+
+/* The strings of out point into argv. Prints help, version or one line about what is wrong. */
+enum node_verdict node_parse(
+    struct node_options *out, int argc, char **argv, const struct node_ops *ops);
+/* Starts everything on loop; options and what they point to must stay valid. why receives the
+ * reason of a failure. */
+int node_new(struct node **out, struct fab_loop *loop, const struct node_options *options,
+    const struct node_ops *ops, char why[static 256]);
+void node_free(struct node *n); /* NULL is fine */
+
+/* Rows of the Node service; ctx is the struct node. */
+extern const struct fab_rpc_handler node_table[];
 
 #endif

@@ -48,6 +48,9 @@ enum fab_rpc_status {
 
 const char *fab_rpc_status_name(enum fab_rpc_status s); /* "NOT_FOUND" */
 
+/* The status that tells a caller of a handler's enum fab_err; FAB_RPC_OK for FAB_OK. */
+enum fab_rpc_status fab_rpc_status_of(int err);
+
 /* What a server or a client has seen so far. */
 struct fab_rpc_stats {
 	uint64_t connections;

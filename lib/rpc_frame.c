@@ -40,6 +40,37 @@ fab_rpc_status_name(enum fab_rpc_status s)
 	return status_names[s];
 }
 
+enum fab_rpc_status
+fab_rpc_status_of(int err)
+{
+	switch (err) {
+	case FAB_OK:
+		return FAB_RPC_OK;
+	case FAB_EINVAL:
+	case FAB_EBADMSG:
+		return FAB_RPC_INVALID_ARGUMENT;
+	case FAB_ENOMEM:
+	case FAB_ETOOBIG:
+	case FAB_EBUSY:
+		return FAB_RPC_RESOURCE_EXHAUSTED;
+	case FAB_ENOENT:
+		return FAB_RPC_NOT_FOUND;
+	case FAB_EEXIST:
+		return FAB_RPC_ALREADY_EXISTS;
+	case FAB_ECLOSED:
+	case FAB_EUNREACH:
+		return FAB_RPC_UNAVAILABLE;
+	case FAB_ETIMEOUT:
+		return FAB_RPC_DEADLINE_EXCEEDED;
+	case FAB_ENOTSUP:
+		return FAB_RPC_UNIMPLEMENTED;
+	case FAB_EPERM:
+		return FAB_RPC_PERMISSION_DENIED;
+	default:
+		return FAB_RPC_INTERNAL;
+	}
+}
+
 static size_t
 varint_put(uint8_t *out, uint32_t v)
 {

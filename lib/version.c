@@ -1,0 +1,7 @@
+#include "lib/version.h"
+
+const char *
+fab_version(void)
+{
+	return FAB_VERSION;
+}
