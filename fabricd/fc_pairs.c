@@ -159,21 +159,17 @@ gw_sibling(const struct walk *w, int gw)
 	emit(w, &p);
 }
 
-uint32_t
-fc_msee_neighbour(
-    const struct topo *t, const struct topo_gateway *g, size_t conn, unsigned instance)
+/* The address under which a gateway knows an MSEE of its nth circuit. .4/.5 is what labs show for
+ * one circuit (ER-16); .6/.7 is left to a VPN gateway beside it (VPN-1), .12/.13 are the gateway's
+ * own instances. */
+static uint32_t
+msee_neighbour(const struct topo_gateway *g, size_t conn, unsigned msee)
 {
-	/* .4/.5 is what labs show for one circuit (ER-16); .6/.7 is left to a VPN gateway beside it
-	 * (VPN-1), .12/.13 are the gateway's own instances. */
-	static const uint8_t first[] = { 4, 8, 10 };
-	const struct topo_vnet *v = &t->vnets[g->vnet];
-	uint32_t host =
-	    conn < sizeof(first) ? first[conn] : 14 + 2 * (uint32_t)(conn - sizeof(first));
+	static const uint8_t more[] = { 0, 4, 6 }; /* .4, .8, .10 */
+	uint32_t offset =
+	    conn < sizeof(more) ? more[conn] : 10 + 2 * (uint32_t)(conn - sizeof(more));
 
-	for (size_t i = 0; i < v->n_subnets; i++)
-		if (strcmp(v->subnets[i].name, "GatewaySubnet") == 0)
-			return v->subnets[i].prefix.addr + host + instance;
-	return 0;
+	return g->msee_ip[msee] + offset;
 }
 
 /* ER-16: each instance has a session to both MSEEs. */
@@ -189,8 +185,7 @@ gw_circuit(const struct walk *w, int gw, size_t conn)
 			struct fc_pair p = {
 				.dial = gw_end(w, gw, i, g->asn),
 				.listen = end_of(node_of(w->t, TOPO_NODE_MSEE, c->index, m),
-				    WIRE_PEER_MSEE, TOPO_MSEE_ASN,
-				    fc_msee_neighbour(w->t, g, conn, m)),
+				    WIRE_PEER_MSEE, TOPO_MSEE_ASN, msee_neighbour(g, conn, m)),
 			};
 
 			p.dial.resource = circuit;
@@ -201,7 +196,8 @@ gw_circuit(const struct walk *w, int gw, size_t conn)
 	}
 }
 
-/* The Azure side speaks VPN-5 by dialling; here the site dials, so that one rule holds for all. */
+/* By VPN-5 the gateway dials; here the site does, as towards MSEEs. An active-standby gateway has
+ * one BGP address, whichever instance holds it (VPN-1). */
 static void
 gw_site(const struct walk *w, int gw, size_t conn)
 {
@@ -215,9 +211,12 @@ gw_site(const struct walk *w, int gw, size_t conn)
 			    WIRE_PEER_CUSTOMER, s->asn, s->ip),
 			.listen = gw_end(w, gw, i, g->asn),
 			.transport = s->transport,
-			.tcp = { g->ip[i], BGP_PORT },
 		};
 
+		if (!g->active_active)
+			p.listen.address = g->ip[0];
+		p.tcp = (struct topo_tcp){ p.listen.address, BGP_PORT };
+		p.tcp_source = s->bgp_listen.addr;
 		p.dial.resource = g->name;
 		p.dial.alias = c->name;
 		p.dial.policy = &s->policy;
@@ -268,6 +267,7 @@ circuit_pairs(const struct walk *w, int circuit)
 			    TOPO_MSEE_ASN, c->msee_ip[m]),
 			.transport = s->transport,
 			.tcp = { c->msee_ip[m], BGP_PORT },
+			.tcp_source = s->bgp_listen.addr,
 		};
 
 		p.dial.resource = c->name;
@@ -302,6 +302,14 @@ reverse_entry(const struct topo *t, const struct topo_router_peer *rp, bool is_s
 	return NULL;
 }
 
+/* Where a router listens, or really comes from, by TCP: its bgp_listen. */
+static struct topo_tcp
+router_tcp(const struct topo *t, const struct fc_end *e)
+{
+	return e->node->kind == TOPO_NODE_SITE ? t->sites[e->node->index].bgp_listen
+					       : t->nvas[e->node->index].bgp_listen;
+}
+
 static void
 router_pairs(
     const struct walk *w, bool is_site, int index, const struct topo_router_peer *v, size_t n)
@@ -319,7 +327,10 @@ router_pairs(
 			continue;
 		p.dial.policy = &v[i].policy;
 		p.listen.policy = back == NULL ? NULL : &back->policy;
-		p.tcp = (struct topo_tcp){ p.listen.address, BGP_PORT };
+		p.tcp = router_tcp(w->t, &p.listen);
+		if (p.tcp.port == 0)
+			p.tcp = (struct topo_tcp){ p.listen.address, BGP_PORT };
+		p.tcp_source = router_tcp(w->t, &p.dial).addr;
 		emit(w, &p);
 	}
 }

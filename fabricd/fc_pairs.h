@@ -44,9 +44,4 @@ typedef void fc_pair_fn(void *arg, const struct fc_pair *p);
 /* All strings and pointers lead into t. */
 void fc_pairs_each(const struct topo *t, fc_pair_fn *fn, void *arg);
 
-/* Address of an MSEE inside a gateway's VNet, ER-16: the nth connection of the gateway. 0: the VNet
- * has no GatewaySubnet. */
-uint32_t fc_msee_neighbour(
-    const struct topo *t, const struct topo_gateway *g, size_t conn, unsigned instance);
-
 #endif

@@ -1,0 +1,67 @@
+#ifndef FABRICD_FC_H
+#define FABRICD_FC_H
+/*
+ * One fabric: the resources, the model built from them, the layers behind the NICs, the nodes and
+ * what they last said, the log. All modules of fabricd work on this struct; all of it belongs to
+ * the loop's thread. fc_new() makes an empty fabric, fc_open() fills it from a store.
+ *
+ * What hangs together: doc -> topo (built from it) -> layers (bound to it) and nodes (indexes into
+ * it). fc_swap() is the only place that replaces them.
+ */
+#include "fabricd/fc_eff.h"
+#include "fabricd/fc_events.h"
+#include "fabricd/fc_layers.h"
+#include "fabricd/fc_store.h"
+#include "fabricd/fc_timeline.h"
+#include "fabricd/fc_url.h"
+#include "lib/clock.h"
+#include "lib/conn.h"
+#include "lib/loop.h"
+#include "lib/topo.h"
+
+#define FC_NAME "fabricd"
+
+struct fc_conf {
+	struct fc_urls urls;
+	const struct fab_tls *tls; /* for calls to nodes; NULL: none */
+};
+
+struct fc {
+	struct fab_loop *loop;
+	struct fc_conf conf;
+	struct fc_store *store; /* NULL: nothing is kept (tests) */
+	uint64_t revision;      /* of the resources */
+	uint64_t generation; /* last one given to a node; starts at the clock, so it never falls */
+	struct topo_doc *doc;
+	struct topo *topo; /* never NULL */
+	struct fc_layers *layers;
+	struct fc_events *events;
+	struct fc_timeline *timeline;
+	struct fc_nodes *nodes;
+	struct fc_links *links;
+	struct fc_waits *waits;
+	struct fab_mono started, last_change; /* of anything that `converged` waits to calm down */
+	uint64_t batches, routes;             /* counters: route batches and their prefixes */
+};
+
+/* urls are borrowed. */
+int fc_new(struct fc **out, struct fab_loop *loop, const struct fc_conf *conf);
+/* Answers everybody who still waits for something. Before the RPC server is freed, fc_free() after
+ * it: the end of its streams is told to f. */
+void fc_stop(struct fc *f);
+void fc_free(struct fc *f);
+
+/* Opens the store, which then belongs to f, and takes its resources into force. why gets one line.
+ * A store whose resources this program refuses is FAB_EINVAL. */
+int fc_open(struct fc *f, const char *path, char why[static FC_STORE_WHY_MAX]);
+bool fc_empty(const struct fc *f);
+
+/* Puts doc and the model built from it into force; both then belong to f. FAB_ENOMEM: nothing
+ * changed, both are still the caller's. */
+int fc_swap(struct fc *f, struct topo_doc *doc, struct topo *topo);
+
+/* Something changed that a waiter may wait for: its condition is looked at again at the end of this
+ * turn. moved: routes, sessions or configuration moved, so the quiet time starts again. */
+void fc_touch(struct fc *f, bool moved);
+
+#endif

@@ -1,0 +1,445 @@
+/*
+ * Service Control (see fc_control.h): the watch and report streams of the nodes.
+ */
+#include "fabricd/fc_control.h"
+
+#include "fabricd/wire_batch.h"
+#include "lib/err.h"
+#include "lib/log.h"
+#include "proto/control.pb-c.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* One stream that carries configurations to a node. */
+struct fc_watch {
+	struct fc *f;
+	struct fc_node *node; /* NULL: the name was taken over, or left the topology */
+	struct fab_rpc_stream *s;
+	uint64_t started_us;
+};
+
+/* One stream that carries a node's reports. */
+struct fc_reporter {
+	struct fc *f;
+	struct fc_node *node; /* NULL: no hello yet, refused, or taken over */
+	uint64_t started_us;
+};
+
+/* ---- Watch ---- */
+
+/* Sends the configuration with `peers` of its peers and all else, or without any. */
+static void
+watch_send(struct fc_watch *w, bool with_peers)
+{
+	const struct fc_node *n = w->node;
+	Fab__V1__NodeConfig *m = fab__v1__node_config__unpack(NULL, n->conf_len, n->conf);
+	size_t n_peers, n_originate;
+
+	if (m == NULL) {
+		fab_error("node %s: cannot send its configuration: %s", n->name,
+		    fab_strerror(FAB_ENOMEM));
+		return;
+	}
+	n_peers = m->n_peers;
+	n_originate = m->n_originate;
+	if (!with_peers)
+		m->n_peers = m->n_originate = 0;
+	m->generation = with_peers ? n->generation : ++w->f->generation;
+	fab_rpc_stream_put(w->s, &m->base);
+	m->n_peers = n_peers; /* for free_unpacked() */
+	m->n_originate = n_originate;
+	fab__v1__node_config__free_unpacked(m, NULL);
+}
+
+static void
+watch_snapshot(void *ctx, struct fab_rpc_stream *s)
+{
+	struct fc_watch *w = ctx;
+
+	(void)s;
+	if (w->node != NULL && w->node->conf != NULL)
+		watch_send(w, true);
+}
+
+static void
+watch_closed(void *ctx, struct fab_rpc_stream *s)
+{
+	struct fc_watch *w = ctx;
+
+	(void)s;
+	if (w->node != NULL) {
+		w->node->watch = NULL;
+		fc_node_release(w->f->nodes, w->node);
+	}
+	free(w);
+}
+
+static const struct fab_rpc_stream_ops watch_ops = {
+	.snapshot = watch_snapshot,
+	.closed = watch_closed,
+};
+
+static void
+watch_detach(struct fc_node *n, enum fab_rpc_status status, const char *why)
+{
+	struct fc_watch *w = n->watch;
+
+	if (w == NULL)
+		return;
+	n->watch = NULL;
+	w->node = NULL;
+	fab_rpc_stream_end(w->s, status, why);
+}
+
+static enum fab_rpc_status
+watch_refusal(const struct fc_node *n, const Fab__V1__WatchRequest *req, char why[static 256])
+{
+	if (n == NULL || n->index < 0) {
+		snprintf(why, 256, "no node '%.100s' in this fabric", req->name);
+		return FAB_RPC_NOT_FOUND;
+	}
+	if (n->foreign) {
+		snprintf(why, 256, "node '%.100s' runs other software", req->name);
+		return FAB_RPC_FAILED_PRECONDITION;
+	}
+	if (n->watch != NULL && req->started_us < n->watch->started_us) {
+		snprintf(why, 256, "node '%.100s' is another process, pid %d", req->name, n->pid);
+		return FAB_RPC_ALREADY_EXISTS;
+	}
+	return FAB_RPC_OK;
+}
+
+static enum fab_rpc_status
+watch_open(void *ctx, const ProtobufCMessage *msg, struct fab_rpc_stream *s,
+    const struct fab_rpc_stream_ops **ops, void **stream_ctx, char why[static 256])
+{
+	const Fab__V1__WatchRequest *req = (const Fab__V1__WatchRequest *)msg;
+	struct fc *f = ctx;
+	struct fc_node *n = fc_node_find(f->nodes, req->name);
+	enum fab_rpc_status status = watch_refusal(n, req, why);
+	struct fc_watch *w;
+
+	if (status != FAB_RPC_OK)
+		return status;
+	if ((w = calloc(1, sizeof(*w))) == NULL)
+		return FAB_RPC_RESOURCE_EXHAUSTED;
+	watch_detach(n, FAB_RPC_ABORTED, "another process took over the name");
+	*w = (struct fc_watch){ .f = f, .node = n, .s = s, .started_us = req->started_us };
+	n->watch = w;
+	n->pid = req->pid;
+	n->started_us = req->started_us;
+	snprintf(n->url, sizeof(n->url), "%s", req->listen_url);
+	*ops = &watch_ops;
+	*stream_ctx = w;
+	return FAB_RPC_OK;
+}
+
+void
+fc_control_push(struct fc *f, struct fc_node *n)
+{
+	fc_touch(f, true);
+	if (n->watch == NULL)
+		return;
+	if (n->conf != NULL)
+		watch_send(n->watch, true);
+	else
+		fc_control_dismiss(f, n);
+}
+
+/* ---- Report ---- */
+
+static bool
+reports_layers(const struct topo_node *tn)
+{
+	return tn != NULL &&
+	       (tn->kind == TOPO_NODE_ROUTE_SERVER || tn->kind == TOPO_NODE_ER_GATEWAY ||
+		   tn->kind == TOPO_NODE_VPN_GATEWAY);
+}
+
+/* The layers hear how a reporter is; that may move NICs to another instance (RS-66, RS-93). */
+static void
+tell_layers(struct fc *f, const struct fc_node *n, const char *text)
+{
+	uint64_t before = fc_layers_generation(f->layers);
+	bool converged = n->status_converged && n->status_generation == n->generation;
+
+	if (reports_layers(fc_node_topo(f->nodes, n)))
+		fc_layers_reporter_state(f->layers, n->name, fc_node_connected(n), converged);
+	else if (!fc_node_connected(n))
+		fc_layers_router_gone(f->layers, n->name);
+	if (fc_layers_generation(f->layers) != before && text != NULL) {
+		struct fc_batch_stamps b = {
+			.node = n->name, .subject = n->name, .text = text, .layer_us = fab_wall_us()
+		};
+
+		fc_timeline_batch(f->timeline, &b);
+		fc_touch(f, true);
+	}
+}
+
+void
+fc_control_restate(struct fc *f, struct fc_node *n)
+{
+	if (fc_node_connected(n))
+		tell_layers(f, n, NULL);
+}
+
+static void
+node_lost(struct fc *f, struct fc_node *n)
+{
+	uint64_t now = fab_wall_us();
+
+	n->reporter = NULL;
+	n->status_converged = false;
+	fc_sessions_clear(n);
+	fc_node_drop_client(n);
+	fc_events_add(f->events, FC_EVENT_NODE, now, n->name, "lost, was pid %d", n->pid);
+	fc_timeline_session(f->timeline, now, FC_NAME, n->name, "node lost");
+	tell_layers(f, n, "node lost");
+	fc_touch(f, true);
+}
+
+void
+fc_control_dismiss(struct fc *f, struct fc_node *n)
+{
+	if (n->watch != NULL && n->conf != NULL)
+		watch_send(n->watch, false);
+	watch_detach(n, FAB_RPC_NOT_FOUND, "the node left the fabric");
+	fc_sessions_clear(n);
+	fc_layers_router_gone(f->layers, n->name);
+}
+
+static void
+report_hello(struct fc_reporter *r, const Fab__V1__ReportHello *hello)
+{
+	struct fc *f = r->f;
+	struct fc_node *n;
+
+	if (r->node != NULL)
+		return;
+	if ((n = fc_node_add(f->nodes, hello->name)) == NULL) {
+		fab_warn(
+		    "report stream of '%.100s' ignored: name or number of nodes over the limit",
+		    hello->name);
+		return;
+	}
+	if (n->reporter != NULL && hello->started_us < n->reporter->started_us) {
+		fab_warn("node %s: reports of pid %d ignored, pid %d started later", n->name,
+		    hello->pid, n->pid);
+		return;
+	}
+	if (n->reporter != NULL) {
+		n->reporter->node = NULL;
+		node_lost(f, n);
+	}
+	r->node = n;
+	r->started_us = hello->started_us;
+	n->reporter = r;
+	n->seen = true;
+	n->pid = hello->pid;
+	n->started_us = hello->started_us;
+	fc_events_add(f->events, FC_EVENT_NODE, fab_wall_us(), n->name, "running, pid %d", n->pid);
+	tell_layers(f, n, NULL);
+	fc_touch(f, true);
+}
+
+static void
+snapshot_begin(struct fc_reporter *r)
+{
+	struct fc_route_batch none = { 0 };
+	struct fc_node *n = r->node;
+	struct fc_session *s, *tmp;
+
+	HASH_ITER (hh, n->sessions, s, tmp)
+		s->repeated = false;
+	if (reports_layers(fc_node_topo(r->f->nodes, n)))
+		fc_layers_snapshot_begin(r->f->layers, n->name);
+	else
+		fc_layers_router_apply(r->f->layers, n->name, &none, true, false);
+}
+
+/* Puts the outcome of a batch into log and timeline. */
+static void
+layer_changed(struct fc *f, struct fc_batch_stamps *b)
+{
+	const char *why = b->text[0] == '\0' ? "snapshot" : b->text;
+
+	b->layer_us = fab_wall_us();
+	b->text = why;
+	fc_events_add(f->events, FC_EVENT_ROUTES, b->layer_us, b->node, "%u entries changed: %s",
+	    b->changed, why);
+}
+
+static void
+snapshot_end(struct fc_reporter *r)
+{
+	struct fc_batch_stamps b = { .node = r->node->name, .subject = "", .text = "" };
+	struct fc_route_batch none = { 0 };
+	struct fc_session *s, *tmp;
+	size_t changed = 0;
+
+	HASH_ITER (hh, r->node->sessions, s, tmp)
+		if (!s->repeated)
+			fc_session_remove(r->node, s);
+	if (!reports_layers(fc_node_topo(r->f->nodes, r->node))) {
+		fc_layers_router_apply(r->f->layers, r->node->name, &none, false, true);
+		return;
+	}
+	fc_layers_snapshot_end(r->f->layers, r->node->name, &changed);
+	if (changed == 0)
+		return;
+	b.changed = (uint32_t)changed;
+	layer_changed(r->f, &b);
+	fc_timeline_batch(r->f->timeline, &b);
+	fc_touch(r->f, true);
+}
+
+/* The hot path: from here to fc_touch() is what lies between a batch and the NICs. */
+static void
+report_routes(struct fc_reporter *r, const Fab__V1__RouteBatch *m, bool in_snapshot)
+{
+	struct fc *f = r->f;
+	struct fc_node *n = r->node;
+	struct fc_mem mem = { 0 };
+	struct fc_route_batch batch;
+	struct fc_batch_stamps b;
+	size_t changed = 0;
+	uint32_t prefixes;
+	int err = wire_batch_decode(&mem, &batch, &prefixes, m);
+
+	if (err != FAB_OK) {
+		fab_warn("node %s: route batch refused: %s", n->name, fab_strerror(err));
+		goto done;
+	}
+	wire_batch_stamps(&b, n->name, m);
+	if (in_snapshot) /* old news: no stamps of the node */
+		b = (struct fc_batch_stamps){ .node = n->name, .subject = "", .text = "" };
+	if (reports_layers(fc_node_topo(f->nodes, n)))
+		err = fc_layers_apply(f->layers, n->name, &batch, &changed);
+	else
+		err = fc_layers_router_apply(f->layers, n->name, &batch, false, false);
+	if (err != FAB_OK && err != FAB_ENOENT) /* ENOENT: not a reporter of its scope */
+		fab_error("node %s: routes not applied: %s", n->name, fab_strerror(err));
+	b.routes = prefixes;
+	b.changed = (uint32_t)changed;
+	f->batches++;
+	f->routes += prefixes;
+	if (changed > 0)
+		layer_changed(f, &b);
+	if (changed > 0 || b.detect_us != 0)
+		fc_timeline_batch(f->timeline, &b);
+	fc_touch(f, true);
+done:
+	fc_mem_free(&mem);
+}
+
+static void
+session_changed(struct fc *f, const struct fc_node *n, const struct fc_session *s, bool stamp)
+{
+	char text[FC_TIMELINE_TEXT_MAX];
+	bool why = !s->established && s->reason[0] != '\0';
+
+	snprintf(text, sizeof(text), "session %.40s %s%s%.60s", s->peer,
+	    s->established ? "up" : "down", why ? ": " : "", why ? s->reason : "");
+	fc_events_add(f->events, FC_EVENT_SESSION, s->at_us, n->name, "%s", text);
+	if (stamp)
+		fc_timeline_session(f->timeline, s->at_us, n->name, s->peer, text);
+}
+
+static void
+report_session(struct fc_reporter *r, const Fab__V1__SessionReport *m, bool in_snapshot)
+{
+	struct fc_session *s = fc_session_find(r->node, m->peer);
+	bool was = s != NULL && s->established;
+
+	if (s == NULL && (s = fc_session_add(r->node, m->peer)) == NULL) {
+		fab_warn(
+		    "node %s: more than %d sessions reported", r->node->name, FC_NODE_SESSIONS);
+		return;
+	}
+	s->established = m->established;
+	s->synced = m->synced;
+	s->repeated = true;
+	s->at_us = m->at_us;
+	s->routes_in = m->routes_in;
+	snprintf(s->state, sizeof(s->state), "%s", m->state);
+	snprintf(s->reason, sizeof(s->reason), "%s", m->reason);
+	if (s->established != was)
+		session_changed(r->f, r->node, s, !in_snapshot);
+	fc_touch(r->f, s->established != was);
+}
+
+static void
+report_status(struct fc_reporter *r, const Fab__V1__NodeStatus *m)
+{
+	struct fc_node *n = r->node;
+
+	n->status_generation = m->generation;
+	n->status_converged = m->converged;
+	n->status_routes = m->routes;
+	tell_layers(r->f, n, m->converged ? "node converged" : "node not converged");
+	fc_touch(r->f, false);
+}
+
+static void
+report_open(void *ctx, void **stream_ctx)
+{
+	struct fc_reporter *r = calloc(1, sizeof(*r));
+
+	if (r != NULL)
+		r->f = ctx;
+	*stream_ctx = r;
+}
+
+static void
+report_item(
+    void *ctx, void *stream_ctx, const ProtobufCMessage *item, const struct fab_rpc_item *info)
+{
+	const Fab__V1__ReportItem *m = (const Fab__V1__ReportItem *)item;
+	struct fc_reporter *r = stream_ctx;
+
+	(void)ctx;
+	if (r == NULL)
+		return;
+	if (m != NULL && m->body_case == FAB__V1__REPORT_ITEM__BODY_HELLO)
+		report_hello(r, m->hello);
+	if (r->node == NULL)
+		return;
+	if (info->snapshot_begin)
+		snapshot_begin(r);
+	if (m != NULL && m->body_case == FAB__V1__REPORT_ITEM__BODY_ROUTES)
+		report_routes(r, m->routes, info->in_snapshot);
+	else if (m != NULL && m->body_case == FAB__V1__REPORT_ITEM__BODY_SESSION)
+		report_session(r, m->session, info->in_snapshot);
+	else if (m != NULL && m->body_case == FAB__V1__REPORT_ITEM__BODY_STATUS)
+		report_status(r, m->status);
+	if (info->snapshot_end)
+		snapshot_end(r);
+}
+
+static void
+report_closed(void *ctx, void *stream_ctx)
+{
+	struct fc_reporter *r = stream_ctx;
+
+	(void)ctx;
+	if (r != NULL && r->node != NULL) {
+		node_lost(r->f, r->node);
+		fc_node_release(r->f->nodes, r->node);
+	}
+	free(r);
+}
+
+static const struct fab_rpc_sink_ops report_ops = {
+	.open = report_open,
+	.item = report_item,
+	.closed = report_closed,
+};
+
+const struct fab_rpc_handler fc_control_table[] = {
+	{ .method = "Watch", .open = watch_open },
+	{ .method = "Report", .sink = &report_ops },
+	{ .method = NULL },
+};

@@ -1,0 +1,22 @@
+#ifndef FABRICD_FC_CONTROL_H
+#define FABRICD_FC_CONTROL_H
+/*
+ * Service Control: nodes watch their configuration and stream their reports.
+ *
+ * A name belongs to the process that started last: an older one (paused and replaced) is refused,
+ * so two processes never fight over a name. The loss of the report stream is the loss of the node.
+ */
+#include "fabricd/fc_nodes.h"
+
+/* ctx of the rows is a struct fc. */
+extern const struct fab_rpc_handler fc_control_table[];
+
+/* The node's configuration changed: sends it, if somebody watches. */
+void fc_control_push(struct fc *f, struct fc_node *n);
+/* The layers were bound anew: tells them how the node is. */
+void fc_control_restate(struct fc *f, struct fc_node *n);
+/* The node left the topology: sends a configuration without peers, so that its sessions close, and
+ * ends its watch with NOT_FOUND. What it reported is dropped. */
+void fc_control_dismiss(struct fc *f, struct fc_node *n);
+
+#endif

@@ -1,0 +1,244 @@
+/*
+ * Conditions (see fc_converge.h).
+ */
+#include "fabricd/fc_converge.h"
+
+#include "fabricd/fc_pairs.h"
+#include "lib/err.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- converged ---- */
+
+static void
+why_waiting(const struct fc_node *n, char why[static FC_WHY_MAX])
+{
+	const struct fc_session *s;
+
+	for (s = n->sessions; s != NULL; s = s->hh.next)
+		if (!s->established || !s->synced)
+			break;
+	if (s != NULL)
+		snprintf(why, FC_WHY_MAX, "node %.60s: session with %.60s is %.15s", n->name,
+		    s->peer, s->established ? "without its first table" : s->state);
+	else
+		snprintf(why, FC_WHY_MAX, "node %.60s waits for its sessions", n->name);
+}
+
+static bool
+node_converged(const struct fc_node *n, char why[static FC_WHY_MAX])
+{
+	if (n->index < 0 || n->foreign)
+		return true;
+	if (!fc_node_connected(n))
+		snprintf(
+		    why, FC_WHY_MAX, "node %.60s is not running (%s)", n->name, fc_node_state(n));
+	else if (n->status_generation != n->generation)
+		snprintf(why, FC_WHY_MAX, "node %.60s has not taken over its configuration yet",
+		    n->name);
+	else if (!n->status_converged)
+		why_waiting(n, why);
+	else
+		return true;
+	return false;
+}
+
+struct foreign_walk {
+	const struct fc *f;
+	const char *node, *peer; /* first session that is not up */
+};
+
+/* Our end speaks for a session with foreign software. */
+static void
+foreign_session(void *arg, const struct fc_pair *p)
+{
+	struct foreign_walk *w = arg;
+	const struct fc_end *ends[2] = { &p->dial, &p->listen };
+
+	for (int i = 0; i < 2 && w->node == NULL; i++) {
+		const struct fc_end *ours = ends[i], *other = ends[1 - i];
+		const struct fc_node *n;
+		const struct fc_session *s;
+
+		if (ours->node == NULL || ours->node->n_run > 0 ||
+		    (other->node != NULL && other->node->n_run == 0) ||
+		    (n = fc_node_find(w->f->nodes, ours->node->name)) == NULL)
+			continue;
+		s = fc_session_find(n, other->name);
+		if (s == NULL || !s->established) {
+			w->node = ours->name;
+			w->peer = other->name;
+		}
+	}
+}
+
+bool
+fc_converged(const struct fc *f, char why[static FC_WHY_MAX], uint64_t *recheck_ms)
+{
+	struct foreign_walk w = { .f = f };
+	uint64_t quiet_us, since_us;
+
+	for (const struct fc_node *n = fc_node_next(f->nodes, NULL); n != NULL;
+	     n = fc_node_next(f->nodes, n))
+		if (!node_converged(n, why))
+			return false;
+	fc_pairs_each(f->topo, foreign_session, &w);
+	if (w.node != NULL) {
+		snprintf(why, FC_WHY_MAX, "node %.60s: no session with %.60s yet", w.node, w.peer);
+		return false;
+	}
+	quiet_us = (uint64_t)f->topo->timing.converge_quiet_ms * 1000;
+	since_us = fab_mono_us_between(f->last_change, fab_mono_now());
+	if (since_us < quiet_us) {
+		snprintf(why, FC_WHY_MAX, "routes have changed less than %u ms ago",
+		    f->topo->timing.converge_quiet_ms);
+		*recheck_ms = (quiet_us - since_us) / 1000 + 1;
+		return false;
+	}
+	return true;
+}
+
+/* ---- the others ---- */
+
+static bool
+has_hop(const struct fc_eff_route *r, uint32_t addr)
+{
+	for (size_t i = 0; i < r->n_next_hops; i++)
+		if (r->next_hops[i] == addr)
+			return true;
+	return false;
+}
+
+static int
+effective_holds(
+    const struct fc *f, const struct fc_expr *e, bool *holds, char why[static FC_WHY_MAX])
+{
+	int nic = topo_find_nic(f->topo, e->a), err;
+	struct fc_eff_route *rows = NULL;
+	char net[IPNET_STRLEN];
+	size_t n = 0;
+
+	if (nic < 0) {
+		snprintf(why, FC_WHY_MAX, "no NIC '%.60s'", e->a);
+		return FAB_ENOENT;
+	}
+	*holds = false;
+	if ((err = fc_eff_list(f->layers, nic, &rows, &n)) != FAB_OK)
+		return err == FAB_ECLOSED ? FAB_OK : err; /* its VM does not run: no routes */
+	for (size_t i = 0; i < n; i++)
+		if (rows[i].state == FC_ACTIVE && ipnet_eq(rows[i].prefix, e->prefix) &&
+		    (!e->has_via || has_hop(&rows[i], e->via)))
+			*holds = true;
+	free(rows);
+	snprintf(why, FC_WHY_MAX, "%.60s has %s effective route for %s", e->a,
+	    *holds ? "an" : "no such", ipnet_format(net, e->prefix));
+	return FAB_OK;
+}
+
+struct session_walk {
+	const struct fc *f;
+	const struct fc_expr *e;
+	size_t pairs, up;
+};
+
+static bool
+end_is(const struct session_walk *w, const struct fc_end *end, const char *name)
+{
+	return strcmp(end->name, name) == 0 ||
+	       (end->node != NULL && strcmp(fc_node_resource(w->f->topo, end->node), name) == 0);
+}
+
+/* What one end says: 1 up, 0 down, -1 nothing (foreign, or not running). */
+static int
+end_says(const struct session_walk *w, const struct fc_end *me, const struct fc_end *other)
+{
+	const struct fc_node *n =
+	    me->node == NULL ? NULL : fc_node_find(w->f->nodes, me->node->name);
+	const struct fc_session *s = n == NULL ? NULL : fc_session_find(n, other->name);
+
+	if (n == NULL || n->foreign || !fc_node_connected(n))
+		return -1;
+	return s != NULL && s->established ? 1 : 0;
+}
+
+/* Up when every end that can speak says so; down when one says down or none can speak. */
+static void
+session_state(void *arg, const struct fc_pair *p)
+{
+	struct session_walk *w = arg;
+	int a, b;
+
+	if (!(end_is(w, &p->dial, w->e->a) && end_is(w, &p->listen, w->e->b)) &&
+	    !(end_is(w, &p->dial, w->e->b) && end_is(w, &p->listen, w->e->a)))
+		return;
+	a = end_says(w, &p->dial, &p->listen);
+	b = end_says(w, &p->listen, &p->dial);
+	w->pairs++;
+	w->up += a != 0 && b != 0 && a + b > 0;
+}
+
+static int
+session_holds(const struct fc *f, const struct fc_expr *e, bool *holds, char why[static FC_WHY_MAX])
+{
+	struct session_walk w = { .f = f, .e = e };
+
+	fc_pairs_each(f->topo, session_state, &w);
+	if (w.pairs == 0) {
+		snprintf(why, FC_WHY_MAX, "%.60s and %.60s have no session", e->a, e->b);
+		return FAB_ENOENT;
+	}
+	*holds = e->up ? w.up == w.pairs : w.up == 0;
+	snprintf(why, FC_WHY_MAX, "%zu of %zu sessions between %.60s and %.60s are up", w.up,
+	    w.pairs, e->a, e->b);
+	return FAB_OK;
+}
+
+static void
+count_up(void *arg, struct fc_node *n)
+{
+	*(size_t *)arg += fc_node_connected(n);
+}
+
+static int
+node_holds(const struct fc *f, const struct fc_expr *e, bool *holds, char why[static FC_WHY_MAX])
+{
+	size_t up = 0, all = fc_nodes_named(f->nodes, e->a, count_up, &up);
+
+	if (all == 0) {
+		snprintf(why, FC_WHY_MAX, "no node '%.60s'", e->a);
+		return FAB_ENOENT;
+	}
+	*holds = e->up ? up == all : up == 0;
+	snprintf(why, FC_WHY_MAX, "%zu of %zu nodes of %.60s are up", up, all, e->a);
+	return FAB_OK;
+}
+
+int
+fc_expr_holds(const struct fc *f, const struct fc_expr *e, bool *holds, char why[static FC_WHY_MAX],
+    uint64_t *recheck_ms)
+{
+	int err = FAB_ENOTSUP;
+
+	switch (e->kind) {
+	case FC_EXPR_CONVERGED:
+		*holds = fc_converged(f, why, recheck_ms);
+		return FAB_OK;
+	case FC_EXPR_EFFECTIVE:
+		err = effective_holds(f, e, holds, why);
+		break;
+	case FC_EXPR_SESSION:
+		err = session_holds(f, e, holds, why);
+		break;
+	case FC_EXPR_NODE:
+		err = node_holds(f, e, holds, why);
+		break;
+	case FC_EXPR_LEARNED:
+	case FC_EXPR_KIND_COUNT:
+		break;
+	}
+	if (err == FAB_OK)
+		*holds ^= e->negate;
+	return err;
+}

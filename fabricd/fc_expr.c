@@ -1,0 +1,120 @@
+/*
+ * Parser of conditions (see fc_expr.h): each kind is a row of argument types.
+ */
+#include "fabricd/fc_expr.h"
+
+#include "lib/err.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define WORDS_MAX 8
+
+/* Arguments: a and b names, p prefix, u up or down, v an optional "via ADDR" at the end. */
+static const struct {
+	const char *word, *args, *usage;
+} forms[] = {
+	[FC_EXPR_CONVERGED] = { "converged", "", "converged" },
+	[FC_EXPR_EFFECTIVE] = { "effective", "apv", "effective NIC PREFIX [via ADDR]" },
+	[FC_EXPR_LEARNED] = { "learned", "abp", "learned RS PEER PREFIX" },
+	[FC_EXPR_SESSION] = { "session", "abu", "session A B up|down" },
+	[FC_EXPR_NODE] = { "node", "au", "node NAME up|down" },
+};
+_Static_assert(sizeof(forms) / sizeof(forms[0]) == FC_EXPR_KIND_COUNT, "forms");
+
+static int
+take_arg(struct fc_expr *e, char type, const char *word, char why[static 256])
+{
+	switch (type) {
+	case 'a':
+		snprintf(e->a, sizeof(e->a), "%s", word);
+		return FAB_OK;
+	case 'b':
+		snprintf(e->b, sizeof(e->b), "%s", word);
+		return FAB_OK;
+	case 'p':
+		if (ipnet_parse(&e->prefix, word) == FAB_OK)
+			return FAB_OK;
+		snprintf(why, 256, "'%.60s' is not a prefix such as 10.1.0.0/16", word);
+		return FAB_EINVAL;
+	default:
+		e->up = strcmp(word, "up") == 0;
+		if (e->up || strcmp(word, "down") == 0)
+			return FAB_OK;
+		snprintf(why, 256, "'%.60s' is neither up nor down", word);
+		return FAB_EINVAL;
+	}
+}
+
+/* n words behind the keyword. */
+static int
+take_args(struct fc_expr *e, char **words, size_t n, char why[static 256])
+{
+	const char *args = forms[e->kind].args;
+	size_t need = strcspn(args, "v"), i;
+	int err = FAB_OK;
+
+	if (n != need && !(args[need] == 'v' && n == need + 2 && strcmp(words[need], "via") == 0)) {
+		snprintf(why, 256, "expected: %s", forms[e->kind].usage);
+		return FAB_EINVAL;
+	}
+	for (i = 0; i < need && err == FAB_OK; i++)
+		err = take_arg(e, args[i], words[i], why);
+	if (err != FAB_OK || n == need)
+		return err;
+	e->has_via = true;
+	if (ipaddr_parse(&e->via, words[need + 1]) == FAB_OK)
+		return FAB_OK;
+	snprintf(why, 256, "'%.60s' is not an address", words[need + 1]);
+	return FAB_EINVAL;
+}
+
+static int
+find_form(struct fc_expr *e, const char *word, char why[static 256])
+{
+	for (int k = 0; k < FC_EXPR_KIND_COUNT; k++) {
+		if (strcmp(word, forms[k].word) != 0)
+			continue;
+		e->kind = (enum fc_expr_kind)k;
+		if (e->kind != FC_EXPR_CONVERGED || !e->negate)
+			return FAB_OK;
+		snprintf(why, 256, "'no converged' is not a condition");
+		return FAB_EINVAL;
+	}
+	snprintf(why, 256,
+	    "unknown condition '%.60s': expected converged, effective, learned, session, node, or "
+	    "no and one of these",
+	    word);
+	return FAB_EINVAL;
+}
+
+int
+fc_expr_parse(struct fc_expr *out, const char *text, char why[static 256])
+{
+	char copy[FC_EXPR_MAX], *words[WORDS_MAX], *save = NULL;
+	struct fc_expr e = { 0 };
+	size_t n = 0, at;
+	int err;
+
+	if ((size_t)snprintf(copy, sizeof(copy), "%s", text) >= sizeof(copy)) {
+		snprintf(why, 256, "condition longer than %d characters", FC_EXPR_MAX - 1);
+		return FAB_EINVAL;
+	}
+	for (char *w = strtok_r(copy, " \t\n", &save); w != NULL;
+	     w = strtok_r(NULL, " \t\n", &save)) {
+		if (n == WORDS_MAX || strlen(w) >= FC_EXPR_WORD) {
+			snprintf(why, 256, "a condition has at most %d words of %d characters",
+			    WORDS_MAX, FC_EXPR_WORD - 1);
+			return FAB_EINVAL;
+		}
+		words[n++] = w;
+	}
+	e.negate = n > 0 && strcmp(words[0], "no") == 0;
+	at = e.negate ? 1 : 0;
+	err = find_form(&e, n > at ? words[at] : "", why);
+	if (err == FAB_OK)
+		err = take_args(&e, &words[at + 1], n - at - 1, why);
+	if (err == FAB_OK)
+		*out = e;
+	return err;
+}

@@ -1,0 +1,43 @@
+#ifndef FABRICD_FC_EXPR_H
+#define FABRICD_FC_EXPR_H
+/*
+ * The conditions that `fabctl wait` waits for. Words are separated by blanks:
+ *
+ *   converged                          every node runs, has its configuration and all its sessions,
+ *                                      and nothing has changed for timing.converge_quiet_ms
+ *   effective NIC PREFIX [via ADDR]    an active route for exactly this prefix, through this next
+ * hop learned RS PEER PREFIX             every running instance holds the prefix from this peer
+ *   session A B up|down                all sessions between A and B are, or none is
+ *   node NAME up|down                  its processes are connected, or none is
+ *   no CONDITION                       the opposite of any but converged
+ *
+ * A, B and NAME are nodes (rs1-0) or resources (rs1, both its nodes).
+ */
+#include "lib/ipnet.h"
+
+#define FC_EXPR_MAX  512 /* octets of an expression */
+#define FC_EXPR_WORD 128
+
+enum fc_expr_kind {
+	FC_EXPR_CONVERGED,
+	FC_EXPR_EFFECTIVE,
+	FC_EXPR_LEARNED,
+	FC_EXPR_SESSION,
+	FC_EXPR_NODE,
+	FC_EXPR_KIND_COUNT
+};
+
+struct fc_expr {
+	enum fc_expr_kind kind;
+	bool negate;
+	char a[FC_EXPR_WORD], b[FC_EXPR_WORD]; /* NIC, RS and PEER, A and B, NAME */
+	struct ipnet prefix;
+	bool has_via;
+	uint32_t via;
+	bool up;
+};
+
+/* FAB_EINVAL with one line in why. */
+int fc_expr_parse(struct fc_expr *out, const char *text, char why[static 256]);
+
+#endif

@@ -1,0 +1,109 @@
+/*
+ * Conditions of `fabctl wait`: what parses to what, and one line for everything else.
+ */
+#include "fabricd/fc_expr.h"
+
+#include "fab_cunit.h"
+#include "lib/err.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void
+test_conditions_that_parse(void)
+{
+	static const struct {
+		const char *text;
+		struct fc_expr want;
+	} rows[] = {
+		{ "converged", { .kind = FC_EXPR_CONVERGED } },
+		{ "  converged\n", { .kind = FC_EXPR_CONVERGED } },
+		{ "effective vm11 0.0.0.0/0",
+		    { .kind = FC_EXPR_EFFECTIVE, .a = "vm11", .prefix = { 0, 0 } } },
+		{ "effective vm11 10.21.0.0/16 via 10.1.2.4", { .kind = FC_EXPR_EFFECTIVE,
+								  .a = "vm11",
+								  .prefix = { 0x0a150000, 16 },
+								  .has_via = true,
+								  .via = 0x0a010204 } },
+		{ "no effective vm11 10.21.0.0/16 via 10.1.2.4", { .kind = FC_EXPR_EFFECTIVE,
+								     .negate = true,
+								     .a = "vm11",
+								     .prefix = { 0x0a150000, 16 },
+								     .has_via = true,
+								     .via = 0x0a010204 } },
+		{ "learned rs1 nva1 10.21.0.0/16", { .kind = FC_EXPR_LEARNED,
+						       .a = "rs1",
+						       .b = "nva1",
+						       .prefix = { 0x0a150000, 16 } } },
+		{ "session rs1-0 nva1 up",
+		    { .kind = FC_EXPR_SESSION, .a = "rs1-0", .b = "nva1", .up = true } },
+		{ "session rs1 nva1 down", { .kind = FC_EXPR_SESSION, .a = "rs1", .b = "nva1" } },
+		{ "no node nva1 up",
+		    { .kind = FC_EXPR_NODE, .negate = true, .a = "nva1", .up = true } },
+		{ "node nva1 down", { .kind = FC_EXPR_NODE, .a = "nva1" } },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct fc_expr *w = &rows[i].want;
+		struct fc_expr e;
+		char why[256] = "";
+
+		CU_ASSERT_EQUAL(fc_expr_parse(&e, rows[i].text, why), FAB_OK);
+		CU_ASSERT_STRING_EQUAL(why, "");
+		CU_ASSERT_EQUAL(e.kind, w->kind);
+		CU_ASSERT_EQUAL(e.negate, w->negate);
+		CU_ASSERT_STRING_EQUAL(e.a, w->a);
+		CU_ASSERT_STRING_EQUAL(e.b, w->b);
+		CU_ASSERT_TRUE(ipnet_eq(e.prefix, w->prefix));
+		CU_ASSERT_EQUAL(e.has_via, w->has_via);
+		CU_ASSERT_EQUAL(e.via, w->via);
+		CU_ASSERT_EQUAL(e.up, w->up);
+	}
+}
+
+static void
+test_conditions_that_are_refused(void)
+{
+	static const struct {
+		const char *text, *why;
+	} rows[] = {
+		{ "", "unknown condition ''" },
+		{ "no", "unknown condition ''" },
+		{ "Converged", "unknown condition 'Converged'" },
+		{ "converged now", "expected: converged" },
+		{ "no converged", "'no converged' is not a condition" },
+		{ "effective vm11", "expected: effective NIC PREFIX [via ADDR]" },
+		{ "effective vm11 10.0.0.1/8", "'10.0.0.1/8' is not a prefix such as 10.1.0.0/16" },
+		{ "effective vm11 10.0.0.0/8 via", "expected: effective NIC PREFIX [via ADDR]" },
+		{ "effective vm11 10.0.0.0/8 to 10.1.2.4",
+		    "expected: effective NIC PREFIX [via ADDR]" },
+		{ "effective vm11 10.0.0.0/8 via nva1", "'nva1' is not an address" },
+		{ "session rs1 nva1", "expected: session A B up|down" },
+		{ "session rs1 nva1 open", "'open' is neither up nor down" },
+		{ "node nva1 up down", "expected: node NAME up|down" },
+		{ "a b c d e f g h i", "a condition has at most 8 words of 127 characters" },
+	};
+	char longest[FC_EXPR_MAX + 1], why[256];
+	struct fc_expr e;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		CU_ASSERT_EQUAL(fc_expr_parse(&e, rows[i].text, why), FAB_EINVAL);
+		if (strncmp(why, rows[i].why, strlen(rows[i].why)) != 0)
+			printf("'%s': %s\n", rows[i].text, why);
+		CU_ASSERT_EQUAL(strncmp(why, rows[i].why, strlen(rows[i].why)), 0);
+	}
+	memset(longest, 'x', FC_EXPR_MAX);
+	longest[FC_EXPR_MAX] = '\0';
+	CU_ASSERT_EQUAL(fc_expr_parse(&e, longest, why), FAB_EINVAL);
+	CU_ASSERT_STRING_EQUAL(why, "condition longer than 511 characters");
+	longest[FC_EXPR_WORD] = '\0';
+	CU_ASSERT_EQUAL(fc_expr_parse(&e, longest, why), FAB_EINVAL);
+}
+
+static CU_TestInfo tests[] = {
+	{ "conditions that parse", test_conditions_that_parse },
+	{ "conditions that are refused", test_conditions_that_are_refused },
+	CU_TEST_INFO_NULL,
+};
+
+FAB_CUNIT_MAIN("fc_expr", tests)

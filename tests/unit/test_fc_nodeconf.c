@@ -1,0 +1,636 @@
+/*
+ * Node configurations, as the nodes decode them: the sessions of multi-region one by one, both ends
+ * of every session of every topology, and what each kind of node is told.
+ */
+#include "fabricd/fc_nodeconf.h"
+#include "fabricd/fc_pairs.h"
+#include "fabricd/wire_nodeconf.h"
+
+#include "fab_cunit.h"
+#include "lib/err.h"
+
+#include <glob.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct fc_urls urls = { .node = "ipc:///run/x/%s.ipc", .bgp = "ipc:///run/x/%s.bgp" };
+
+/* A topology and the decoded configuration of each of its nodes. */
+struct fabric {
+	struct topo_doc *doc;
+	struct topo *t;
+	struct wire_conf **conf; /* by node */
+};
+
+static struct wire_conf *
+conf_of(const struct topo *t, size_t node)
+{
+	struct fc_nodeconf *nc = NULL;
+	struct wire_conf *out = NULL;
+	Fab__V1__NodeConfig *m;
+	uint8_t *buf = NULL;
+	size_t len = 0;
+	char why[256] = "";
+
+	CU_ASSERT_EQUAL_FATAL(fc_nodeconf_new(&nc, t, node, &urls), FAB_OK);
+	CU_ASSERT_EQUAL_FATAL(wire_nodeconf_encode(&buf, &len, nc), FAB_OK);
+	fc_nodeconf_free(nc);
+	m = fab__v1__node_config__unpack(NULL, len, buf);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(m);
+	CU_ASSERT_EQUAL(wire_conf_decode(&out, m, why), FAB_OK);
+	CU_ASSERT_STRING_EQUAL(why, "");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(out);
+	fab__v1__node_config__free_unpacked(m, NULL);
+	free(buf);
+	return out;
+}
+
+static void
+fabric_build(struct fabric *f, struct topo_doc *doc)
+{
+	struct topo_errors *errs = calloc(1, sizeof(*errs));
+
+	f->doc = doc;
+	f->t = topo_build(doc, errs, NULL);
+	for (size_t i = 0; i < errs->n; i++)
+		printf("%u: %s: %s\n", errs->e[i].line, errs->e[i].code, errs->e[i].message);
+	free(errs);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(f->t);
+	f->conf = calloc(f->t->n_nodes, sizeof(struct wire_conf *));
+	for (size_t i = 0; i < f->t->n_nodes; i++)
+		f->conf[i] = conf_of(f->t, i);
+}
+
+static void
+fabric_load(struct fabric *f, const char *path)
+{
+	struct topo_errors *errs = calloc(1, sizeof(*errs));
+	struct topo_doc *doc = NULL;
+
+	CU_ASSERT_EQUAL_FATAL(topo_parse_file(&doc, path, errs), FAB_OK);
+	free(errs);
+	fabric_build(f, doc);
+}
+
+static void
+fabric_parse(struct fabric *f, const char *yaml)
+{
+	struct topo_errors *errs = calloc(1, sizeof(*errs));
+	struct topo_doc *doc = NULL;
+	int err = topo_parse_yaml(&doc, yaml, strlen(yaml), errs);
+
+	for (size_t i = 0; i < errs->n; i++)
+		printf("%u: %s: %s\n", errs->e[i].line, errs->e[i].code, errs->e[i].message);
+	free(errs);
+	CU_ASSERT_EQUAL_FATAL(err, FAB_OK);
+	fabric_build(f, doc);
+}
+
+static void
+fabric_free(struct fabric *f)
+{
+	for (size_t i = 0; i < f->t->n_nodes; i++)
+		wire_conf_free(f->conf[i]);
+	free(f->conf);
+	topo_free(f->t);
+	topo_doc_free(f->doc);
+}
+
+static const struct wire_conf *
+node(const struct fabric *f, const char *name)
+{
+	int i = topo_find_node(f->t, name);
+
+	CU_ASSERT_FATAL(i >= 0);
+	return f->conf[i];
+}
+
+static const struct wire_peer *
+peer(const struct fabric *f, const char *name, const char *of)
+{
+	const struct wire_conf *c = node(f, name);
+
+	for (size_t i = 0; i < c->n_peers; i++)
+		if (strcmp(c->peers[i].name, of) == 0)
+			return &c->peers[i];
+	printf("%s has no peer %s\n", name, of);
+	CU_FAIL_FATAL("no such peer");
+	return NULL;
+}
+
+static const char *
+addr(uint32_t a)
+{
+	static char buf[4][IPADDR_STRLEN];
+	static unsigned at;
+
+	return ipaddr_format(buf[at++ % 4], a);
+}
+
+static bool
+nets_are(const struct wire_nets *nets, const char *want)
+{
+	char text[512] = "", net[IPNET_STRLEN];
+
+	for (size_t i = 0; i < nets->n; i++)
+		snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%s",
+		    i == 0 ? "" : " ", ipnet_format(net, nets->v[i]));
+	if (strcmp(text, want) != 0)
+		printf("nets are '%s', expected '%s'\n", text, want);
+	return strcmp(text, want) == 0;
+}
+
+/* ---- sessions ---- */
+
+/* Who dials whom, from which address to which, and the ASNs: RS-30 (both instances), B2B-4 (2 x 2
+ * and the sibling), ER-16 (both MSEEs), ER-1 (one per /30), then nvad to nvad. */
+static const char *const multi_region_sessions[] = {
+	"circuit1-primary <- dc1 192.168.10.1 192.168.10.2 64900 12076",
+	"circuit1-primary <- er1-0 10.1.1.12 10.1.1.4 65515 12076",
+	"circuit1-primary <- er1-1 10.1.1.13 10.1.1.4 65515 12076",
+	"circuit1-secondary <- dc1 192.168.11.1 192.168.11.2 64900 12076",
+	"circuit1-secondary <- er1-0 10.1.1.12 10.1.1.5 65515 12076",
+	"circuit1-secondary <- er1-1 10.1.1.13 10.1.1.5 65515 12076",
+	"circuit2-primary <- dc1 192.168.12.1 192.168.12.2 64900 12076",
+	"circuit2-primary <- er2-0 10.2.1.12 10.2.1.4 65515 12076",
+	"circuit2-primary <- er2-1 10.2.1.13 10.2.1.4 65515 12076",
+	"circuit2-secondary <- dc1 192.168.13.1 192.168.13.2 64900 12076",
+	"circuit2-secondary <- er2-0 10.2.1.12 10.2.1.5 65515 12076",
+	"circuit2-secondary <- er2-1 10.2.1.13 10.2.1.5 65515 12076",
+	"er1-1 <- er1-0 10.1.1.12 10.1.1.13 65515 65515",
+	"er2-1 <- er2-0 10.2.1.12 10.2.1.13 65515 65515",
+	"nva3 <- nva1 10.1.2.4 10.2.2.4 65001 65002",
+	"nva3 <- nva2 10.1.2.5 10.2.2.4 65001 65002",
+	"nva4 <- nva1 10.1.2.4 10.2.2.5 65001 65002",
+	"nva4 <- nva2 10.1.2.5 10.2.2.5 65001 65002",
+	"rs1-0 <- er1-0 10.1.1.12 10.1.0.4 65515 65515",
+	"rs1-0 <- er1-1 10.1.1.13 10.1.0.4 65515 65515",
+	"rs1-0 <- nva1 10.1.2.4 10.1.0.4 65001 65515",
+	"rs1-0 <- nva2 10.1.2.5 10.1.0.4 65001 65515",
+	"rs1-1 <- er1-0 10.1.1.12 10.1.0.5 65515 65515",
+	"rs1-1 <- er1-1 10.1.1.13 10.1.0.5 65515 65515",
+	"rs1-1 <- nva1 10.1.2.4 10.1.0.5 65001 65515",
+	"rs1-1 <- nva2 10.1.2.5 10.1.0.5 65001 65515",
+	"rs2-0 <- er2-0 10.2.1.12 10.2.0.4 65515 65515",
+	"rs2-0 <- er2-1 10.2.1.13 10.2.0.4 65515 65515",
+	"rs2-0 <- nva3 10.2.2.4 10.2.0.4 65002 65515",
+	"rs2-0 <- nva4 10.2.2.5 10.2.0.4 65002 65515",
+	"rs2-1 <- er2-0 10.2.1.12 10.2.0.5 65515 65515",
+	"rs2-1 <- er2-1 10.2.1.13 10.2.0.5 65515 65515",
+	"rs2-1 <- nva3 10.2.2.4 10.2.0.5 65002 65515",
+	"rs2-1 <- nva4 10.2.2.5 10.2.0.5 65002 65515",
+};
+#define N_SESSIONS (sizeof(multi_region_sessions) / sizeof(multi_region_sessions[0]))
+
+static int
+by_text(const void *a, const void *b)
+{
+	return strcmp(a, b);
+}
+
+static void
+test_sessions_of_multi_region(void)
+{
+	struct fabric f;
+	char got[2 * N_SESSIONS][128];
+	size_t n = 0;
+
+	fabric_load(&f, "topologies/multi-region.yaml");
+	CU_ASSERT_EQUAL(f.t->n_nodes, 17);
+	for (size_t i = 0; i < f.t->n_nodes; i++) {
+		const struct wire_conf *c = f.conf[i];
+
+		for (size_t k = 0; k < c->n_peers && n < 2 * N_SESSIONS; k++) {
+			const struct wire_peer *p = &c->peers[k];
+
+			if (p->passive)
+				snprintf(got[n++], sizeof(got[0]), "%s <- %s %s %s %u %u", c->name,
+				    p->name, addr(p->address), addr(p->local_address), p->asn,
+				    c->asn);
+		}
+	}
+	CU_ASSERT_EQUAL_FATAL(n, N_SESSIONS);
+	qsort(got, n, sizeof(got[0]), by_text);
+	for (size_t i = 0; i < n; i++) {
+		if (strcmp(got[i], multi_region_sessions[i]) != 0)
+			printf("got '%s', expected '%s'\n", got[i], multi_region_sessions[i]);
+		CU_ASSERT_STRING_EQUAL(got[i], multi_region_sessions[i]);
+	}
+	fabric_free(&f);
+}
+
+/* What role the other end must have, given what the peer is to this one. */
+static bool
+roles_fit(enum wire_kind mine, enum wire_peer_role role)
+{
+	switch (mine) {
+	case WIRE_ROUTE_SERVER:
+		return role == WIRE_PEER_NVA || role == WIRE_PEER_ER_GATEWAY ||
+		       role == WIRE_PEER_VPN_GATEWAY;
+	case WIRE_ER_GATEWAY:
+		return role == WIRE_PEER_ROUTE_SERVER || role == WIRE_PEER_MSEE ||
+		       role == WIRE_PEER_SIBLING;
+	case WIRE_VPN_GATEWAY:
+		return role == WIRE_PEER_ROUTE_SERVER || role == WIRE_PEER_CUSTOMER ||
+		       role == WIRE_PEER_SIBLING;
+	case WIRE_MSEE:
+		return role == WIRE_PEER_ER_GATEWAY || role == WIRE_PEER_CUSTOMER;
+	case WIRE_NVA:
+		return role == WIRE_PEER_ROUTE_SERVER || role == WIRE_PEER_ROUTER;
+	case WIRE_SITE:
+		return role == WIRE_PEER_MSEE || role == WIRE_PEER_VPN_GATEWAY ||
+		       role == WIRE_PEER_ROUTER;
+	default:
+		return false;
+	}
+}
+
+static bool
+listens_at(const struct wire_conf *c, struct wire_tcp at)
+{
+	for (size_t i = 0; i < c->n_listen; i++)
+		if (c->listen[i].addr == at.addr && c->listen[i].port == at.port)
+			return true;
+	return false;
+}
+
+static void
+check_both_ends(const struct fabric *f, const struct wire_conf *c, const struct wire_peer *p)
+{
+	const struct wire_conf *o = node(f, p->name);
+	const struct wire_peer *back = peer(f, p->name, c->name);
+
+	CU_ASSERT_TRUE(roles_fit(c->kind, p->role));
+	CU_ASSERT_EQUAL(p->address, back->local_address);
+	CU_ASSERT_EQUAL(p->local_address, back->address);
+	CU_ASSERT_NOT_EQUAL(p->address, p->local_address);
+	CU_ASSERT_EQUAL(p->asn, o->asn);
+	CU_ASSERT_EQUAL(p->tcp, back->tcp);
+	CU_ASSERT_NOT_EQUAL(p->passive, back->passive);
+	CU_ASSERT_EQUAL(p->optional, back->optional);
+	if (p->passive) {
+		CU_ASSERT_STRING_EQUAL(p->url, "");
+		CU_ASSERT_EQUAL(p->dial.port, 0);
+	} else if (p->tcp) {
+		CU_ASSERT_TRUE(listens_at(o, p->dial));
+	} else {
+		CU_ASSERT_STRING_EQUAL(p->url, o->bgp_url);
+	}
+}
+
+static void
+test_both_ends_of_every_session_agree(void)
+{
+	glob_t g;
+
+	CU_ASSERT_EQUAL_FATAL(glob("topologies/*.yaml", 0, NULL, &g), 0);
+	for (size_t i = 0; i < g.gl_pathc; i++) {
+		struct fabric f;
+
+		fabric_load(&f, g.gl_pathv[i]);
+		for (size_t n = 0; n < f.t->n_nodes; n++) {
+			for (size_t k = 0; k < f.conf[n]->n_peers; k++) {
+				const struct wire_peer *p = &f.conf[n]->peers[k];
+
+				if (topo_find_node(f.t, p->name) >= 0) /* else by address only */
+					check_both_ends(&f, f.conf[n], p);
+			}
+		}
+		fabric_free(&f);
+	}
+	globfree(&g);
+}
+
+/* ---- what each kind of node is told ---- */
+
+static void
+test_route_server(void)
+{
+	struct fabric f;
+	const struct wire_conf *c;
+
+	fabric_load(&f, "topologies/multi-region.yaml");
+	c = node(&f, "rs1-1");
+	CU_ASSERT_EQUAL(c->kind, WIRE_ROUTE_SERVER);
+	CU_ASSERT_EQUAL(c->instance, 1);
+	CU_ASSERT_EQUAL(c->asn, 65515);                         /* RS-1 */
+	CU_ASSERT_STRING_EQUAL(addr(c->router_id), "10.1.0.5"); /* RS-2 */
+	CU_ASSERT_EQUAL(c->address, c->router_id);
+	CU_ASSERT_STRING_EQUAL(c->bgp_url, "ipc:///run/x/rs1-1.bgp");
+	CU_ASSERT_STRING_EQUAL(c->fabric, "multi-region");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(c->rs);
+	CU_ASSERT_PTR_NULL(c->gw);
+	CU_ASSERT_TRUE(nets_are(&c->rs->vnet, "10.1.0.0/16")); /* RS-70 */
+	/* RS-71, RS-76: hub2 is peered without gateway transit. */
+	CU_ASSERT_TRUE(nets_are(&c->rs->spokes, "10.11.0.0/16 10.12.0.0/16"));
+	CU_ASSERT_TRUE(c->rs->branch_to_branch);
+	CU_ASSERT_STRING_EQUAL(c->rs->sibling, "rs1-0");
+	CU_ASSERT_STRING_EQUAL(c->rs->resource, "rs1");
+	CU_ASSERT_EQUAL(c->rs->max_next_hops, 8);                       /* RS-27 */
+	CU_ASSERT_EQUAL(c->rs->max_prefixes_total, 10000);              /* RS-25 */
+	CU_ASSERT_EQUAL(peer(&f, "rs1-1", "nva1")->max_prefixes, 4000); /* RS-21 */
+	CU_ASSERT_EQUAL(peer(&f, "rs1-1", "er1-0")->max_prefixes, 0);
+	CU_ASSERT_EQUAL(peer(&f, "rs1-1", "nva1")->hold_ms, 3000);
+	CU_ASSERT_EQUAL(peer(&f, "rs1-1", "nva1")->keepalive_ms, 1000);
+	fabric_free(&f);
+}
+
+static void
+test_er_gateway_and_msee(void)
+{
+	struct fabric f;
+	const struct wire_conf *c;
+
+	fabric_load(&f, "topologies/multi-region.yaml");
+	c = node(&f, "er1-0");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(c->gw);
+	CU_ASSERT_TRUE(nets_are(&c->gw->vnet, "10.1.0.0/16")); /* ER-10 */
+	CU_ASSERT_TRUE(nets_are(&c->gw->spokes, "10.11.0.0/16 10.12.0.0/16"));
+	CU_ASSERT_TRUE(nets_are(&c->gw->ignored, "10.2.0.0/16")); /* VPN-10 */
+	CU_ASSERT_TRUE(c->gw->has_route_server);
+	CU_ASSERT_FALSE(c->gw->standby);
+	CU_ASSERT_EQUAL(c->gw->max_prefixes_out, 1000); /* ER-21 */
+	CU_ASSERT_STRING_EQUAL(addr(c->gw->sibling_address), "10.1.1.13");
+	CU_ASSERT_EQUAL_FATAL(c->gw->n_circuits, 1);
+	CU_ASSERT_STRING_EQUAL(c->gw->circuits[0].name, "circuit1");
+	CU_ASSERT_EQUAL_FATAL(c->gw->circuits[0].next_hops.n, 2); /* ER-19 */
+	CU_ASSERT_STRING_EQUAL(addr(c->gw->circuits[0].next_hops.v[0]), "10.24.0.4");
+	CU_ASSERT_STRING_EQUAL(addr(c->gw->circuits[0].next_hops.v[1]), "10.24.0.5");
+	CU_ASSERT_STRING_EQUAL(peer(&f, "er1-0", "circuit1-primary")->resource, "circuit1");
+
+	c = node(&f, "circuit2-secondary");
+	CU_ASSERT_EQUAL(c->asn, 12076); /* ER-1 */
+	CU_ASSERT_PTR_NOT_NULL_FATAL(c->msee);
+	CU_ASSERT_TRUE(c->msee->secondary);
+	CU_ASSERT_STRING_EQUAL(c->msee->circuit, "circuit2");
+	CU_ASSERT_EQUAL(c->msee->max_customer_prefixes, 4000); /* ER-6 */
+	CU_ASSERT_EQUAL(c->msee->max_gateway_prefixes, 1000);  /* ER-21 */
+	CU_ASSERT_EQUAL(peer(&f, "circuit2-secondary", "dc1")->max_prefixes, 4000);
+	CU_ASSERT_STRING_EQUAL(addr(c->msee->nic_next_hop), "10.24.1.5");
+	fabric_free(&f);
+}
+
+static void
+test_nva_policy_and_adverts(void)
+{
+	struct fabric f;
+	const struct wire_conf *c;
+	const struct wire_peer *p;
+
+	fabric_load(&f, "topologies/multi-region.yaml");
+	c = node(&f, "nva2");
+	CU_ASSERT_EQUAL_FATAL(c->n_originate, 1);
+	CU_ASSERT_EQUAL(c->originate[0].prefix.len, 0);
+	CU_ASSERT_EQUAL_FATAL(c->originate[0].n_to, 1);
+	CU_ASSERT_STRING_EQUAL(c->originate[0].to[0], "rs1");
+	CU_ASSERT_EQUAL_FATAL(c->originate[0].communities.n, 1);
+	CU_ASSERT_EQUAL(c->originate[0].communities.v[0], 0xffffff02); /* RS-78: NO_ADVERTISE */
+	p = peer(&f, "nva2", "rs1-0");
+	CU_ASSERT_STRING_EQUAL(p->resource, "rs1");     /* so that nvad does not relay to rs1-1 */
+	CU_ASSERT_EQUAL_FATAL(p->policy.strip_as.n, 2); /* MR-3 */
+	CU_ASSERT_EQUAL(p->policy.strip_as.v[0], 65515);
+	CU_ASSERT_EQUAL(p->policy.strip_as.v[1], 12076);
+	CU_ASSERT_EQUAL(p->policy.prepend, 2);
+	p = peer(&f, "nva2", "nva3");
+	CU_ASSERT_EQUAL(p->role, WIRE_PEER_ROUTER);
+	CU_ASSERT_EQUAL(p->policy.strip_as.n, 0);
+	CU_ASSERT_STRING_EQUAL(p->resource, "");
+	c = node(&f, "dc1");
+	CU_ASSERT_EQUAL_FATAL(c->n_originate, 1);
+	CU_ASSERT_EQUAL(c->originate[0].n_to, 0);
+	CU_ASSERT_STRING_EQUAL(peer(&f, "dc1", "circuit1-primary")->resource, "circuit1");
+	fabric_free(&f);
+}
+
+#define HUB                                                                                        \
+	"name: t\ntiming: azure\n"                                                                 \
+	"vnets:\n"                                                                                 \
+	"  hub:\n"                                                                                 \
+	"    region: r\n"                                                                          \
+	"    address_space: [10.1.0.0/16]\n"                                                       \
+	"    subnets: {RouteServerSubnet: 10.1.0.0/26, GatewaySubnet: 10.1.1.0/26,"                \
+	" nva: 10.1.2.0/24}\n"
+
+/* An address-only peer, foreign software that dials, foreign software that is dialled, and nvad by
+ * TCP. */
+static void
+test_tcp_peers(void)
+{
+	struct fabric f;
+	const struct wire_peer *p;
+
+	fabric_parse(&f, HUB "route_servers:\n"
+			     "  rs:\n"
+			     "    vnet: hub\n"
+			     "    bgp_listen: [127.0.0.1:1790, 127.0.0.2:1790]\n"
+			     "    peers:\n"
+			     "      fw: {transport_address: 127.0.1.1}\n"
+			     "      lb: {transport_address: 127.0.1.2, transport_port: 2179}\n"
+			     "      our: {transport: tcp, transport_address: 127.0.1.3}\n"
+			     "      far: {peer_ip: 10.1.2.9, peer_asn: 65009}\n"
+			     "nvas:\n"
+			     "  fw: {subnet: hub/nva, ip: 10.1.2.6, asn: 65003, run: [bird]}\n"
+			     "  lb: {subnet: hub/nva, ip: 10.1.2.7, asn: 65004, run: [bird]}\n"
+			     "  our: {subnet: hub/nva, ip: 10.1.2.8, asn: 65005, hold: 15s}\n");
+	CU_ASSERT_EQUAL_FATAL(node(&f, "rs-1")->n_listen, 1);
+	CU_ASSERT_STRING_EQUAL(addr(node(&f, "rs-1")->listen[0].addr), "127.0.0.2");
+	p = peer(&f, "rs-1", "fw");
+	CU_ASSERT_TRUE(p->tcp && p->passive);
+	CU_ASSERT_EQUAL(p->dial.port, 0);
+	CU_ASSERT_STRING_EQUAL(addr(p->source_address), "127.0.1.1");
+	CU_ASSERT_STRING_EQUAL(addr(p->address), "10.1.2.6");
+	p = peer(&f, "rs-1", "lb");
+	CU_ASSERT_TRUE(p->tcp && !p->passive);
+	CU_ASSERT_EQUAL(p->dial.port, 2179);
+	CU_ASSERT_STRING_EQUAL(addr(p->dial.addr), "127.0.1.2");
+	CU_ASSERT_STRING_EQUAL(addr(p->source_address), "127.0.0.2");
+	p = peer(&f, "rs-1", "far");
+	CU_ASSERT_TRUE(p->tcp && p->passive);
+	CU_ASSERT_STRING_EQUAL(addr(p->source_address), "10.1.2.9");
+	CU_ASSERT_EQUAL(p->asn, 65009);
+	p = peer(&f, "our", "rs-1");
+	CU_ASSERT_TRUE(p->tcp && !p->passive);
+	CU_ASSERT_STRING_EQUAL(addr(p->dial.addr), "127.0.0.2");
+	CU_ASSERT_EQUAL(p->dial.port, 1790);
+	CU_ASSERT_STRING_EQUAL(addr(p->source_address), "127.0.1.3");
+	/* RS-32: an NVA may propose a lower hold time; its keepalives follow. */
+	CU_ASSERT_EQUAL(p->hold_ms, 15000);
+	CU_ASSERT_EQUAL(p->keepalive_ms, 5000);
+	CU_ASSERT_EQUAL(peer(&f, "rs-1", "our")->hold_ms, 180000);
+	fabric_free(&f);
+}
+
+#define VPN(aa)                                                                                    \
+	HUB "gateways:\n"                                                                          \
+	    "  vpn: {vnet: hub, type: Vpn, active_active: " aa ", connections: {b1: {},"           \
+	    " b2: {bgp: false, prefixes: [172.22.0.0/16]}}}\n"                                     \
+	    "sites:\n"                                                                             \
+	    "  b1: {asn: 64901, prefixes: [172.21.0.0/16], advertise: [{prefix: 172.30.0.0/16,"    \
+	    " to: [b1]}]}\n"                                                                       \
+	    "  b2: {asn: 64902, prefixes: [172.22.0.0/16]}\n"
+
+static void
+test_vpn_gateway_active_active(void)
+{
+	struct fabric f;
+	const struct wire_conf *c;
+
+	fabric_parse(&f, VPN("true"));
+	c = node(&f, "vpn-1");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(c->gw);
+	CU_ASSERT_TRUE(c->gw->active_active);
+	CU_ASSERT_FALSE(c->gw->standby);
+	CU_ASSERT_FALSE(c->gw->has_route_server);
+	CU_ASSERT_EQUAL(c->n_peers, 2); /* the sibling and b1; b2 has no BGP */
+	CU_ASSERT_EQUAL_FATAL(c->gw->n_statics, 1);
+	CU_ASSERT_STRING_EQUAL(c->gw->statics[0].name, "b2");
+	CU_ASSERT_TRUE(nets_are(&c->gw->statics[0].prefixes, "172.22.0.0/16")); /* VPN-6 */
+	CU_ASSERT_STRING_EQUAL(addr(c->address), "10.1.1.5");
+	CU_ASSERT_EQUAL(peer(&f, "vpn-1", "b1")->max_prefixes, 4000); /* VPN-7 */
+	CU_ASSERT_STRING_EQUAL(peer(&f, "vpn-1", "b1")->resource, "b1");
+	CU_ASSERT_STRING_EQUAL(peer(&f, "b1", "vpn-0")->resource, "vpn");
+	CU_ASSERT_FALSE(peer(&f, "b1", "vpn-1")->optional);
+	/* `to` names the connection; nvad knows peers and resources. */
+	c = node(&f, "b1");
+	CU_ASSERT_EQUAL_FATAL(c->n_originate, 2);
+	CU_ASSERT_EQUAL_FATAL(c->originate[0].n_to, 2);
+	CU_ASSERT_STRING_EQUAL(c->originate[0].to[0], "vpn-0");
+	CU_ASSERT_STRING_EQUAL(c->originate[0].to[1], "vpn-1");
+	fabric_free(&f);
+}
+
+static void
+test_vpn_gateway_active_standby(void)
+{
+	struct fabric f;
+	const struct wire_peer *p;
+
+	fabric_parse(&f, VPN("false"));
+	CU_ASSERT_FALSE(node(&f, "vpn-0")->gw->standby);
+	CU_ASSERT_TRUE(node(&f, "vpn-1")->gw->standby); /* VPN-1 */
+	/* One BGP address, whichever instance holds it. */
+	for (int i = 0; i < 2; i++) {
+		p = peer(&f, "b1", i == 0 ? "vpn-0" : "vpn-1");
+		CU_ASSERT_STRING_EQUAL(addr(p->address), "10.1.1.4");
+		CU_ASSERT_EQUAL(p->optional, i == 1); /* nobody waits for the standby */
+	}
+	CU_ASSERT_FALSE(peer(&f, "vpn-0", "vpn-1")->optional);
+	fabric_free(&f);
+}
+
+/* ---- changes ---- */
+
+static int
+encode_named(const struct topo *t, const char *name, uint8_t **buf, size_t *len)
+{
+	struct fc_nodeconf *nc = NULL;
+	int err = fc_nodeconf_new(&nc, t, (size_t)topo_find_node(t, name), &urls);
+
+	if (err == FAB_OK)
+		err = wire_nodeconf_encode(buf, len, nc);
+	fc_nodeconf_free(nc);
+	return err;
+}
+
+/* Only nodes that a change concerns get other bytes, so nobody else hears of it. */
+static void
+test_a_change_concerns_few_nodes(void)
+{
+	static const struct {
+		const char *node, *assignment;
+		bool changes;
+	} rows[] = {
+		{ "nva1", "to_route_server.prepend=1", true },
+		{ "nva2", "to_route_server.prepend=1", false },
+		{ "rs1-0", "to_route_server.prepend=1", false },
+		{ "nva1", "asn=65011", true },
+		{ "rs1-0", "asn=65011", true },
+		{ "nva3", "asn=65011", true },
+		{ "rs2-0", "asn=65011", false },
+		{ "er1-0", "asn=65011", false },
+		{ "rs1-0", "ip=10.1.2.9", true },
+		{ "nva1", "stateful=true", false },
+	};
+	struct topo_errors *errs = calloc(1, sizeof(*errs));
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct topo_doc *doc = NULL, *copy;
+		uint8_t *before = NULL, *after = NULL;
+		size_t n_before = 0, n_after = 0;
+		struct topo *t, *t2;
+
+		CU_ASSERT_EQUAL_FATAL(
+		    topo_parse_file(&doc, "topologies/multi-region.yaml", errs), FAB_OK);
+		copy = topo_doc_copy(doc);
+		CU_ASSERT_EQUAL_FATAL(
+		    topo_doc_set(copy, TOPO_NVA, "nva1", rows[i].assignment, errs), FAB_OK);
+		t = topo_build(doc, errs, NULL);
+		t2 = topo_build(copy, errs, NULL);
+		CU_ASSERT_PTR_NOT_NULL_FATAL(t);
+		CU_ASSERT_PTR_NOT_NULL_FATAL(t2);
+		CU_ASSERT_EQUAL(encode_named(t, rows[i].node, &before, &n_before), FAB_OK);
+		CU_ASSERT_EQUAL(encode_named(t2, rows[i].node, &after, &n_after), FAB_OK);
+		CU_ASSERT_EQUAL(
+		    n_before != n_after || memcmp(before, after, n_after) != 0, rows[i].changes);
+		free(before);
+		free(after);
+		topo_free(t);
+		topo_free(t2);
+		topo_doc_free(doc);
+		topo_doc_free(copy);
+	}
+	free(errs);
+}
+
+static void
+test_url_templates(void)
+{
+	static const struct {
+		const char *text;
+		int err;
+	} rows[] = {
+		{ "ipc:///run/x/%s.ipc", FAB_OK },
+		{ "tcp://%s:5180", FAB_OK },
+		{ "tls+tcp://%s:5180", FAB_OK },
+		{ "tcp://host:5180", FAB_EINVAL },
+		{ "tcp://%s:%s", FAB_EINVAL },
+		{ "tcp://%d:1", FAB_EINVAL },
+		{ "http://%s/", FAB_EINVAL },
+		{ "", FAB_EINVAL },
+	};
+	char buf[FC_URL_MAX], dir[16], longest[FC_URL_MAX];
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		CU_ASSERT_EQUAL(fc_url_check(rows[i].text), rows[i].err);
+	CU_ASSERT_EQUAL(fc_url_format(buf, "tcp://%s:5180", "rs1-0"), FAB_OK);
+	CU_ASSERT_STRING_EQUAL(buf, "tcp://rs1-0:5180");
+	memset(longest, 'x', sizeof(longest) - 1);
+	longest[sizeof(longest) - 1] = '\0';
+	CU_ASSERT_EQUAL(fc_url_format(buf, "tcp://%s:5180", longest), FAB_ETOOBIG);
+	CU_ASSERT_EQUAL(fc_url_run_dir(dir, sizeof(dir), "ipc:///run/x/f.ipc"), FAB_OK);
+	CU_ASSERT_STRING_EQUAL(dir, "/run/x");
+	CU_ASSERT_EQUAL(fc_url_run_dir(dir, sizeof(dir), "ipc://f.ipc"), FAB_OK);
+	CU_ASSERT_STRING_EQUAL(dir, ".");
+	CU_ASSERT_EQUAL(fc_url_run_dir(dir, sizeof(dir), "ipc:///f.ipc"), FAB_OK);
+	CU_ASSERT_STRING_EQUAL(dir, "/");
+	CU_ASSERT_EQUAL(fc_url_run_dir(dir, sizeof(dir), "tcp://h:1"), FAB_EINVAL);
+	CU_ASSERT_EQUAL(
+	    fc_url_run_dir(dir, sizeof(dir), "ipc:///a/directory/too/long/f.ipc"), FAB_ETOOBIG);
+}
+
+static CU_TestInfo tests[] = {
+	{ "sessions of multi-region (RS-30, B2B-4, ER-1, ER-16)", test_sessions_of_multi_region },
+	{ "both ends of every session agree", test_both_ends_of_every_session_agree },
+	{ "Route Server (RS-1, RS-2, RS-21, RS-70, RS-71, RS-76)", test_route_server },
+	{ "ExpressRoute gateway and MSEE (ER-6, ER-10, ER-19, ER-21)", test_er_gateway_and_msee },
+	{ "NVA policy and adverts (MR-3)", test_nva_policy_and_adverts },
+	{ "TCP peers (RS-32)", test_tcp_peers },
+	{ "VPN gateway, active-active (VPN-6, VPN-7)", test_vpn_gateway_active_active },
+	{ "VPN gateway, active-standby (VPN-1)", test_vpn_gateway_active_standby },
+	{ "a change concerns few nodes", test_a_change_concerns_few_nodes },
+	{ "URL templates", test_url_templates },
+	CU_TEST_INFO_NULL,
+};
+
+FAB_CUNIT_MAIN("fc_nodeconf", tests)
