@@ -174,13 +174,16 @@ topo_build_find(const struct topo_build *b, enum topo_kind kind, const char *nam
 	return -1;
 }
 
+#define SIMILAR_MAX 2000 /* names that are compared with a wrong one */
+
 /* The name of a kind that was probably meant. */
 static const char *
 similar(const struct topo_build *b, enum topo_kind kind, const char *name)
 {
-	const char **names = calloc(b->n[kind] + 1, sizeof(*names)), *like;
+	const char **names, *like;
 
-	if (names == NULL)
+	if (b->n[kind] > SIMILAR_MAX || b->errs->n == TOPO_ERRORS_MAX ||
+	    (names = calloc(b->n[kind] + 1, sizeof(*names))) == NULL)
 		return NULL;
 	for (size_t i = 0; i < b->n[kind]; i++)
 		names[i] = b->of[kind][i]->name;
@@ -224,8 +227,11 @@ build_timing(const json_t *props)
 
 	if (topo_get_text(bgp, "keepalive") != NULL)
 		t.keepalive_ms = topo_get_ms(bgp, "keepalive");
+	/* RFC 4271 4.4: without a keepalive of its own, a third of the hold time at most. */
 	if (topo_get_text(bgp, "hold") != NULL)
 		t.hold_ms = topo_get_ms(bgp, "hold");
+	if (topo_get_text(bgp, "keepalive") == NULL && t.keepalive_ms > t.hold_ms / 3)
+		t.keepalive_ms = t.hold_ms / 3;
 	if (topo_get_text(bgp, "connect_retry") != NULL)
 		t.connect_retry_ms = topo_get_ms(bgp, "connect_retry");
 	if (topo_get_text(given, "converge_quiet") != NULL)
@@ -373,12 +379,15 @@ collect(struct topo_build *b, enum topo_kind kind)
 	const struct topo_resource *r;
 	json_t *props;
 
+	b->complete[kind] = true;
 	b->of[kind] = topo_arena_alloc(b->arena, b->doc->n, sizeof(*b->of[kind]));
 	b->props[kind] = topo_arena_alloc(b->arena, b->doc->n, sizeof(json_t *));
 	if (b->of[kind] == NULL || b->props[kind] == NULL)
 		return false;
 	for (size_t i = 0; i < b->doc->n; i++) {
 		r = &b->doc->res[i];
+		if (r->kind == kind && r->broken)
+			b->complete[kind] = false;
 		if (r->kind != kind || r->broken)
 			continue;
 		s = topo_subject_of(r);
@@ -445,6 +454,12 @@ build_model(struct topo_build *b)
 	topo_build_routing(b);
 	topo_derive(b);
 	topo_nodes_build(b);
+	topo_check_names(b);
+	topo_check_net(b);
+	topo_check_tables(b);
+	topo_check_servers(b);
+	topo_check_gateways(b);
+	topo_check_routers(b);
 }
 
 static int

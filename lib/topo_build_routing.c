@@ -196,6 +196,8 @@ build_nva(struct topo_build *b, size_t i)
 	v->relay = topo_get_bool(props, "relay");
 	v->hold_ms = topo_get_ms(props, "hold");
 	v->keepalive_ms = topo_get_ms(props, "keepalive");
+	if (v->keepalive_ms == 0)
+		v->keepalive_ms = v->hold_ms / 3; /* RFC 4271 4.4 */
 	v->run = topo_get_texts(b, props, "run", &v->n_run);
 	v->transport = build_transport(props, v->n_run > 0 ? "tcp" : "nng");
 	v->to_route_server = build_policy(b, json_object_get(props, "to_route_server"));
@@ -380,16 +382,6 @@ fill_peer(struct topo_build *b, struct topo_router_peer *p, const struct router 
 	p->policy = build_policy(b, json_object_get(mine, "policy"));
 }
 
-/* Adds a peer unless it is there: a session that both ends list is one session. */
-static void
-add_peer(struct topo_build *b, const struct router *self, const struct router *other)
-{
-	for (size_t i = 0; i < *self->n_peers; i++)
-		if (strcmp((*self->peers)[i].name, other->name) == 0)
-			return;
-	fill_peer(b, &(*self->peers)[(*self->n_peers)++], self, other);
-}
-
 static void
 refuse_peer(struct topo_build *b, const struct router *r, const char *name)
 {
@@ -455,8 +447,10 @@ build_router_peers(struct topo_build *b)
 				continue;
 			}
 			other = router_at(b, (size_t)at);
-			add_peer(b, &r, &other);
-			add_peer(b, &other, &r);
+			fill_peer(b, &(*r.peers)[(*r.n_peers)++], &r, &other);
+			/* A session that both ends list is one session. */
+			if (json_object_get(other.given, r.name) == NULL)
+				fill_peer(b, &(*other.peers)[(*other.n_peers)++], &other, &r);
 		}
 	}
 }

@@ -205,9 +205,10 @@ derive_rs_peers(struct topo *t)
 			struct topo_rs_peer *p = &s->peers[k];
 
 			p->vnet = topo_vnet_has_addr(&t->vnets[s->vnet], p->peer_ip) ? s->vnet : -1;
-			for (size_t q = 0; q < t->n_peerings && p->vnet < 0; q++)
-				if (t->peerings[q].vnet == s->vnet &&
-				    t->peerings[q].state == PEERING_CONNECTED &&
+			for (size_t q = topo_first_peering(t, s->vnet);
+			     q < t->n_peerings && p->vnet < 0 && t->peerings[q].vnet == s->vnet;
+			     q++)
+				if (t->peerings[q].state == PEERING_CONNECTED &&
 				    topo_vnet_has_addr(
 					&t->vnets[t->peerings[q].remote], p->peer_ip))
 					p->vnet = t->peerings[q].remote;
@@ -338,8 +339,9 @@ topo_find_nic_by_ip(const struct topo *t, int vnet, uint32_t ip)
 	return -1;
 }
 
-int
-topo_find_peering(const struct topo *t, int vnet, int remote)
+/* First peering that is not before (vnet, remote). */
+static size_t
+peering_bound(const struct topo *t, int vnet, int remote)
 {
 	size_t low = 0, high = t->n_peerings, mid;
 	const struct topo_peering *p;
@@ -347,12 +349,26 @@ topo_find_peering(const struct topo *t, int vnet, int remote)
 	while (low < high) {
 		mid = low + (high - low) / 2;
 		p = &t->peerings[mid];
-		if (p->vnet == vnet && p->remote == remote)
-			return (int)mid;
 		if (p->vnet < vnet || (p->vnet == vnet && p->remote < remote))
 			low = mid + 1;
 		else
 			high = mid;
 	}
-	return -1;
+	return low;
+}
+
+size_t
+topo_first_peering(const struct topo *t, int vnet)
+{
+	return peering_bound(t, vnet, -1);
+}
+
+int
+topo_find_peering(const struct topo *t, int vnet, int remote)
+{
+	size_t i = peering_bound(t, vnet, remote);
+
+	return i < t->n_peerings && t->peerings[i].vnet == vnet && t->peerings[i].remote == remote
+		   ? (int)i
+		   : -1;
 }

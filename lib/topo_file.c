@@ -116,6 +116,18 @@ add_hub(struct reader *r, json_t *entry, unsigned line)
 	json_decref(back);
 }
 
+/* Keeps in mind that a peering is missing, so that its absence is not complained about. */
+static void
+read_broken(struct reader *r, const char *name)
+{
+	struct topo_resource *res =
+	    topo_doc_append(r->doc, TOPO_PEERING, name, json_object(), NULL);
+
+	r->failed = true;
+	if (res != NULL)
+		res->broken = true;
+}
+
 static void
 read_peering(struct reader *r, const struct topo_yaml *item, size_t number)
 {
@@ -133,7 +145,7 @@ read_peering(struct reader *r, const struct topo_yaml *item, size_t number)
 	snprintf(name, sizeof(name), "number %zu", number + 1);
 	entry = topo_schema_apply(topo_keys_of_peering(form), given, &subject, r->errs);
 	if (entry == NULL) {
-		r->failed = true;
+		read_broken(r, name);
 	} else if (form == TOPO_PEERING_HUB) {
 		add_hub(r, entry, item->line);
 	} else if (form == TOPO_PEERING_BETWEEN) {
@@ -168,6 +180,7 @@ refuse_double_peerings(struct reader *r)
 		    "peering %s: line %u has this peering already; one VNet has one peering to "
 		    "another",
 		    b->name, a->line);
+		b->broken = true;
 		r->failed = true;
 	}
 }

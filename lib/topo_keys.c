@@ -73,7 +73,7 @@ static const struct topo_key vnet[] = {
 	    .def = "\"westeurope\"" },
 	{ "address_space", TOPO_T_LIST, "prefixes of the VNet", .sub = ITEM(TOPO_T_PREFIX),
 	    .min = 1, .max = 500, .required = true, .one = true },
-	{ "subnets", TOPO_T_MAP, "by name; a lone prefix is enough", .sub = subnet },
+	{ "subnets", TOPO_T_MAP, "by name; a lone prefix is enough", .sub = subnet, .max = 3000 },
 	{ NULL },
 };
 

@@ -102,7 +102,7 @@ struct topo_key {
 	const char *def;            /* default as JSON; NULL: none, or derived (doc says how) */
 	const struct topo_key *sub; /* STRUCT, MAP, LIST */
 	const char *const *words;   /* WORD: NULL-terminated */
-	uint32_t min, max;          /* UINT: range; LIST: number of items; max 0: no limit */
+	uint32_t min, max;          /* UINT: range; LIST, MAP: number of entries; max 0: none */
 	bool required;
 	bool brief; /* a lone value in place of the struct is the value of this key */
 	bool one;   /* LIST: a lone value is a list of one; MAP: a list of names is allowed */
@@ -157,6 +157,8 @@ struct topo_build {
 	const struct topo_resource **of[TOPO_KIND_COUNT];
 	json_t **props[TOPO_KIND_COUNT]; /* in full form; owned */
 	size_t n[TOPO_KIND_COUNT];
+	/* No resource of the kind is broken, so what is absent is really absent. */
+	bool complete[TOPO_KIND_COUNT];
 };
 
 /* An error or a warning about object i of a kind. */
@@ -195,7 +197,23 @@ void topo_check_servers(struct topo_build *b);
 void topo_check_gateways(struct topo_build *b);
 void topo_check_routers(struct topo_build *b);
 
-/* The subnet's prefix holds the whole range from its first to its last assignable address. */
 bool topo_vnet_has_addr(const struct topo_vnet *v, uint32_t addr);
+/* Where the peerings of a VNet begin; they lie side by side. */
+size_t topo_first_peering(const struct topo *t, int vnet);
+
+/* A prefix and what it belongs to. */
+struct topo_span {
+	struct ipnet net;
+	size_t tag;
+};
+
+/* Two that overlap: b is inside of or equal to a, or its tag is larger. Starts zeroed. */
+struct topo_clash {
+	const struct topo_span *a, *b;
+	size_t outer, next; /* private */
+};
+
+/* The next pair of n spans that overlap; sorts them at the first call. False: no more. */
+bool topo_span_clash(struct topo_span *v, size_t n, struct topo_clash *at);
 
 #endif

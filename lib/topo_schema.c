@@ -361,6 +361,11 @@ apply_map(struct walk *w, const struct topo_key *key, json_t *in)
 
 	if (!json_is_object(in) && !(key->one && json_is_array(in)))
 		return refuse(w, key, in);
+	if (key->max > 0 && json_object_size(in) + json_array_size(in) > key->max) {
+		complain(w, "InvalidValue", "must have at most %u entries, not %zu", key->max,
+		    json_object_size(in) + json_array_size(in));
+		return NULL;
+	}
 	out = json_object();
 	if (json_is_object(in)) {
 		json_object_foreach(in, name, item) apply_entry(w, key, out, name, item);
