@@ -86,6 +86,25 @@ warn_appliance(struct topo_build *b, size_t table, const char *pointer, uint32_t
 		    nic->name, ipaddr_format(a, addr));
 }
 
+/* ER-37: the hop means a VPN gateway. Beside ExpressRoute it is accepted, but not supported. */
+static void
+check_gateway_hop(struct topo_build *b, const struct topo_vnet *v, const struct topo_subnet *s,
+    const char *pointer, bool vpn)
+{
+	if (!vpn)
+		topo_build_error(b, TOPO_ROUTE_TABLE, (size_t)s->route_table, pointer,
+		    "VirtualNetworkGatewayHopNeedsVpn",
+		    "VirtualNetworkGateway means a VPN gateway, but subnet %.64s/%.64s has "
+		    "ExpressRoute only (ER-37)",
+		    v->name, s->name);
+	else
+		topo_build_warn(b, TOPO_ROUTE_TABLE, (size_t)s->route_table, pointer,
+		    "VirtualNetworkGatewayHopUnsupported",
+		    "VirtualNetworkGateway is not supported where VPN and ExpressRoute coexist, as "
+		    "for subnet %.64s/%.64s (ER-37)",
+		    v->name, s->name);
+}
+
 static void
 check_hop(struct topo_build *b, int vnet, const struct topo_subnet *s, const struct topo_udr *r)
 {
@@ -102,13 +121,8 @@ check_hop(struct topo_build *b, int vnet, const struct topo_subnet *s, const str
 		    "%s is neither in VNet %.64s, whose subnet %.64s has this table, nor in a "
 		    "peered one (UDR-3)",
 		    ipaddr_format(a, r->address), v->name, s->name);
-	/* ER-37. */
 	if (r->hop == HOP_VNET_GATEWAY && scope != NULL && scope->er_gateway >= 0)
-		topo_build_error(b, TOPO_ROUTE_TABLE, (size_t)s->route_table, pointer,
-		    "VirtualNetworkGatewayHopNeedsVpn",
-		    "VirtualNetworkGateway means a VPN gateway and cannot be used beside "
-		    "ExpressRoute, which subnet %.64s/%.64s uses (ER-37)",
-		    v->name, s->name);
+		check_gateway_hop(b, v, s, pointer, scope->vpn_gateway >= 0);
 }
 
 /* All subnets with a table that is small enough, up to the first that makes a route wrong: the

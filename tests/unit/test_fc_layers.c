@@ -11,7 +11,7 @@
 	"  hub1: {address_space: 10.1.0.0/16, subnets: {RouteServerSubnet: 10.1.0.0/26, "          \
 	"GatewaySubnet: 10.1.1.0/26, nva: 10.1.2.0/24}}\n"                                         \
 	"  s11: {address_space: 10.11.0.0/16, subnets: {vms: 10.11.0.0/24}}\n"                     \
-	"peerings: [{hub: hub1, spoke: s11}]\n"
+	"peerings: [{hub: hub1, spoke: s11, do_not_verify_remote_gateways: true}]\n"
 #define VMS                                                                                        \
 	"vms:\n"                                                                                   \
 	"  vm0: {subnet: s11/vms, ip: 10.11.0.6}\n"                                                \

@@ -171,8 +171,8 @@ static const struct topo_case table_cases[] = {
 	{ TABLED("empty", "      a: {prefix: 172.16.0.0/12, next_hop: VirtualNetworkGateway}\n")
 	    "gateways: {er: {vnet: hub, type: ExpressRoute}}\n", 12,
 	    "VirtualNetworkGatewayHopNeedsVpn",
-	    "route_table rt: routes.a.next_hop: VirtualNetworkGateway means a VPN gateway and cannot "
-	    "be used beside ExpressRoute, which subnet hub/nva uses (ER-37)" },
+	    "route_table rt: routes.a.next_hop: VirtualNetworkGateway means a VPN gateway, but "
+	    "subnet hub/nva has ExpressRoute only (ER-37)" },
 	/* ER-35 */
 	{ TABLED("rt", "      a: {prefix: 0.0.0.0/0, next_hop: Internet}\n"), 6,
 	    "GatewaySubnetDefaultRoute",
@@ -415,6 +415,12 @@ static const struct topo_case warning_cases[] = {
 	    "vnet hub: subnets.GatewaySubnet.route_table: route a 10.1.0.0/24 catches the sessions "
 	    "between gateway and Route Server; add a route for RouteServerSubnet to VnetLocal "
 	    "(ER-36)" },
+	/* ER-37 */
+	{ TABLED("empty", "      a: {prefix: 172.16.0.0/12, next_hop: VirtualNetworkGateway}\n")
+	    "gateways: {er: {vnet: hub, type: ExpressRoute}, vpn: {vnet: hub, type: Vpn}}\n", 12,
+	    "VirtualNetworkGatewayHopUnsupported",
+	    "route_table rt: routes.a.next_hop: VirtualNetworkGateway is not supported where VPN and "
+	    "ExpressRoute coexist, as for subnet hub/nva (ER-37)" },
 	{ TWO(", advertise: [{prefix: 0.0.0.0/0, to: [b]}]", ""), 5, "NotAPeer",
 	    "nva a: advertise.0.to: b is not a peer of a; nothing is announced to it" },
 };
