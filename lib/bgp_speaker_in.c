@@ -313,7 +313,8 @@ route_reevaluate(struct speaker *sp, struct sp_route *r)
 	if (r->path.peer == NULL)
 		return;
 	route_import(sp, r);
-	r->renewed |= !same_path(&old, &r->path);
+	if (!same_path(&old, &r->path))
+		r->renewed = sp->renewed = true;
 	bgp_attrs_unref(sp->attrs, old.attrs);
 }
 
@@ -352,6 +353,9 @@ speaker_in_reevaluate(struct speaker *sp)
 void
 speaker_in_settle(struct speaker *sp)
 {
+	if (!sp->renewed)
+		return;
+	sp->renewed = false;
 	for (size_t i = 0; i < sp->n_route_buckets; i++)
 		for (struct sp_route *r = sp->routes[i]; r != NULL; r = r->hash_next)
 			r->renewed = false;

@@ -76,6 +76,7 @@ struct speaker {
 	struct rib *rib;
 	struct sp_route **routes; /* hash of struct sp_route */
 	size_t n_routes, n_route_buckets;
+	bool renewed; /* some route is */
 	struct speaker_peer *peers, *gone;
 	struct speaker_peer **by_slot;
 	uint32_t n_slots;
