@@ -78,8 +78,12 @@ source_of(enum rs_side from, const struct bgp_attrs *in)
 	case RS_SIDE_ER:
 		return HRP_SRC_EXPRESS_ROUTE;
 	case RS_SIDE_VPN:
-		/* Prefixes of connections without BGP come with an empty path (B2B-6, HRP-6). */
-		return in->as_path_len == 0 ? HRP_SRC_VPN_STATIC : HRP_SRC_VPN;
+		if (in->as_path_len > 0)
+			return HRP_SRC_VPN;
+		/* Prefixes of connections without BGP come with an empty path (B2B-6, HRP-6), as do
+		 * P2S pools, which a gateway keeps from everybody but the NICs (VPN-20, B2B-8). */
+		return bgp_attrs_has_community(in, BGP_COMMUNITY_NO_ADVERTISE) ? HRP_SRC_P2S
+									       : HRP_SRC_VPN_STATIC;
 	default:
 		return HRP_SRC_UNKNOWN;
 	}

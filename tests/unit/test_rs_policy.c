@@ -102,6 +102,8 @@ test_import_of_attributes(void)
 		{ "B2B-10 route of another Route Server", RS_SIDE_ER, PATH(12076, 12076),
 		    RS_COMMUNITY_ROUTE, 0, false, 0, 0 },
 		{ "VPN", RS_SIDE_VPN, PATH(64901), 0, 0, true, HRP_SRC_VPN, 0 },
+		{ "B2B-8, VPN-20 P2S pool", RS_SIDE_VPN, PATH(0), BGP_COMMUNITY_NO_ADVERTISE, 0,
+		    true, HRP_SRC_P2S, 0 },
 		{ "B2B-6 static connection", RS_SIDE_VPN, PATH(0), 0, 0, true, HRP_SRC_VPN_STATIC,
 		    0 },
 	};
