@@ -41,3 +41,20 @@ function(fab_add_fuzz name)
     -artifact_prefix=${found}/ ${found} ${CMAKE_CURRENT_SOURCE_DIR}/corpus/${name})
   set_tests_properties(${name} PROPERTIES LABELS fuzz TIMEOUT 300)
 endfunction()
+
+# fab_add_python_test(NAME LABEL [TIMEOUT SECONDS] [ALONE]): NAME.py in this directory, a file of Python's
+# unittest that drives the programs of this build. ALONE: it measures time, nothing runs beside it.
+function(fab_add_python_test name label)
+  cmake_parse_arguments(PARSE_ARGV 2 arg "ALONE" "TIMEOUT" "")
+  find_package(Python3 3.9 REQUIRED COMPONENTS Interpreter)
+  if(NOT arg_TIMEOUT)
+    set(arg_TIMEOUT 120)
+  endif()
+  add_test(NAME ${name} COMMAND ${Python3_EXECUTABLE} -B -m unittest -v ${name}
+    WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR})
+  set_tests_properties(${name} PROPERTIES LABELS ${label} TIMEOUT ${arg_TIMEOUT}
+    ENVIRONMENT FAB_BUILD=${CMAKE_BINARY_DIR})
+  if(arg_ALONE)
+    set_tests_properties(${name} PROPERTIES RUN_SERIAL TRUE)
+  endif()
+endfunction()
