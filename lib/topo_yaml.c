@@ -449,6 +449,16 @@ parser_open(struct parser *p, const char *text, size_t len)
 	return FAB_OK;
 }
 
+/* libfyaml takes an octet that is not UTF-8 for the end of the file: what follows would be lost. */
+static bool
+is_utf8(const char *text, size_t len)
+{
+	json_t *probe = json_stringn(text, len);
+
+	json_decref(probe);
+	return probe != NULL;
+}
+
 int
 topo_yaml_parse(struct topo_yaml **out, struct topo_arena *arena, const char *text, size_t len,
     struct topo_errors *errs)
@@ -460,6 +470,10 @@ topo_yaml_parse(struct topo_yaml **out, struct topo_arena *arena, const char *te
 	if (memchr(text, '\0', len) != NULL) {
 		topo_error_add(
 		    errs, 0, "SyntaxError", "this is not text: it has octets of value 0");
+		return FAB_EINVAL;
+	}
+	if (!is_utf8(text, len)) {
+		topo_error_add(errs, 0, "SyntaxError", "this is not text in UTF-8");
 		return FAB_EINVAL;
 	}
 	if ((err = parser_open(&p, text, len)) == FAB_OK)
