@@ -54,6 +54,7 @@ struct bgp_session_conf {
 	bool offer_ipv6;             /* Multiprotocol IPv6 unicast beside IPv4 (RS-33) */
 	bool offer_enhanced_refresh; /* RFC 7313; off for the Route Server role (RS-33) */
 	bool offer_extended_message; /* RFC 8654 */
+	const struct fab_tls *tls;   /* NNG over tls+tcp://; copied; NULL: none */
 };
 
 struct bgp_session_stats {
@@ -73,33 +74,40 @@ struct bgp_session_cb {
 	void (*down)(void *ctx, struct bgp_session *s, const char *reason);
 	void (*state)(void *ctx, struct bgp_session *s, enum bgp_state old, enum bgp_state now);
 	void (*update)(void *ctx, struct bgp_session *s, const struct bgp_update *u);
-	/* The peer asks for the whole Adj-RIB-Out again (RFC 2918). */
+	/* The peer asks for the whole Adj-RIB-Out again (RFC 2918). With RFC 7313 the owner
+	 * brackets what it sends by bgp_session_refresh_mark(). */
 	void (*refresh)(void *ctx, struct bgp_session *s);
 	/* First KEEPALIVE after Established arrived: with End-of-RIB a sign that the peer's first
 	 * table is complete. */
 	void (*first_keepalive)(void *ctx, struct bgp_session *s);
-	/* Backlog fell below the low mark (half of 1 MiB). */
+	/* Backlog fell below the low mark (half of 1 MiB), having been above 1 MiB. */
 	void (*drained)(void *ctx, struct bgp_session *s);
 };
 
+/* FAB_EINVAL: hold_ms of 1 ... 2,999 or above 65,535 s. Without an address or URL to dial the
+ * session is passive. */
 int bgp_session_new(struct bgp_session **out, struct fab_loop *loop,
     const struct bgp_session_conf *conf, const struct bgp_session_cb *cb, void *ctx);
 /* Closes with Cease/Peer De-configured if a connection is open. NULL is fine. */
 void bgp_session_free(struct bgp_session *s);
 
-void bgp_session_start(struct bgp_session *s);
+void bgp_session_start(struct bgp_session *s); /* started already: nothing happens */
 /* Cease with a subcode and, for Administrative Shutdown and Reset, an optional text (RFC 9003). The
- * session stays Idle until started again. No `down` callback follows. */
+ * session stays Idle until started again. No `down` callback follows. Called from inside a callback
+ * of this session it takes effect when the callback has returned. */
 void bgp_session_stop(struct bgp_session *s, enum bgp_cease subcode, const char *text);
-/* Cease, then back to trying after connect_retry_ms; `down` is called, from the loop, with reason.
- */
+/* NOTIFICATION, then back to trying after connect_retry_ms (until then the peer is refused, too);
+ * `down` is called, from the loop, with reason. No further UPDATE is delivered meanwhile. */
 void bgp_session_reset(
     struct bgp_session *s, enum bgp_error code, uint8_t subcode, const char *reason);
 
-/* Queues an encoded message (from bgp_encode_update). Takes its own reference. */
+/* Queues an encoded message (from bgp_encode_update) if the session is Established. Takes its own
+ * reference. Never fails: a backlog above BGP_BACKLOG_MAX resets the session. */
 void bgp_session_send(struct bgp_session *s, struct fab_buf *b);
 /* Asks the peer for its routes again; false if it did not offer the capability. */
 bool bgp_session_refresh(struct bgp_session *s);
+/* Begin (or end) of the answer to a refresh; does nothing unless both sides offered RFC 7313. */
+void bgp_session_refresh_mark(struct bgp_session *s, bool end);
 
 enum bgp_state bgp_session_state(const struct bgp_session *s);
 enum bgp_wire bgp_session_wire(const struct bgp_session *s); /* Established only */
@@ -112,7 +120,9 @@ const struct bgp_session_stats *bgp_session_stats(const struct bgp_session *s);
 const struct bgp_session_conf *bgp_session_conf(const struct bgp_session *s);
 const char *bgp_session_last_error(const struct bgp_session *s); /* "" if none */
 uint64_t bgp_session_since_us(const struct bgp_session *s);      /* wall time of the last change */
-/* Fault injection: silently drops what arrives or what is sent (a cut link, design section 9). */
+/* Fault injection (design section 9): a cut link. Nothing arrives or leaves, not even the end of
+ * the connection, until the hold timer notices. Restored before that, what waited is delivered, as
+ * TCP would. */
 void bgp_session_cut(struct bgp_session *s, bool in, bool out);
 
 /* ---- incoming connections ---- */
