@@ -1,0 +1,66 @@
+#ifndef FABRICD_FC_WALK_H
+#define FABRICD_FC_WALK_H
+/*
+ * Inside of trace. A walk is at one place at a time; each step writes down the decision made there
+ * and either goes on to the next place or finishes. fc_trace.c runs it, fc_walk_fabric.c has the
+ * steps inside Azure (NICs, next hops, gateways), fc_walk_router.c those of NVAs, MSEEs and sites.
+ */
+#include "fabricd/fc_eff.h"
+#include "fabricd/fc_layers_int.h"
+
+enum fc_stage {
+	FC_STAGE_NIC,       /* index of the NIC: about to leave the guest */
+	FC_STAGE_ROUTER,    /* index of the NIC: delivered to a router */
+	FC_STAGE_GATEWAY,   /* came from on premises */
+	FC_STAGE_MSEE_UP,   /* towards Azure */
+	FC_STAGE_MSEE_DOWN, /* towards the site */
+	FC_STAGE_SITE,
+	FC_STAGE_COUNT
+};
+
+struct fc_walk {
+	const struct fc_layers *l;
+	const struct topo *t;
+	struct fc_endpoint src, dst;
+	struct fc_trace *out;
+	uint32_t hash;      /* of the flow in this direction */
+	uint32_t flow_hash; /* the same in both directions */
+	enum fc_stage stage;
+	int index;
+	unsigned instance; /* of a gateway or MSEE, for its name only */
+	bool done;
+	struct {
+		enum fc_stage stage;
+		int index;
+	} seen[FC_TRACE_HOPS_MAX];
+	size_t n_seen;
+	struct fc_trace_hop spare; /* what comes after the last that fits */
+};
+
+void fc_walk_go(struct fc_walk *w, enum fc_stage stage, int index);
+/* Not delivered, and why. */
+void fc_walk_finish(struct fc_walk *w, enum fc_verdict verdict, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+/* The packet has arrived. */
+void fc_walk_deliver(struct fc_walk *w, enum fc_place place, int index, const char *node);
+/* Appends a hop whose route is still to be filled in; never NULL. */
+struct fc_trace_hop *fc_walk_hop(
+    struct fc_walk *w, enum fc_place place, int index, const char *node, const char *rule);
+/* Appends a hop that is no effective route: "10.21.0.0/16 tunnel nva3". */
+void fc_walk_hop_to(struct fc_walk *w, enum fc_place place, int index, const char *node,
+    const char *rule, struct ipnet net, const char *how, const char *next);
+
+const char *fc_walk_node_name(
+    const struct topo *t, enum topo_node_kind kind, int index, unsigned instance);
+const char *fc_walk_gateway_name(const struct topo *t, int gw, unsigned instance);
+/* The NVA or site reported once and went away. */
+bool fc_walk_is_gone(const struct fc_walk *w, const char *node);
+
+void fc_walk_nic(struct fc_walk *w);
+void fc_walk_gateway(struct fc_walk *w);
+void fc_walk_router(struct fc_walk *w);
+void fc_walk_msee_up(struct fc_walk *w);
+void fc_walk_msee_down(struct fc_walk *w);
+void fc_walk_site(struct fc_walk *w);
+
+#endif
