@@ -22,6 +22,8 @@ endfunction()
 function(fab_test_under_tsan)
   foreach(name IN LISTS ARGN)
     set_property(TEST ${name} APPEND PROPERTY LABELS tsan)
+    set_property(TEST ${name} APPEND PROPERTY ENVIRONMENT
+      TSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/tests/tsan.supp)
   endforeach()
 endfunction()
 

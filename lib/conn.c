@@ -330,7 +330,7 @@ rx_next(struct fab_conn *c, int *err)
 	return true;
 }
 
-/* Delivers what is buffered, then reads on. */
+/* Delivers what is buffered, then reads on. Deferred once too often it does nothing. */
 static void
 rx_work(void *arg)
 {
@@ -542,7 +542,7 @@ fab_conn_set_cb(struct fab_conn *c, const struct fab_conn_cb *cb, void *ctx)
 	c->cb = *cb;
 	c->ctx = ctx;
 	c->has_cb = true;
-	if (!c->rx_busy && c->in_cb == 0)
+	if (!c->rx_busy)
 		fab_loop_defer(c->loop, &c->rx_work);
 }
 
@@ -589,7 +589,7 @@ void
 fab_conn_pause(struct fab_conn *c, bool paused)
 {
 	c->paused = paused;
-	if (!paused && !c->rx_busy && c->in_cb == 0 && c->has_cb)
+	if (!paused && !c->rx_busy && c->has_cb)
 		fab_loop_defer(c->loop, &c->rx_work);
 }
 
