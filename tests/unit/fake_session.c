@@ -14,6 +14,12 @@ static struct bgp_session *sessions[SESSIONS_MAX];
 
 /* ---- the calls of lib/bgp_session.h ---- */
 
+static const char *
+copy(const char *s)
+{
+	return s == NULL ? NULL : strdup(s);
+}
+
 int
 bgp_session_new(struct bgp_session **out, struct fab_loop *loop,
     const struct bgp_session_conf *conf, const struct bgp_session_cb *cb, void *ctx)
@@ -22,7 +28,9 @@ bgp_session_new(struct bgp_session **out, struct fab_loop *loop,
 
 	(void)loop;
 	s->conf = *conf;
-	s->conf.peer_name = strdup(conf->peer_name);
+	s->conf.peer_name = copy(conf->peer_name);
+	s->conf.local_name = copy(conf->local_name);
+	s->conf.dial_url = copy(conf->dial_url);
 	s->cb = cb;
 	s->ctx = ctx;
 	s->message_max = 4096;
@@ -44,6 +52,8 @@ bgp_session_free(struct bgp_session *s)
 		if (sessions[i] == s) {
 			sessions[i] = NULL;
 			free((char *)(uintptr_t)s->conf.peer_name);
+			free((char *)(uintptr_t)s->conf.local_name);
+			free((char *)(uintptr_t)s->conf.dial_url);
 			free(s);
 			return;
 		}
@@ -155,6 +165,44 @@ enum bgp_state
 bgp_session_state(const struct bgp_session *s)
 {
 	return s->state;
+}
+
+const struct bgp_session_stats *
+bgp_session_stats(const struct bgp_session *s)
+{
+	return &s->stats;
+}
+
+const char *
+bgp_session_last_error(const struct bgp_session *s)
+{
+	return s->last_error;
+}
+
+uint64_t
+bgp_session_since_us(const struct bgp_session *s)
+{
+	return s->since_us;
+}
+
+uint16_t
+bgp_session_hold_sec(const struct bgp_session *s)
+{
+	return (uint16_t)(s->conf.hold_ms / 1000);
+}
+
+size_t
+bgp_session_backlog(const struct bgp_session *s)
+{
+	(void)s;
+	return 0;
+}
+
+void
+bgp_session_cut(struct bgp_session *s, bool in, bool out)
+{
+	s->cut_in = in;
+	s->cut_out = out;
 }
 
 enum bgp_wire
@@ -269,6 +317,7 @@ void
 fake_up(struct bgp_session *s)
 {
 	s->state = BGP_ESTABLISHED;
+	s->since_us++;
 	s->stats.transitions++;
 	s->n_table = 0;
 	s->messages = s->announced = s->withdrawn = s->end_of_ribs = s->strays = 0;
@@ -279,7 +328,9 @@ void
 fake_down(struct bgp_session *s, const char *reason)
 {
 	s->state = BGP_IDLE;
+	s->since_us++;
 	s->n_table = 0;
+	snprintf(s->last_error, sizeof(s->last_error), "%s", reason);
 	s->cb->down(s->ctx, s, reason);
 }
 

@@ -45,6 +45,9 @@ struct bgp_session {
 	uint8_t reset_code, reset_subcode;
 	char reset_reason[128];
 	bool reset_pending;
+	bool cut_in, cut_out;
+	char last_error[128];
+	uint64_t since_us; /* how often the state changed: grows, which is all a test needs */
 };
 
 /* By peer name, while the speaker has such a peer; NULL otherwise. */
