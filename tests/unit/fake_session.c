@@ -161,6 +161,15 @@ bgp_session_refresh(struct bgp_session *s)
 	return s->can_refresh;
 }
 
+const char *
+bgp_state_name(enum bgp_state state)
+{
+	static const char *const names[] = { "Idle", "Connect", "Active", "OpenSent", "OpenConfirm",
+		"Established" };
+
+	return state < BGP_STATE_COUNT ? names[state] : "unknown";
+}
+
 enum bgp_state
 bgp_session_state(const struct bgp_session *s)
 {
