@@ -237,7 +237,7 @@ static bool
 acceptable(struct wire_node *w, const struct wire_conf *conf, char why[static 256])
 {
 	if (!role_takes(w->role, conf->kind)) {
-		snprintf(why, 256, "%s is a %s, this process plays a %s", conf->name,
+		snprintf(why, 256, "%s is configured as %s, this process plays %s", conf->name,
 		    wire_kind_name(conf->kind), wire_kind_name(w->role->kinds[0]));
 		return false;
 	}
