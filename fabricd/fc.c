@@ -37,7 +37,7 @@ fc_new(struct fc **out, struct fab_loop *loop, const struct fc_conf *conf)
 	f->loop = loop;
 	f->conf = *conf;
 	f->started = f->last_change = fab_mono_now();
-	f->generation = fab_wall_us();
+	f->generation = f->started_us = fab_wall_us();
 	if ((err = fc_layers_new(&f->layers)) != FAB_OK ||
 	    (err = fc_events_new(&f->events)) != FAB_OK ||
 	    (err = fc_timeline_new(&f->timeline)) != FAB_OK ||
@@ -49,13 +49,6 @@ fc_new(struct fc **out, struct fab_loop *loop, const struct fc_conf *conf)
 	}
 	*out = f;
 	return FAB_OK;
-}
-
-void
-fc_stop(struct fc *f)
-{
-	fc_waits_end(f->waits);
-	fc_nodes_hang_up(f->nodes);
 }
 
 void

@@ -24,6 +24,7 @@
 struct fc_conf {
 	struct fc_urls urls;
 	const struct fab_tls *tls; /* for calls to nodes; NULL: none */
+	const char *listen_url;    /* for Ps; may be NULL */
 };
 
 struct fc {
@@ -40,15 +41,15 @@ struct fc {
 	struct fc_nodes *nodes;
 	struct fc_links *links;
 	struct fc_waits *waits;
+	uint64_t started_us;
 	struct fab_mono started, last_change; /* of anything that `converged` waits to calm down */
 	uint64_t batches, routes;             /* counters: route batches and their prefixes */
 };
 
-/* urls are borrowed. */
+/* What conf leads to is borrowed. */
 int fc_new(struct fc **out, struct fab_loop *loop, const struct fc_conf *conf);
-/* Answers everybody who still waits for something. Before the RPC server is freed, fc_free() after
- * it: the end of its streams is told to f. */
-void fc_stop(struct fc *f);
+/* After the RPC server was freed: that tells f of the end of its streams. Calls that still wait for
+ * something are answered. */
 void fc_free(struct fc *f);
 
 /* Opens the store, which then belongs to f, and takes its resources into force. why gets one line.

@@ -162,6 +162,15 @@ fc_apply_text(struct fc *f, const char *text, size_t len, bool dry_run, struct f
 }
 
 int
+fc_apply_file(struct fc *f, const char *path, struct fc_apply_result *r)
+{
+	struct topo_doc *doc = NULL;
+	int err = topo_parse_file(&doc, path, &r->errors);
+
+	return err != FAB_OK ? err : apply_doc(f, doc, false, r);
+}
+
+int
 fc_apply_set(struct fc *f, enum topo_kind kind, const char *name, char *const *assignments,
     size_t n, struct fc_apply_result *r)
 {

@@ -15,7 +15,7 @@
 /* One stream that carries configurations to a node. */
 struct fc_watch {
 	struct fc *f;
-	struct fc_node *node; /* NULL: the name was taken over, or left the topology */
+	struct fc_node *node;
 	struct fab_rpc_stream *s;
 	uint64_t started_us;
 };
@@ -59,7 +59,7 @@ watch_snapshot(void *ctx, struct fab_rpc_stream *s)
 	struct fc_watch *w = ctx;
 
 	(void)s;
-	if (w->node != NULL && w->node->conf != NULL)
+	if (w->node->conf != NULL)
 		watch_send(w, true);
 }
 
@@ -69,10 +69,8 @@ watch_closed(void *ctx, struct fab_rpc_stream *s)
 	struct fc_watch *w = ctx;
 
 	(void)s;
-	if (w->node != NULL) {
-		w->node->watch = NULL;
-		fc_node_release(w->f->nodes, w->node);
-	}
+	w->node->watch = NULL;
+	fc_node_release(w->f->nodes, w->node);
 	free(w);
 }
 
@@ -89,8 +87,8 @@ watch_detach(struct fc_node *n, enum fab_rpc_status status, const char *why)
 	if (w == NULL)
 		return;
 	n->watch = NULL;
-	w->node = NULL;
-	fab_rpc_stream_end(w->s, status, why);
+	fab_rpc_stream_end(w->s, status, why); /* forgets w: closed() does not follow */
+	free(w);
 }
 
 static enum fab_rpc_status

@@ -143,13 +143,6 @@ struct session_walk {
 	size_t pairs, up;
 };
 
-static bool
-end_is(const struct session_walk *w, const struct fc_end *end, const char *name)
-{
-	return strcmp(end->name, name) == 0 ||
-	       (end->node != NULL && strcmp(fc_node_resource(w->f->topo, end->node), name) == 0);
-}
-
 /* What one end says: 1 up, 0 down, -1 nothing (foreign, or not running). */
 static int
 end_says(const struct session_walk *w, const struct fc_end *me, const struct fc_end *other)
@@ -168,10 +161,11 @@ static void
 session_state(void *arg, const struct fc_pair *p)
 {
 	struct session_walk *w = arg;
+	const struct topo *t = w->f->topo;
 	int a, b;
 
-	if (!(end_is(w, &p->dial, w->e->a) && end_is(w, &p->listen, w->e->b)) &&
-	    !(end_is(w, &p->dial, w->e->b) && end_is(w, &p->listen, w->e->a)))
+	if (!(fc_end_named(t, &p->dial, w->e->a) && fc_end_named(t, &p->listen, w->e->b)) &&
+	    !(fc_end_named(t, &p->dial, w->e->b) && fc_end_named(t, &p->listen, w->e->a)))
 		return;
 	a = end_says(w, &p->dial, &p->listen);
 	b = end_says(w, &p->listen, &p->dial);

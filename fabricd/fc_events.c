@@ -14,7 +14,7 @@
 
 struct fc_events {
 	struct fc_event *ring[FC_EVENTS_MAX]; /* event seq is at seq % FC_EVENTS_MAX */
-	uint64_t last;
+	uint64_t last, last_us;
 	struct fc_event_sub *subs;
 };
 
@@ -85,7 +85,8 @@ fc_events_add(struct fc_events *l, enum fc_event_kind kind, uint64_t at_us, cons
 	if ((e = event_new(subj, text)) == NULL)
 		return;
 	e->kind = kind;
-	e->at_us = at_us;
+	/* Stamps come from many clocks; the log is in order all the same. */
+	e->at_us = l->last_us = at_us > l->last_us ? at_us : l->last_us;
 	e->seq = ++l->last;
 	free(l->ring[e->seq % FC_EVENTS_MAX]);
 	l->ring[e->seq % FC_EVENTS_MAX] = e;

@@ -35,8 +35,8 @@ struct fc_event {
 int fc_events_new(struct fc_events **out);
 void fc_events_free(struct fc_events *l);
 
-/* Appends an event stamped at_us; the oldest one gives way. Out of memory: the event is lost, its
- * number is not given out. */
+/* Appends an event stamped at_us, or as the one before if that is later; the oldest one gives way.
+ * Out of memory: the event is lost, its number is not given out. */
 void fc_events_add(struct fc_events *l, enum fc_event_kind kind, uint64_t at_us,
     const char *subject, const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 

@@ -156,13 +156,6 @@ struct change_walk {
 	int err;
 };
 
-static bool
-end_is(const struct fc *f, const struct fc_end *e, const char *name)
-{
-	return strcmp(e->name, name) == 0 ||
-	       (e->node != NULL && strcmp(fc_node_resource(f->topo, e->node), name) == 0);
-}
-
 static void
 change_pair(struct change_walk *w, const struct fc_end *a, const struct fc_end *b)
 {
@@ -181,11 +174,11 @@ static void
 change_if_named(void *arg, const struct fc_pair *p)
 {
 	struct change_walk *w = arg;
-	const struct fc *f = w->ls->f;
+	const struct topo *t = w->ls->f->topo;
 
-	if (end_is(f, &p->dial, w->c->a) && end_is(f, &p->listen, w->c->b))
+	if (fc_end_named(t, &p->dial, w->c->a) && fc_end_named(t, &p->listen, w->c->b))
 		change_pair(w, &p->dial, &p->listen);
-	else if (end_is(f, &p->listen, w->c->a) && end_is(f, &p->dial, w->c->b))
+	else if (fc_end_named(t, &p->listen, w->c->a) && fc_end_named(t, &p->dial, w->c->b))
 		change_pair(w, &p->listen, &p->dial);
 }
 

@@ -9,25 +9,43 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define BLOCK_MIN 4000 /* with malloc's own words just below a page */
+#define ALIGN     _Alignof(max_align_t)
+
+/* Small takes share a block: a reply of thousands of rows is tens of allocations. */
 struct fc_block {
 	struct fc_block *next;
+	size_t used, room;
 	_Alignas(max_align_t) char data[];
 };
 
 void *
 fc_mem_take(struct fc_mem *m, size_t n, size_t size)
 {
-	struct fc_block *b;
+	struct fc_block *b = m->blocks;
+	size_t need, room;
+	char *p;
 
 	if (n == 0 || m->err != FAB_OK)
 		return NULL;
-	if (n > (SIZE_MAX - sizeof(*b)) / size || (b = calloc(1, sizeof(*b) + n * size)) == NULL) {
+	if (n > (SIZE_MAX / 2) / size) {
 		m->err = FAB_ENOMEM;
 		return NULL;
 	}
-	b->next = m->blocks;
-	m->blocks = b;
-	return b->data;
+	need = (n * size + ALIGN - 1) / ALIGN * ALIGN;
+	if (b == NULL || b->room - b->used < need) {
+		room = need > BLOCK_MIN ? need : BLOCK_MIN;
+		if ((b = calloc(1, sizeof(*b) + room)) == NULL) {
+			m->err = FAB_ENOMEM;
+			return NULL;
+		}
+		b->room = room;
+		b->next = m->blocks;
+		m->blocks = b;
+	}
+	p = b->data + b->used;
+	b->used += need;
+	return p;
 }
 
 char *

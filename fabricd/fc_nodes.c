@@ -6,6 +6,7 @@
 #include "fabricd/fc_control.h"
 #include "fabricd/fc_link.h"
 #include "fabricd/fc_nodeconf.h"
+#include "fabricd/fc_pairs.h"
 #include "fabricd/wire_nodeconf.h"
 #include "lib/err.h"
 #include "lib/log.h"
@@ -33,24 +34,6 @@ const char *
 fc_node_kind_name(enum topo_node_kind k)
 {
 	return kind_names[k];
-}
-
-const char *
-fc_node_resource(const struct topo *t, const struct topo_node *n)
-{
-	switch (n->kind) {
-	case TOPO_NODE_ROUTE_SERVER:
-		return t->servers[n->index].name;
-	case TOPO_NODE_ER_GATEWAY:
-	case TOPO_NODE_VPN_GATEWAY:
-		return t->gateways[n->index].name;
-	case TOPO_NODE_MSEE:
-		return t->circuits[n->index].name;
-	case TOPO_NODE_NVA:
-	case TOPO_NODE_SITE:
-		break;
-	}
-	return n->name;
 }
 
 int
@@ -92,15 +75,6 @@ struct fab_loop *
 fc_nodes_loop(const struct fc_nodes *ns)
 {
 	return ns->f->loop;
-}
-
-void
-fc_nodes_hang_up(struct fc_nodes *ns)
-{
-	struct fc_node *n, *tmp;
-
-	HASH_ITER (hh, ns->by_name, n, tmp)
-		fc_node_drop_client(n);
 }
 
 struct fc_node *
@@ -294,6 +268,12 @@ fc_node_state(const struct fc_node *n)
 	if (fc_node_connected(n))
 		return "running";
 	return n->seen ? "lost" : "never seen";
+}
+
+bool
+fc_node_converged(const struct fc_node *n)
+{
+	return fc_node_connected(n) && n->status_generation == n->generation && n->status_converged;
 }
 
 /* ---- calls to nodes ---- */

@@ -57,8 +57,6 @@ int fc_nodes_new(struct fc_nodes **out, struct fc *f);
 void fc_nodes_free(struct fc_nodes *ns);
 
 struct fab_loop *fc_nodes_loop(const struct fc_nodes *ns);
-/* Ends every call to a node, with CANCELLED. */
-void fc_nodes_hang_up(struct fc_nodes *ns);
 
 /* The topology was replaced: indexes, configurations, entries of nodes that are gone. Pushes to
  * whoever watches what changed. FAB_ENOMEM: some node kept its old configuration. */
@@ -78,7 +76,6 @@ typedef void fc_node_fn(void *arg, struct fc_node *n);
 size_t fc_nodes_named(const struct fc_nodes *ns, const char *name, fc_node_fn *fn, void *arg);
 /* The topology's record of the node; NULL if it is not in the topology. */
 const struct topo_node *fc_node_topo(const struct fc_nodes *ns, const struct fc_node *n);
-const char *fc_node_resource(const struct topo *t, const struct topo_node *n);
 const char *fc_node_kind_name(enum topo_node_kind k); /* "route_server" */
 
 /* "foreign", "never seen", "running", "lost". */
@@ -88,6 +85,9 @@ fc_node_connected(const struct fc_node *n)
 {
 	return n->reporter != NULL;
 }
+
+/* It runs, has its configuration and all its sessions. */
+bool fc_node_converged(const struct fc_node *n);
 
 /* Client for its Node and Speaker services; dials on first use. NULL: not connected, or its URL is
  * not known. */

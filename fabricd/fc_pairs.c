@@ -351,3 +351,28 @@ fc_pairs_each(const struct topo *t, fc_pair_fn *fn, void *arg)
 	for (size_t i = 0; i < t->n_sites; i++)
 		router_pairs(&w, true, (int)i, t->sites[i].peers, t->sites[i].n_peers);
 }
+
+const char *
+fc_node_resource(const struct topo *t, const struct topo_node *n)
+{
+	switch (n->kind) {
+	case TOPO_NODE_ROUTE_SERVER:
+		return t->servers[n->index].name;
+	case TOPO_NODE_ER_GATEWAY:
+	case TOPO_NODE_VPN_GATEWAY:
+		return t->gateways[n->index].name;
+	case TOPO_NODE_MSEE:
+		return t->circuits[n->index].name;
+	case TOPO_NODE_NVA:
+	case TOPO_NODE_SITE:
+		break;
+	}
+	return n->name;
+}
+
+bool
+fc_end_named(const struct topo *t, const struct fc_end *e, const char *name)
+{
+	return strcmp(e->name, name) == 0 ||
+	       (e->node != NULL && strcmp(fc_node_resource(t, e->node), name) == 0);
+}

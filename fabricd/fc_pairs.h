@@ -44,4 +44,9 @@ typedef void fc_pair_fn(void *arg, const struct fc_pair *p);
 /* All strings and pointers lead into t. */
 void fc_pairs_each(const struct topo *t, fc_pair_fn *fn, void *arg);
 
+/* "rs1" of rs1-0, "circuit1" of circuit1-primary, "nva1" of nva1. */
+const char *fc_node_resource(const struct topo *t, const struct topo_node *n);
+/* The end has this name, or is a node of the resource of this name. */
+bool fc_end_named(const struct topo *t, const struct fc_end *e, const char *name);
+
 #endif

@@ -175,18 +175,12 @@ fc_waits_new(struct fc_waits **out, struct fc *f)
 }
 
 void
-fc_waits_end(struct fc_waits *ws)
-{
-	while (ws->all != NULL)
-		wait_end(ws->all, FC_WAIT_CANCELLED);
-}
-
-void
 fc_waits_free(struct fc_waits *ws)
 {
 	if (ws == NULL)
 		return;
-	fc_waits_end(ws);
+	while (ws->all != NULL)
+		wait_end(ws->all, FC_WAIT_CANCELLED);
 	fab_loop_defer_cancel(ws->f->loop, &ws->check);
 	free(ws);
 }

@@ -19,7 +19,6 @@ typedef void fc_wait_fn(void *ctx, enum fc_wait_end end, uint32_t waited_ms, con
 
 int fc_waits_new(struct fc_waits **out, struct fc *f);
 /* Ends all with FC_WAIT_CANCELLED. */
-void fc_waits_end(struct fc_waits *ws);
 void fc_waits_free(struct fc_waits *ws);
 void fc_waits_check(struct fc_waits *ws);
 

@@ -1,0 +1,28 @@
+#ifndef FABRICD_FC_API_IMPL_H
+#define FABRICD_FC_API_IMPL_H
+/*
+ * What the fc_api*.c files share; nobody else includes this.
+ */
+#include "fabricd/fc_api.h"
+#include "fabricd/fc_mem.h"
+#include "proto/fabric.pb-c.h"
+
+/* Sends what was built in mem, or RESOURCE_EXHAUSTED if that failed; frees mem. */
+void fc_api_reply(struct fab_rpc_call *call, struct fc_mem *mem, const ProtobufCMessage *reply);
+
+/* fc_api.c: resources, waiting, faults */
+fab_rpc_unary_fn fc_api_apply, fc_api_get, fc_api_set, fc_api_delete, fc_api_wait,
+    fc_api_note_fault, fc_api_link;
+
+/* fc_api_routes.c: what packets of a NIC do */
+fab_rpc_unary_fn fc_api_routes_effective, fc_api_next_hop, fc_api_explain, fc_api_trace;
+
+/* fc_api_nodes.c: processes, and what they know */
+fab_rpc_unary_fn fc_api_ps, fc_api_routes_learned, fc_api_routes_advertised, fc_api_gateway_learned,
+    fc_api_gateway_advertised, fc_api_gateway_peers, fc_api_circuit_routes, fc_api_router_routes;
+
+/* fc_api_events.c */
+fab_rpc_unary_fn fc_api_timeline;
+fab_rpc_open_fn fc_api_events;
+
+#endif
