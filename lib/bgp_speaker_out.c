@@ -382,6 +382,9 @@ send_tables(struct speaker *sp, struct sp_group *g)
 	struct rib_prefix *prefix;
 	size_t cursor = 0;
 
+	LL_FOREACH2(g->members, m, group_next)
+	if (m->up && m->due == TABLE_AGAIN)
+		bgp_session_refresh_mark(m->session, false);
 	while ((prefix = rib_next(sp->rib, &cursor)) != NULL) {
 		struct rib_out *out = rib_out_find(prefix, g->slot);
 		uint32_t from;
@@ -395,10 +398,13 @@ send_tables(struct speaker *sp, struct sp_group *g)
 	send_batch(g);
 	LL_FOREACH2(g->members, m, group_next)
 	{
-		if (m->up && m->due == TABLE_FIRST)
+		if (!m->up)
+			continue;
+		if (m->due == TABLE_FIRST)
 			send_end_of_rib(m); /* after a first table, GR or not */
-		if (m->up)
-			m->due = TABLE_NONE;
+		else if (m->due == TABLE_AGAIN)
+			bgp_session_refresh_mark(m->session, true);
+		m->due = TABLE_NONE;
 	}
 }
 

@@ -170,6 +170,13 @@ bgp_state_name(enum bgp_state state)
 	return state < BGP_STATE_COUNT ? names[state] : "unknown";
 }
 
+void
+bgp_session_refresh_mark(struct bgp_session *s, bool end)
+{
+	CU_ASSERT_EQUAL(end, s->marks % 2 == 1);
+	s->marks++;
+}
+
 enum bgp_state
 bgp_session_state(const struct bgp_session *s)
 {

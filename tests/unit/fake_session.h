@@ -41,7 +41,7 @@ struct bgp_session {
 	unsigned strays;      /* withdrawals of what the peer did not have */
 	struct fab_buf *last; /* identity only */
 	/* What the speaker did to the session. */
-	unsigned refreshes, resets, accepted;
+	unsigned refreshes, resets, accepted, marks; /* marks: begin and end of a replay */
 	uint8_t reset_code, reset_subcode;
 	char reset_reason[128];
 	bool reset_pending;

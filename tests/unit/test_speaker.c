@@ -303,6 +303,8 @@ test_refresh_replays_adj_rib_out(void)
 	CU_ASSERT_EQUAL(b->n_table, 1);
 	CU_ASSERT_PTR_NOT_NULL(fake_has(b, "10.1.0.0/16"));
 	CU_ASSERT_EQUAL(b->end_of_ribs, 1); /* of the first table only */
+	CU_ASSERT_EQUAL(b->marks, 2);       /* RFC 7313 */
+	CU_ASSERT_EQUAL(a->marks, 0);
 	CU_ASSERT_EQUAL(a->announced, 0);
 	teardown(&r);
 }
