@@ -3,9 +3,6 @@
  */
 #include "gatewayd/gw.h"
 
-#include "lib/err.h"
-
-#include <stdio.h>
 #include <string.h>
 
 static const char *const words[] = { "er", "vpn", "msee", NULL };
@@ -14,13 +11,12 @@ static const struct wire_role *const roles[] = { &gw_er_role, &gw_vpn_role, &gw_
 static int
 start(struct node *n, void **ctx)
 {
-	const char *word = node_options(n)->role;
+	size_t i = 0;
 
-	for (size_t i = 0; words[i] != NULL; i++)
-		if (word != NULL && strcmp(words[i], word) == 0)
-			return wire_node_start(n, roles[i], ctx);
-	fprintf(stderr, "gatewayd: --role er, vpn or msee is required\n");
-	return FAB_EINVAL;
+	/* node_main() has checked that the role is there and one of the words. */
+	while (strcmp(words[i], node_options(n)->role) != 0)
+		i++;
+	return wire_node_start(n, roles[i], ctx);
 }
 
 int

@@ -118,6 +118,8 @@ check(const struct node_options *o, const char *level, const struct node_ops *op
 		return complain(ops, "--fabric URL and --name NAME are required", NULL);
 	if (!name_is_valid(o->name))
 		return complain(ops, "--name takes up to 63 of A-Z a-z 0-9 . _ -", o->name);
+	if (ops->roles != NULL && o->role == NULL)
+		return complain(ops, "--role ROLE is required", NULL);
 	if (o->role != NULL && !role_is_valid(ops, o->role))
 		return complain(ops, "unknown --role", o->role);
 	if (level != NULL && fab_log_level_parse(&l, level) != FAB_OK)

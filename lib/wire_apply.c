@@ -511,15 +511,13 @@ wire_apply_free(struct wire_apply *a)
 
 	if (a == NULL)
 		return;
-	speaker_unlisten_all(a->sp);
+	HASH_ITER (hh, a->own, o, otmp)
+		own_drop(a, o);
 	HASH_ITER (hh, a->slots, s, stmp) {
-		drop_session(a, s);
 		HASH_DEL(a->slots, s);
 		free(s->name);
 		free(s);
 	}
-	HASH_ITER (hh, a->own, o, otmp)
-		own_drop(a, o);
 	slots_free(a->retired);
 	wire_conf_free(a->conf);
 	wire_conf_free(a->previous);

@@ -29,7 +29,8 @@ struct wire_diff {
 /* Borrows speaker, tls and ops. tls may be NULL. */
 int wire_apply_new(struct wire_apply **out, struct speaker *sp, const struct fab_tls *tls,
     const struct wire_apply_ops *ops, void *ctx);
-/* Before speaker_free(): removes every peer, listener and origination it made. NULL is fine. */
+/* Right before speaker_free(), which ends sessions (Cease/Administrative Shutdown) and listeners;
+ * nothing may run in between, because sessions lead here. NULL is fine. */
 void wire_apply_free(struct wire_apply *a);
 
 /* Takes conf over, also on failure. FAB_OK, or the first error (a listener that cannot listen, a

@@ -154,11 +154,14 @@ test_command_lines(void)
 	static const struct {
 		const char *argv[ARGS_MAX];
 		enum node_verdict verdict;
+		bool roles; /* a daemon that has roles */
 	} rows[] = {
 		{ { "--fabric", "ipc:///x", "--name", "rs1-0" }, NODE_RUN },
 		{ { "--fabric=ipc:///x", "--name=rs1-0", "--listen=ipc:///y" }, NODE_RUN },
 		{ { "--fabric", "tcp://127.0.0.1:5170", "--name", "a" }, NODE_RUN },
-		{ { "--fabric", "ipc:///x", "--name", "a", "--role", "vpn" }, NODE_RUN },
+		{ { "--fabric", "ipc:///x", "--name", "a", "--role", "vpn" }, NODE_RUN, true },
+		{ { "--fabric", "ipc:///x", "--name", "a" }, NODE_EXIT_USAGE, true },
+		{ { "--fabric", "ipc:///x", "--name", "a", "--role", "vpn" }, NODE_EXIT_USAGE },
 		{ { "--fabric", "ipc:///x", "--name", "a", "--log-level", "debug" }, NODE_RUN },
 		{ { "--fabric", "tls+tcp://f:1", "--name", "a", "--tls-cert", "c", "--tls-key", "k",
 		      "--tls-ca", "a" },
@@ -173,7 +176,8 @@ test_command_lines(void)
 		{ { "--fabric", "ipc:///x", "--name", "a/b" }, NODE_EXIT_USAGE },
 		{ { "--fabric", "ipc:///x", "--name", "a", "stray" }, NODE_EXIT_USAGE },
 		{ { "--fabric", "ipc:///x", "--name", "a", "--wings" }, NODE_EXIT_USAGE },
-		{ { "--fabric", "ipc:///x", "--name", "a", "--role", "rs" }, NODE_EXIT_USAGE },
+		{ { "--fabric", "ipc:///x", "--name", "a", "--role", "rs" }, NODE_EXIT_USAGE,
+		    true },
 		{ { "--fabric", "ipc:///x", "--name", "a", "--log-level", "loud" },
 		    NODE_EXIT_USAGE },
 		{ { "--fabric", "http://x", "--name", "a" }, NODE_EXIT_USAGE },
@@ -187,6 +191,9 @@ test_command_lines(void)
 		    NODE_EXIT_USAGE },
 	};
 
+	struct node_ops plain = ops;
+
+	plain.roles = NULL;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		char *argv[ARGS_MAX + 2] = { strdup("testd") };
 		struct node_options o = { 0 };
@@ -196,7 +203,8 @@ test_command_lines(void)
 		for (; argc <= ARGS_MAX && rows[i].argv[argc - 1] != NULL; argc++)
 			argv[argc] = strdup(rows[i].argv[argc - 1]);
 		silence(&s);
-		CU_ASSERT_EQUAL(node_parse(&o, argc, argv, &ops), rows[i].verdict);
+		CU_ASSERT_EQUAL(
+		    node_parse(&o, argc, argv, rows[i].roles ? &ops : &plain), rows[i].verdict);
 		speak(&s);
 		CU_ASSERT_EQUAL(o.name != NULL, rows[i].verdict == NODE_RUN);
 		for (int k = 0; k < argc; k++)
