@@ -15,7 +15,7 @@ function(fab_add_process_test name)
   target_include_directories(${name} PRIVATE ${CUNIT_INCLUDE_DIR})
   target_link_libraries(${name} PRIVATE ${ARGN} fabflags ${CUNIT_LIBRARY})
   add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
-  set_tests_properties(${name} PROPERTIES LABELS process TIMEOUT 180 SKIP_RETURN_CODE 77)
+  set_tests_properties(${name} PROPERTIES LABELS process TIMEOUT 300 SKIP_RETURN_CODE 77)
 endfunction()
 
 # fab_test_under_tsan(NAME...): these tests have threads; `ctest -L tsan` in the tsan build runs them.
