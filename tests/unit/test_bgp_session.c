@@ -329,7 +329,7 @@ expect_updates(struct pair *p)
 	CU_ASSERT_EQUAL(p->side[RS].withdrawn, 7);
 	CU_ASSERT_EQUAL(bgp_session_stats(p->side[RS].s)->updates_in,
 	    bgp_session_stats(p->side[NVA].s)->updates_out);
-	CU_ASSERT_EQUAL(bgp_session_backlog(p->side[NVA].s), 0);
+	WAIT(bgp_session_backlog(p->side[NVA].s) == 0);
 }
 
 /* RFC 9003: the reason travels. */
@@ -416,7 +416,7 @@ expect_a_killed_peer_is_noticed(struct pair *p)
 	start = fab_mono_now();
 	kill_side(&p->side[NVA]);
 	WAIT(p->side[RS].downs == 1);
-	CU_ASSERT(ms_since(start) < 100);
+	CU_ASSERT(ms_since(start) < 1000); /* the hold time is 30 s */
 	CU_ASSERT_STRING_EQUAL(p->side[RS].reason, "connection closed by the peer");
 	WAIT(both_up(p));
 	CU_ASSERT_EQUAL(p->side[RS].ups, 2);
@@ -582,7 +582,7 @@ expect_early_dials_are_repeated_soon(struct pair *p)
 	listen_side(p, &p->side[RS]);
 	start = fab_mono_now();
 	WAIT(both_up(p));
-	CU_ASSERT(ms_since(start) < 300);
+	CU_ASSERT(ms_since(start) < 1000); /* connect_retry_ms is 30 s */
 }
 
 static void
@@ -680,7 +680,7 @@ test_hold_timers_find_a_cut(void)
 	for (int i = 0; i < 2; i++) {
 		CU_ASSERT(both_up(&p[i]));
 		WAIT(p[i].side[RS].downs == 1 && p[i].side[NVA].downs == 1);
-		CU_ASSERT(ms_since(start) >= 2900 && ms_since(start) < 3400);
+		CU_ASSERT(ms_since(start) >= 2900 && ms_since(start) < 3900);
 		CU_ASSERT_STRING_EQUAL(p[i].side[RS].reason, "hold timer expired");
 		CU_ASSERT_STRING_EQUAL(p[i].side[NVA].reason, "hold timer expired");
 	}
