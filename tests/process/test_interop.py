@@ -182,7 +182,7 @@ class Bird(Interop, FabricTestCase):
             protocol static origin {{ ipv4; route 10.98.0.0/16 unreachable; }}
             template bgp route_server {{
                 local {FW} port {PORT} as 65001;
-                multihop;
+                multihop; strict bind;
                 hold time {HOLD_S}; keepalive time 1;
                 connect retry time 1; connect delay time 1; error wait time 1, 2;
                 ipv4 {{
