@@ -127,9 +127,25 @@ listing_start(struct listing *l, const struct wire_speaker *ws, enum wire_listin
 	return l->list;
 }
 
+/* By prefix, then peer: a listing does not depend on the order of arrival. */
+static int
+row_cmp(const void *a, const void *b)
+{
+	const Fab__V1__BgpRoute *x = *(Fab__V1__BgpRoute *const *)a;
+	const Fab__V1__BgpRoute *y = *(Fab__V1__BgpRoute *const *)b;
+
+	if (x->addr != y->addr)
+		return x->addr < y->addr ? -1 : 1;
+	if (x->len != y->len)
+		return x->len < y->len ? -1 : 1;
+	return strcmp(x->peer, y->peer);
+}
+
 static Fab__V1__BgpRouteList *
 listing_end(struct listing *l)
 {
+	if (!l->fail && l->list->n_routes > 0)
+		qsort(l->list->routes, l->list->n_routes, sizeof(l->list->routes[0]), row_cmp);
 	if (!l->fail)
 		return l->list;
 	fab__v1__bgp_route_list__free_unpacked(l->list, NULL);
