@@ -20,7 +20,6 @@
 #define NVA2_ADDR 0x0a010205u
 #define ER_ADDR   0x0a01010cu /* 10.1.1.12 */
 #define VPN_ADDR  0x0a010104u
-#define BGP_PORT  1790
 #define SPOKES    8
 
 #define ROUTE  BGP_COMMUNITY(65517, 65517)
@@ -67,7 +66,8 @@ struct world {
 	struct wire_node *rs;
 	struct peer peers[N_PEERS];
 	char bgp_url[80];
-	uint32_t real_rs, real_nva; /* loopback addresses, of this process only */
+	uint32_t real_rs, real_nva; /* loopback addresses and a port, of this process only */
+	uint16_t port;
 	/* Reports. */
 	struct reported routes[64];
 	size_t n_routes;
@@ -155,7 +155,7 @@ peer_start(struct world *w, int i)
 		    .transport = f->tcp ? BGP_TRANSPORT_TCP : BGP_TRANSPORT_NNG,
 		    .dial_url = w->bgp_url,
 		    .dial_addr = w->real_rs,
-		    .dial_port = BGP_PORT,
+		    .dial_port = w->port,
 		    .source_addr = w->real_nva },
 		.ibgp = f->asn == 65515,
 	};
@@ -386,7 +386,7 @@ configure(struct world *w)
 	timers.keepalive_ms = 3000;
 	timers.connect_retry_ms = 50;
 	tcp.addr = w->real_rs;
-	tcp.port = BGP_PORT;
+	tcp.port = w->port;
 	c.name = str("rs1-0");
 	c.kind = FAB__V1__NODE_KIND__NODE_ROUTE_SERVER;
 	c.asn = 65515;
@@ -423,6 +423,7 @@ setup(struct world *w)
 	snprintf(w->bgp_url, sizeof(w->bgp_url), "ipc://%s/rs1-0.bgp", w->dir.path);
 	w->real_rs = 0x7f000001u | (pid & 0x7fff) << 8 | 0x800000;
 	w->real_nva = w->real_rs + 1;
+	w->port = (uint16_t)(10000 + pid % 20000);
 	CU_ASSERT_EQUAL_FATAL(fab_loop_new(&w->loop), FAB_OK);
 	CU_ASSERT_EQUAL_FATAL(wire_node_new(&w->rs, w->loop, "rs1-0", NULL, &rs_role, &to), FAB_OK);
 	configure(w);
@@ -766,7 +767,7 @@ refused_from(struct world *w, uint32_t source)
 	struct sockaddr_in me = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(source) };
 	struct sockaddr_in rs = { .sin_family = AF_INET,
 		.sin_addr.s_addr = htonl(w->real_rs),
-		.sin_port = htons(BGP_PORT) };
+		.sin_port = htons(w->port) };
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
 	ssize_t n = -1;
 	char octet;
