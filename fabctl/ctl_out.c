@@ -142,7 +142,7 @@ ctl_table(FILE *fp, const json_t *rows, const struct ctl_column *columns)
 
 	while (columns[n].title != NULL)
 		n++;
-	FAB_ASSERT(n <= COLUMNS_MAX);
+	FAB_ASSERT(n >= 1 && n <= COLUMNS_MAX);
 	cells = calloc((n_rows + 1) * n, sizeof(*cells));
 	FAB_ASSERT(cells != NULL);
 	for (size_t c = 0; c < n; c++) {

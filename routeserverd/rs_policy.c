@@ -175,7 +175,7 @@ rs_select(const struct rs_policy *p, const struct rs_candidate *c, size_t n, uin
 	bool keep[SPEAKER_PATHS_MAX];
 	size_t n_winners = 0;
 
-	FAB_ASSERT(n <= SPEAKER_PATHS_MAX);
+	FAB_ASSERT(n >= 1 && n <= SPEAKER_PATHS_MAX);
 	for (size_t i = 0; i < n; i++) {
 		if (c[i].peer_addr == 0) { /* our own prefix */
 			winners[0] = (uint16_t)i;
