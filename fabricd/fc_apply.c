@@ -174,16 +174,18 @@ int
 fc_apply_set(struct fc *f, enum topo_kind kind, const char *name, char *const *assignments,
     size_t n, struct fc_apply_result *r)
 {
-	struct topo_doc *doc = topo_doc_copy(f->doc);
-	int err = doc == NULL ? FAB_ENOMEM : FAB_OK;
+	struct topo_doc *doc;
+	int err = FAB_OK;
 
-	if (err == FAB_OK && topo_doc_find(doc, kind, name) == NULL)
-		err = topo_doc_put(doc, kind, name, json_object());
+	if (topo_doc_find(f->doc, kind, name) == NULL)
+		return FAB_ENOENT;
+	if ((doc = topo_doc_copy(f->doc)) == NULL)
+		return FAB_ENOMEM;
 	for (size_t i = 0; i < n && err == FAB_OK; i++)
 		err = topo_doc_set(doc, kind, name, assignments[i], &r->errors);
 	if (err != FAB_OK) {
 		topo_doc_free(doc);
-		return err;
+		return r->errors.n > 0 ? FAB_EINVAL : err;
 	}
 	return apply_doc(f, doc, false, r);
 }

@@ -25,6 +25,7 @@ struct fc_reporter {
 	struct fc *f;
 	struct fc_node *node; /* NULL: no hello yet, refused, or taken over */
 	uint64_t started_us;
+	bool warned; /* of something in its reports; once is enough */
 };
 
 /* ---- Watch ---- */
@@ -244,6 +245,14 @@ report_hello(struct fc_reporter *r, const Fab__V1__ReportHello *hello)
 }
 
 static void
+complain(struct fc_reporter *r, const char *what, const char *why)
+{
+	if (!r->warned)
+		fab_warn("node %s: %s refused: %s", r->node->name, what, why);
+	r->warned = true;
+}
+
+static void
 snapshot_begin(struct fc_reporter *r)
 {
 	struct fc_route_batch none = { 0 };
@@ -308,7 +317,7 @@ report_routes(struct fc_reporter *r, const Fab__V1__RouteBatch *m, bool in_snaps
 	int err = wire_batch_decode(&mem, &batch, &prefixes, m);
 
 	if (err != FAB_OK) {
-		fab_warn("node %s: route batch refused: %s", n->name, fab_strerror(err));
+		complain(r, "route batch", fab_strerror(err));
 		goto done;
 	}
 	wire_batch_stamps(&b, n->name, m);
@@ -353,8 +362,7 @@ report_session(struct fc_reporter *r, const Fab__V1__SessionReport *m, bool in_s
 	bool was = s != NULL && s->established;
 
 	if (s == NULL && (s = fc_session_add(r->node, m->peer)) == NULL) {
-		fab_warn(
-		    "node %s: more than %d sessions reported", r->node->name, FC_NODE_SESSIONS);
+		complain(r, "session report", "too many sessions, or a name too long");
 		return;
 	}
 	s->established = m->established;
