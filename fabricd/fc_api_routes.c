@@ -247,6 +247,11 @@ fc_api_trace(void *ctx, struct fab_rpc_call *call, const ProtobufCMessage *msg)
 	if (find_endpoint(f, call, &src, req->src) != FAB_OK ||
 	    find_endpoint(f, call, &dst, req->dst) != FAB_OK)
 		return;
+	if (!fc_endpoint_is_source(&src)) {
+		fab_rpc_fail(call, FAB_RPC_INVALID_ARGUMENT,
+		    "'%s' cannot send: a packet starts at a VM, NVA or site", req->src);
+		return;
+	}
 	if ((t = fc_mem_take(&mem, 2, sizeof(*t))) == NULL)
 		goto done;
 	fc_trace_run(f->layers, src, dst, &t[0]);
@@ -255,6 +260,10 @@ fc_api_trace(void *ctx, struct fab_rpc_call *call, const ProtobufCMessage *msg)
 	reply.hops = hops(&mem, &t[0], &reply.n_hops);
 	if (!req->both)
 		goto done;
+	if (!fc_endpoint_is_source(&dst)) {
+		reply.back_reason = fc_unconst("what is outside of the fabric is not modelled");
+		goto done;
+	}
 	fc_trace_run(f->layers, dst, src, &t[1]);
 	reply.back_verdict = fc_unconst(fc_verdict_name(t[1].verdict));
 	reply.back_reason = t[1].reason;
