@@ -236,13 +236,27 @@ ctl_connect_later(struct ctl *c)
 	return CTL_OK;
 }
 
+bool
+ctl_fabricd_runs(const struct ctl *c)
+{
+	struct ctl_state s;
+	bool lives;
+
+	if (c->run_dir[0] == '\0' || ctl_state_load(&s, c->run_dir, CTL_FABRICD) != FAB_OK)
+		return false;
+	lives = ctl_proc_state(s.proc) == CTL_PROC_RUNNING;
+	ctl_state_fini(&s);
+	return lives;
+}
+
 int
 ctl_connect(struct ctl *c)
 {
 	if (c->url[0] == '\0')
 		return ctl_fail(CTL_UNREACHABLE, "NOFABRIC",
 		    "no fabric runs here; start one with 'fabctl up FILE' or name it with --url");
-	if (strncmp(c->url, "ipc://", 6) == 0 && access(c->url + 6, F_OK) != 0)
+	if (strncmp(c->url, "ipc://", 6) == 0 && access(c->url + 6, F_OK) != 0 &&
+	    !ctl_fabricd_runs(c)) /* it may have been started a moment ago */
 		return ctl_fail(CTL_UNREACHABLE, "UNAVAILABLE",
 		    "nobody listens on %s; start a fabric with 'fabctl up FILE'", c->url);
 	return ctl_connect_later(c);

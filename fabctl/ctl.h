@@ -43,6 +43,9 @@ int ctl_fail(enum ctl_exit status, const char *code, const char *fmt, ...)
 /* The same for an answer of fabricd that is not OK. */
 int ctl_fail_rpc(enum fab_rpc_status status, const char *why);
 
+/* There is a local fabricd and it is neither dead nor paused. */
+bool ctl_fabricd_runs(const struct ctl *c);
+
 /* Opens the connection (in the background). CTL_UNREACHABLE at once if no fabric is known, or its
  * socket does not exist. */
 int ctl_connect(struct ctl *c);

@@ -52,22 +52,16 @@ static void
 note(struct fault *f, const char *action)
 {
 	Fab__V1__FaultNote req = FAB__V1__FAULT_NOTE__INIT;
-	struct ctl_state fabricd;
 	ProtobufCMessage *reply;
 	enum fab_rpc_status rpc = FAB_RPC_UNAVAILABLE;
-	bool asleep = true;
 	char why[256];
 
 	if (strcmp(f->name, CTL_FABRICD) == 0)
 		return;
-	if (ctl_state_load(&fabricd, f->c->run_dir, CTL_FABRICD) == FAB_OK) {
-		asleep = ctl_proc_state(fabricd.proc) != CTL_PROC_RUNNING;
-		ctl_state_fini(&fabricd);
-	}
 	req.action = (char *)(uintptr_t)action;
 	req.node = (char *)(uintptr_t)f->name;
 	req.at_us = fab_wall_us();
-	if (!asleep && ctl_connect(f->c) == CTL_OK)
+	if (ctl_fabricd_runs(f->c) && ctl_connect(f->c) == CTL_OK)
 		rpc = ctl_ask(f->c, &fab__v1__fabric__descriptor, "NoteFault", &req.base, NOTE_MS,
 		    NOTE_MS, &reply, why);
 	if (rpc == FAB_RPC_OK)

@@ -85,6 +85,22 @@ ctl_ps_join(
 	return list;
 }
 
+/* The endpoints that do not follow from the run directory and the name. */
+static json_t *
+open_sockets(const json_t *endpoints)
+{
+	json_t *list = json_array();
+	const json_t *url;
+	size_t i;
+
+	json_array_foreach(endpoints, i, url)
+	{
+		if (strncmp(json_string_value(url), "ipc://", 6) != 0)
+			json_array_append_new(list, json_copy((json_t *)(uintptr_t)url));
+	}
+	return list;
+}
+
 static void
 ps_text(FILE *fp, const json_t *value)
 {
@@ -95,7 +111,7 @@ ps_text(FILE *fp, const json_t *value)
 		{ "State", "state" },
 		{ "Uptime s", "uptime_s" },
 		{ "Sessions", "text" },
-		{ "Endpoints", "endpoints" },
+		{ "Endpoints", "sockets" },
 		CTL_COLUMNS_END,
 	};
 	json_t *rows = json_deep_copy(value), *row;
@@ -105,6 +121,8 @@ ps_text(FILE *fp, const json_t *value)
 	{
 		const json_t *s = json_object_get(row, "sessions");
 
+		json_object_set_new(
+		    row, "sockets", open_sockets(json_object_get(row, "endpoints")));
 		json_object_set_new(row, "text",
 		    json_sprintf("%d/%d", (int)json_integer_value(json_object_get(s, "up")),
 			(int)json_integer_value(json_object_get(s, "configured"))));
@@ -122,20 +140,16 @@ ctl_ps(struct ctl *c, const struct ctl_args *args)
 	Fab__V1__Empty req = FAB__V1__EMPTY__INIT;
 	enum fab_rpc_status rpc = FAB_RPC_UNAVAILABLE;
 	ProtobufCMessage *reply = NULL;
-	struct ctl_state *states = NULL, fabricd = { 0 };
+	struct ctl_state *states = NULL;
 	char why[256];
 	json_t *value;
 	size_t n = 0;
-	bool asleep = false;
 	int status;
 
 	(void)args;
-	if (c->run_dir[0] != '\0' && ctl_state_list(&states, &n, c->run_dir) == FAB_OK && n > 0 &&
-	    ctl_state_load(&fabricd, c->run_dir, CTL_FABRICD) == FAB_OK) {
-		asleep = ctl_proc_state(fabricd.proc) != CTL_PROC_RUNNING;
-		ctl_state_fini(&fabricd);
-	}
-	if (!asleep) {
+	if (c->run_dir[0] != '\0')
+		ctl_state_list(&states, &n, c->run_dir);
+	if (n == 0 || ctl_fabricd_runs(c)) {
 		if ((status = ctl_connect(c)) != CTL_OK)
 			goto done;
 		rpc = ctl_ask(c, &fab__v1__fabric__descriptor, "Ps", &req.base, CTL_CONNECT_MS,

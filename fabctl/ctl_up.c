@@ -236,16 +236,16 @@ show_log(const struct up *u, const char *name)
 static int
 child_failed(struct up *u, const char *name, int how)
 {
+	char what[64];
 	int status;
 
 	if (WIFSIGNALED(how))
-		status = ctl_fail(CTL_NO, "DIED", "%s was ended by signal %d; its log: %s/%s.log",
-		    name, WTERMSIG(how), u->c->run_dir, name);
+		snprintf(what, sizeof(what), "was ended by signal %d", WTERMSIG(how));
 	else
-		status = ctl_fail(CTL_NO, "DIED",
-		    "%s ended with exit code %d (it has to stay in the foreground); its log: "
-		    "%s/%s.log",
-		    name, WEXITSTATUS(how), u->c->run_dir, name);
+		snprintf(what, sizeof(what), "ended with exit code %d%s", WEXITSTATUS(how),
+		    WEXITSTATUS(how) == 0 ? " (it has to stay in the foreground)" : "");
+	status =
+	    ctl_fail(CTL_NO, "DIED", "%s %s; its log: %s/%s.log", name, what, u->c->run_dir, name);
 	show_log(u, name);
 	return status;
 }

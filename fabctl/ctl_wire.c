@@ -4,6 +4,7 @@
 #include "lib/ipnet.h"
 
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define WEIGHT_LEARNED 32768 /* RS-110, VPN-15 */
@@ -150,11 +151,34 @@ router_row(const Fab__V1__BgpRoute *r)
 
 typedef json_t *row_fn(const Fab__V1__BgpRoute *r);
 
+/* By prefix, then best first, then next hop: answers can be compared and read. */
+static int
+route_cmp(const void *a, const void *b)
+{
+	const Fab__V1__BgpRoute *x = *(Fab__V1__BgpRoute *const *)a;
+	const Fab__V1__BgpRoute *y = *(Fab__V1__BgpRoute *const *)b;
+
+	if (x->addr != y->addr)
+		return x->addr < y->addr ? -1 : 1;
+	if (x->len != y->len)
+		return x->len < y->len ? -1 : 1;
+	if (x->best != y->best)
+		return x->best ? -1 : 1;
+	return x->next_hop != y->next_hop ? (x->next_hop < y->next_hop ? -1 : 1) : 0;
+}
+
 static void
 append_rows(json_t *list, const Fab__V1__InstanceRouteList *in, row_fn *row)
 {
+	Fab__V1__BgpRoute **sorted = calloc(in->n_routes + 1, sizeof(*sorted));
+
+	FAB_ASSERT(sorted != NULL);
+	if (in->n_routes > 0)
+		memcpy(sorted, in->routes, in->n_routes * sizeof(*sorted));
+	qsort(sorted, in->n_routes, sizeof(*sorted), route_cmp);
 	for (size_t i = 0; i < in->n_routes; i++)
-		json_array_append_new(list, checked(row(in->routes[i])));
+		json_array_append_new(list, checked(row(sorted[i])));
+	free(sorted);
 }
 
 /* RS-3: the instances by the names that Azure gives them. */

@@ -190,6 +190,38 @@ test_er15_circuit_table(void)
 }
 
 static void
+test_rows_are_sorted(void)
+{
+	static const struct {
+		uint32_t addr, len, next_hop;
+		bool best;
+	} given[] = { { IP(10, 2, 0, 0), 16, 1, true }, { IP(10, 1, 0, 0), 24, 1, true },
+		{ IP(10, 1, 0, 0), 16, 9, true }, { IP(10, 1, 0, 0), 16, 8, false },
+		{ IP(10, 1, 0, 0), 16, 7, false } };
+	static const char *const want[] = { "0.0.0.9", "0.0.0.7", "0.0.0.8", "0.0.0.1", "0.0.0.1" };
+	Fab__V1__BgpRoute routes[5], *list[5];
+	struct fixture f;
+	json_t *v;
+
+	fixture_init(&f, 0);
+	for (int i = 0; i < 5; i++) {
+		routes[i] = (Fab__V1__BgpRoute)FAB__V1__BGP_ROUTE__INIT;
+		routes[i].addr = given[i].addr;
+		routes[i].len = given[i].len;
+		routes[i].next_hop = given[i].next_hop;
+		routes[i].best = given[i].best;
+		list[i] = &routes[i];
+	}
+	f.list.routes = list;
+	f.list.n_routes = 5;
+	v = ctl_wire_router(&f.m);
+	for (size_t i = 0; i < 5; i++)
+		CU_ASSERT_STRING_EQUAL(
+		    ctl_str(json_array_get(json_object_get(v, "value"), i), "nextHop"), want[i]);
+	json_decref(v);
+}
+
+static void
 test_router_communities(void)
 {
 	uint32_t communities[] = { 0xffffff02, (65517u << 16) | 65517 };
@@ -322,6 +354,7 @@ static CU_TestInfo tests[] = {
 	{ "ER-17, VPN-15: gateway learned", test_er17_vpn15_gateway_learned },
 	{ "ER-17: own networks have no path", test_er17_own_networks_have_no_path },
 	{ "ER-15: circuit table", test_er15_circuit_table },
+	{ "rows are sorted", test_rows_are_sorted },
 	{ "router routes with communities", test_router_communities },
 	{ "VPN-16: gateway peers", test_vpn16_gateway_peers },
 	{ "ps joins both sides", test_ps_joins_both_sides },
