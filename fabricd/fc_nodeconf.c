@@ -328,6 +328,7 @@ gateway(struct build *b)
 		.resource = g->name,
 		.max_prefixes_out = g->type == GW_EXPRESS_ROUTE ? b->t->limits.er_prefixes_out : 0,
 		.sibling_address = g->ip[1 - b->node->instance],
+		.public_address = g->public_ip, /* VPN-14 */
 	};
 	if (g->type == GW_VPN)
 		static_connections(b, gw, g);

@@ -197,6 +197,7 @@ gateway(struct fc_mem *m, const struct wire_gw_conf *gw)
 	out->resource = fc_unconst(gw->resource);
 	out->max_prefixes_out = gw->max_prefixes_out;
 	out->sibling_address = gw->sibling_address;
+	out->public_address = gw->public_address;
 	statics(m, out, gw);
 	circuits(m, out, gw);
 	return out;

@@ -228,9 +228,12 @@ drop_session(struct wire_apply *a, struct slot *s)
 {
 	struct speaker_peer *session = s->session;
 
+	if (session == NULL)
+		return;
 	s->session = NULL;
-	if (session != NULL)
-		speaker_peer_remove(a->sp, session);
+	speaker_peer_remove(a->sp, session);
+	if (a->ops->gone != NULL)
+		a->ops->gone(a->ctx, s->peer);
 }
 
 /* Ends the session if it is not wanted as it is. */

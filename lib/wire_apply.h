@@ -18,6 +18,9 @@ struct wire_apply_ops {
 	void (*peer)(void *ctx, const struct wire_peer *peer, struct speaker_peer_conf *pc);
 	/* Whether the session shall exist now; NULL: unless peer->shut. */
 	bool (*wanted)(void *ctx, const struct wire_peer *peer);
+	/* A session ended because it is not wanted any more, or to be re-created. For wire_node; a
+	 * role leaves it NULL. */
+	void (*gone)(void *ctx, const struct wire_peer *peer);
 };
 
 /* What one application did; for logs and tests. */

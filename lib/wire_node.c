@@ -20,6 +20,7 @@ struct wire_node {
 	void *ctx; /* the role's state; starts with struct wire_base */
 	struct speaker *sp;
 	struct speaker_role callbacks; /* role->policy and our own */
+	struct wire_apply_ops apply_ops;
 	struct wire_apply *apply;
 	struct wire_speaker service;
 	struct wire_report_to to;
@@ -127,6 +128,15 @@ on_peer_synced(void *ctx, struct speaker_peer *p)
 	wire_node_touch(w);
 }
 
+static void
+on_session_gone(void *ctx, const struct wire_peer *peer)
+{
+	struct wire_node *w = node_of(ctx);
+
+	wire_report_session_gone(&w->to, peer->name);
+	wire_node_touch(w);
+}
+
 /* ---- life ---- */
 
 static int
@@ -151,7 +161,9 @@ build(struct wire_node *w, const struct fab_tls *tls)
 	w->service = (struct wire_speaker){
 		.sp = w->sp, .own_in_learned = role->own_in_learned, .row = role->row, .ctx = w->ctx
 	};
-	return wire_apply_new(&w->apply, w->sp, tls, &role->apply, w->ctx);
+	w->apply_ops = role->apply;
+	w->apply_ops.gone = on_session_gone;
+	return wire_apply_new(&w->apply, w->sp, tls, &w->apply_ops, w->ctx);
 }
 
 int

@@ -390,6 +390,18 @@ wire_report_session(const struct wire_report_to *to, struct speaker_peer *p, con
 }
 
 void
+wire_report_session_gone(const struct wire_report_to *to, const char *peer)
+{
+	Fab__V1__SessionReport m = FAB__V1__SESSION_REPORT__INIT;
+
+	m.peer = (char *)(uintptr_t)peer;
+	m.state = (char *)(uintptr_t)bgp_state_name(BGP_IDLE);
+	m.reason = (char *)(uintptr_t) "not wanted";
+	m.at_us = fab_wall_us();
+	send_session(to, &m);
+}
+
+void
 wire_report_status(
     const struct wire_report_to *to, uint64_t generation, bool converged, uint32_t routes)
 {

@@ -52,6 +52,8 @@ void wire_report_routes(
 /* State of one session; reason is why it went down, NULL or "" otherwise. */
 void wire_report_session(
     const struct wire_report_to *to, struct speaker_peer *p, const char *reason);
+/* A session that the node itself ended: removed, shut, standing by. */
+void wire_report_session_gone(const struct wire_report_to *to, const char *peer);
 void wire_report_status(
     const struct wire_report_to *to, uint64_t generation, bool converged, uint32_t routes);
 

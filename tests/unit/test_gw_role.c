@@ -362,8 +362,10 @@ test_vpn_standby_takes_over_and_stands_back_VPN_1(void)
 	CU_ASSERT_STRING_EQUAL(fx_reported_hops(&report, "172.21.0.0/16"), "20.0.0.1");
 	CU_ASSERT_STRING_EQUAL(fx_reported_hops(&report, "172.22.0.0/16"), "20.0.0.1");
 	CU_ASSERT_STRING_EQUAL(path_at("branch1", "10.1.0.0/16"), "65515");
+	CU_ASSERT_STRING_EQUAL(report.last_session, "branch1 Established synced");
 	up("vpn1-sibling");
 	CU_ASSERT_PTR_NULL(fake_find("branch1"));
+	CU_ASSERT_EQUAL(report.sessions_up, 1); /* its own end of branch1 is told, too */
 	CU_ASSERT_EQUAL(report.n_routes, 0);
 	teardown();
 }

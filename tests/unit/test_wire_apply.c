@@ -156,6 +156,11 @@ test_removed_shut_and_unwanted_peers_have_no_session(void)
 	fx.m.n_peers = 1;
 	CU_ASSERT_EQUAL(apply(FAB_OK).removed, 1);
 	CU_ASSERT_PTR_NULL(fake_find("rs1-1"));
+	/* Shut first, then gone from the configuration. */
+	fx.peers[0].shut = true;
+	CU_ASSERT_EQUAL(apply(FAB_OK).removed, 1);
+	fx.m.n_peers = 0;
+	CU_ASSERT_EQUAL(apply(FAB_OK).removed, 0);
 	teardown();
 }
 

@@ -208,6 +208,24 @@ take_routes(struct fx_report *r, const Fab__V1__RouteBatch *b)
 			    (struct ipnet){ b->groups[g]->addr[i], b->groups[g]->len.data[i] });
 }
 
+static void
+take_session(struct fx_report *r, const Fab__V1__SessionReport *m)
+{
+	size_t i = 0;
+
+	r->sessions++;
+	snprintf(r->last_session, sizeof(r->last_session), "%s %s%s", m->peer, m->state,
+	    m->synced ? " synced" : "");
+	while (i < r->sessions_up && strcmp(r->up[i], m->peer) != 0)
+		i++;
+	if (m->established && i == r->sessions_up) {
+		CU_ASSERT_FATAL(i < FX_PEERS_MAX);
+		snprintf(r->up[r->sessions_up++], sizeof(r->up[0]), "%s", m->peer);
+	} else if (!m->established && i < r->sessions_up) {
+		memmove(r->up[i], r->up[--r->sessions_up], sizeof(r->up[0]));
+	}
+}
+
 void
 fx_report_send(void *arg, const Fab__V1__ReportItem *item)
 {
@@ -219,9 +237,7 @@ fx_report_send(void *arg, const Fab__V1__ReportItem *item)
 		take_routes(r, item->routes);
 		break;
 	case FAB__V1__REPORT_ITEM__BODY_SESSION:
-		r->sessions++;
-		snprintf(r->last_session, sizeof(r->last_session), "%s %s%s", item->session->peer,
-		    item->session->state, item->session->synced ? " synced" : "");
+		take_session(r, item->session);
 		break;
 	case FAB__V1__REPORT_ITEM__BODY_STATUS:
 		r->statuses++;

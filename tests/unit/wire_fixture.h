@@ -74,7 +74,9 @@ struct fx_report {
 	size_t n_routes;
 	unsigned items, batches, withdrawn, sessions, statuses;
 	char cause[160];
-	char last_session[96]; /* "rs1-0 Established synced" */
+	char last_session[96];     /* "rs1-0 Established synced" */
+	char up[FX_PEERS_MAX][32]; /* names of peers with a session */
+	size_t sessions_up;
 	bool converged;
 	uint64_t generation;
 	uint32_t status_routes;
