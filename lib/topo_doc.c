@@ -53,28 +53,11 @@ topo_kind_parse(enum topo_kind *out, const char *word)
 
 /* ---- errors ---- */
 
-/* Keeps a message one line of valid UTF-8: control characters become blanks, and a character that
- * the end of the buffer cut in two goes. */
-static void
-clean_text(char *text, size_t full_len, size_t size)
-{
-	size_t n = strlen(text), start;
-
-	for (size_t i = 0; i < n; i++)
-		if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
-			text[i] = ' ';
-	for (start = n; start > 0 && ((unsigned char)text[start - 1] & 0xc0) == 0x80; start--)
-		continue;
-	if (full_len >= size && start > 0 && (unsigned char)text[start - 1] >= 0xc0)
-		text[start - 1] = '\0';
-}
-
 void
 topo_error_add(struct topo_errors *errs, unsigned line, const char *code, const char *fmt, ...)
 {
 	struct topo_error *e;
 	va_list ap;
-	int n;
 
 	if (errs == NULL || errs->n == TOPO_ERRORS_MAX)
 		return;
@@ -89,9 +72,9 @@ topo_error_add(struct topo_errors *errs, unsigned line, const char *code, const 
 	}
 	snprintf(e->code, sizeof(e->code), "%s", code);
 	va_start(ap, fmt);
-	n = vsnprintf(e->message, sizeof(e->message), fmt, ap);
+	vsnprintf(e->message, sizeof(e->message), fmt, ap);
 	va_end(ap);
-	clean_text(e->message, n < 0 ? 0 : (size_t)n, sizeof(e->message));
+	topo_text_clean(e->message);
 }
 
 /* ---- resources ---- */

@@ -10,10 +10,11 @@
  */
 #include "lib/topo.h"
 
-#define TOPO_NODES_MAX 500000 /* values of a file, aliases expanded */
-#define TOPO_DEPTH_MAX 24     /* maps and lists inside each other */
-#define TOPO_NAME_MAX  48     /* characters of a name; it becomes part of file and host names */
-#define TOPO_TEXT_MAX  1024   /* characters of any other text value */
+#define TOPO_NODES_MAX  500000 /* values of a file, aliases expanded */
+#define TOPO_DEPTH_MAX  24     /* maps and lists inside each other */
+#define TOPO_NAME_MAX   48     /* characters of a name; it becomes part of file and host names */
+#define TOPO_TEXT_MAX   1024   /* characters of any other text value */
+#define TOPO_BLANKS_MAX 256    /* blanks in a row */
 
 /* ---- memory that is freed as a whole (topo_arena.c) ---- */
 
@@ -27,7 +28,15 @@ void *topo_arena_alloc(struct topo_arena *a, size_t n, size_t size);
 char *topo_arena_text(struct topo_arena *a, const char *text, size_t len);
 bool topo_arena_failed(const struct topo_arena *a);
 
-/* ---- YAML (topo_yaml.c) ---- */
+/* ---- YAML (topo_text.c, topo_yaml.c) ---- */
+
+/* Octets of the UTF-8 character at text, of which left octets are there; 0: it is none. */
+size_t topo_utf8_length(const char *text, size_t left);
+/* Makes one line of valid UTF-8 of it: blanks for control characters, ? for what is no character.
+ */
+void topo_text_clean(char *text);
+/* FAB_EINVAL with one error for what is not text. */
+int topo_text_check(const char *text, size_t len, struct topo_errors *errs);
 
 enum topo_yaml_type { TOPO_YAML_SCALAR, TOPO_YAML_MAP, TOPO_YAML_LIST };
 

@@ -303,6 +303,17 @@ apply_scalar(struct walk *w, const struct topo_key *key, const json_t *in)
 /* ---- collections ---- */
 
 static json_t *
+refuse_count(struct walk *w, const struct topo_key *key, size_t n)
+{
+	if (key->min == key->max)
+		complain(w, "InvalidValue", "must have %u entries, not %zu", key->min, n);
+	else
+		complain(w, "InvalidValue", "must have from %u to %u entries, not %zu", key->min,
+		    key->max, n);
+	return NULL;
+}
+
+static json_t *
 apply_list(struct walk *w, const struct topo_key *key, json_t *in)
 {
 	size_t n = json_array_size(in), at = strlen(w->path);
@@ -312,11 +323,8 @@ apply_list(struct walk *w, const struct topo_key *key, json_t *in)
 	if (!json_is_array(in) && (!key->one || json_is_object(in)) &&
 	    !(key->one && key->sub[0].type == TOPO_T_STRUCT))
 		return refuse(w, key, in);
-	if (json_is_array(in) && (n < key->min || (key->max > 0 && n > key->max))) {
-		complain(w, "InvalidValue", "must have from %u to %u entries, not %zu", key->min,
-		    key->max, n);
-		return NULL;
-	}
+	if (json_is_array(in) && (n < key->min || (key->max > 0 && n > key->max)))
+		return refuse_count(w, key, n);
 	if (!json_is_array(in))
 		n = 1;
 	out = json_array();
@@ -361,11 +369,8 @@ apply_map(struct walk *w, const struct topo_key *key, json_t *in)
 
 	if (!json_is_object(in) && !(key->one && json_is_array(in)))
 		return refuse(w, key, in);
-	if (key->max > 0 && json_object_size(in) + json_array_size(in) > key->max) {
-		complain(w, "InvalidValue", "must have at most %u entries, not %zu", key->max,
-		    json_object_size(in) + json_array_size(in));
-		return NULL;
-	}
+	if (key->max > 0 && json_object_size(in) + json_array_size(in) > key->max)
+		return refuse_count(w, key, json_object_size(in) + json_array_size(in));
 	out = json_object();
 	if (json_is_object(in)) {
 		json_object_foreach(in, name, item) apply_entry(w, key, out, name, item);

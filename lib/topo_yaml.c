@@ -33,18 +33,22 @@ struct parser {
 	struct topo_arena *arena;
 	struct topo_errors *errs;
 	struct anchor *anchors;
+	unsigned line; /* of the last event with a mark */
 	size_t values; /* in memory: events and merged pairs */
 };
 
 static int parse_value(
     struct parser *p, struct fy_event *ev, unsigned depth, struct topo_yaml **out);
 
+/* An implicit document start has no mark; the last line seen is near enough. */
 static unsigned
-line_of(struct fy_event *ev)
+line_of(struct parser *p, struct fy_event *ev)
 {
 	const struct fy_mark *m = fy_event_start_mark(ev);
 
-	return m == NULL ? 0 : (unsigned)m->line + 1;
+	if (m != NULL)
+		p->line = (unsigned)m->line + 1;
+	return p->line;
 }
 
 static int
@@ -129,11 +133,11 @@ alias_get(struct parser *p, struct fy_event *ev, struct topo_yaml **out)
 	const char *name;
 	struct anchor *a;
 
-	if (text_of(p, ev->alias.anchor, line_of(ev), &name) != FAB_OK)
+	if (text_of(p, ev->alias.anchor, line_of(p, ev), &name) != FAB_OK)
 		return FAB_EINVAL;
 	HASH_FIND_STR(p->anchors, name, a);
 	if (a == NULL) {
-		topo_error_add(p->errs, line_of(ev), "UnknownAlias",
+		topo_error_add(p->errs, line_of(p, ev), "UnknownAlias",
 		    "*%s refers to nothing that is complete before it", name);
 		return FAB_EINVAL;
 	}
@@ -159,7 +163,7 @@ node_new(struct parser *p, enum topo_yaml_type type, unsigned line)
 static int
 parse_scalar(struct parser *p, struct fy_event *ev, struct topo_yaml **out)
 {
-	struct topo_yaml *y = node_new(p, TOPO_YAML_SCALAR, line_of(ev));
+	struct topo_yaml *y = node_new(p, TOPO_YAML_SCALAR, line_of(p, ev));
 
 	if (y == NULL)
 		return FAB_EINVAL;
@@ -194,7 +198,7 @@ add_item(struct parser *p, struct topo_yaml *y, struct topo_yaml *key, struct to
 {
 	y->weight += value->weight;
 	if (y->weight > TOPO_NODES_MAX)
-		return refuse_too_many(p, value->line);
+		return refuse_too_many(p, p->line);
 	if (key != NULL && append(p, &y->keys, y->n, key) != FAB_OK)
 		return FAB_ENOMEM;
 	if (append(p, &y->items, y->n, value) != FAB_OK)
@@ -206,7 +210,7 @@ add_item(struct parser *p, struct topo_yaml *y, struct topo_yaml *key, struct to
 static int
 parse_list(struct parser *p, struct fy_event *start, unsigned depth, struct topo_yaml **out)
 {
-	struct topo_yaml *y = node_new(p, TOPO_YAML_LIST, line_of(start)), *item;
+	struct topo_yaml *y = node_new(p, TOPO_YAML_LIST, line_of(p, start)), *item;
 	struct fy_event *ev;
 	int err = FAB_OK;
 
@@ -342,7 +346,8 @@ parse_pair(struct parser *p, struct fy_event *ev, unsigned depth, struct topo_ya
 static int
 parse_map(struct parser *p, struct fy_event *start, unsigned depth, struct topo_yaml **out)
 {
-	struct topo_yaml *y = node_new(p, TOPO_YAML_MAP, line_of(start)), *source = NULL, **sorted;
+	struct topo_yaml *y = node_new(p, TOPO_YAML_MAP, line_of(p, start)), *source = NULL,
+			 **sorted;
 	struct fy_event *ev;
 	bool end = false;
 	int err = y == NULL ? FAB_EINVAL : FAB_OK;
@@ -368,7 +373,7 @@ parse_map(struct parser *p, struct fy_event *start, unsigned depth, struct topo_
 static int
 refuse_tag(struct parser *p, struct fy_event *ev)
 {
-	topo_error_add(p->errs, line_of(ev), "TagNotSupported",
+	topo_error_add(p->errs, line_of(p, ev), "TagNotSupported",
 	    "tags (!name) have no meaning here; leave it out");
 	return FAB_EINVAL;
 }
@@ -378,7 +383,7 @@ static int
 parse_value(struct parser *p, struct fy_event *ev, unsigned depth, struct topo_yaml **out)
 {
 	if (depth > TOPO_DEPTH_MAX) {
-		topo_error_add(p->errs, line_of(ev), "TooDeep",
+		topo_error_add(p->errs, line_of(p, ev), "TooDeep",
 		    "more than %d maps and lists inside each other", TOPO_DEPTH_MAX);
 		return FAB_EINVAL;
 	}
@@ -394,7 +399,7 @@ parse_value(struct parser *p, struct fy_event *ev, unsigned depth, struct topo_y
 		return ev->mapping_start.tag != NULL ? refuse_tag(p, ev)
 						     : parse_map(p, ev, depth, out);
 	default:
-		topo_error_add(p->errs, line_of(ev), "SyntaxError", "a value is missing here");
+		topo_error_add(p->errs, line_of(p, ev), "SyntaxError", "a value is missing here");
 		return FAB_EINVAL;
 	}
 }
@@ -413,7 +418,7 @@ parse_stream(struct parser *p, struct topo_yaml **out)
 			return FAB_EINVAL;
 		end = ev->type == FYET_STREAM_END;
 		if (ev->type == FYET_DOCUMENT_START && root != NULL) {
-			topo_error_add(p->errs, line_of(ev), "SyntaxError",
+			topo_error_add(p->errs, line_of(p, ev), "SyntaxError",
 			    "a second document starts here; one file is one topology");
 			err = FAB_EINVAL;
 		} else if (ev->type != FYET_STREAM_START && ev->type != FYET_DOCUMENT_START &&
@@ -449,16 +454,6 @@ parser_open(struct parser *p, const char *text, size_t len)
 	return FAB_OK;
 }
 
-/* libfyaml takes an octet that is not UTF-8 for the end of the file: what follows would be lost. */
-static bool
-is_utf8(const char *text, size_t len)
-{
-	json_t *probe = json_stringn(text, len);
-
-	json_decref(probe);
-	return probe != NULL;
-}
-
 int
 topo_yaml_parse(struct topo_yaml **out, struct topo_arena *arena, const char *text, size_t len,
     struct topo_errors *errs)
@@ -467,15 +462,8 @@ topo_yaml_parse(struct topo_yaml **out, struct topo_arena *arena, const char *te
 	size_t errors = errs->n;
 	int err;
 
-	if (memchr(text, '\0', len) != NULL) {
-		topo_error_add(
-		    errs, 0, "SyntaxError", "this is not text: it has octets of value 0");
+	if (topo_text_check(text, len, errs) != FAB_OK)
 		return FAB_EINVAL;
-	}
-	if (!is_utf8(text, len)) {
-		topo_error_add(errs, 0, "SyntaxError", "this is not text in UTF-8");
-		return FAB_EINVAL;
-	}
 	if ((err = parser_open(&p, text, len)) == FAB_OK)
 		err = parse_stream(&p, out);
 	HASH_CLEAR(hh, p.anchors);

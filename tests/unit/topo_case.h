@@ -40,6 +40,22 @@ struct topo_case {
 	const char *code, *message;
 };
 
+/* docs/topology.md explains every code. */
+static inline bool
+topo_case_documented(const char *code)
+{
+	static char doc[1u << 18];
+	char quoted[80];
+	FILE *f;
+
+	if (doc[0] == '\0' && (f = fopen("docs/topology.md", "re")) != NULL) {
+		doc[fread(doc, 1, sizeof(doc) - 1, f)] = '\0';
+		fclose(f);
+	}
+	snprintf(quoted, sizeof(quoted), "| `%s`", code);
+	return strstr(doc, quoted) != NULL;
+}
+
 /* The one complaint that a case expects. */
 static inline void
 topo_case_compare(const struct topo_case *c, const struct topo_errors *errs)
@@ -53,6 +69,7 @@ topo_case_compare(const struct topo_case *c, const struct topo_errors *errs)
 		topo_case_print("got", errs);
 	}
 	CU_ASSERT(same);
+	CU_ASSERT(topo_case_documented(c->code));
 }
 
 /* Each text is refused with exactly this. */
