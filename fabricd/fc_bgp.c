@@ -1,8 +1,9 @@
 /*
- * The BGP layer of every scope: reporters, instance choice, best routes of gateways.
+ * The BGP layer of every scope: reporters and their reports, and whose table a NIC uses.
  */
 #include "fabricd/fc_bgp.h"
 
+#include "fabricd/fc_best.h"
 #include "lib/err.h"
 
 #include <stdlib.h>
@@ -15,24 +16,10 @@ fc_bgp_init(struct fc_bgp *b)
 	fc_group_pool_init(&b->groups);
 }
 
-/* ---- tables ---- */
-
-static void
-table_clear(struct fc_bgp *b, struct fc_lpm *t)
-{
-	struct fc_lpm_iter it;
-	struct fc_lpm_hit hit;
-
-	fc_lpm_walk(&it, t, (struct ipnet){ 0, 0 });
-	while (fc_lpm_next(&it, &hit))
-		fc_group_unref(&b->groups, hit.value & ~FC_STALE);
-	fc_lpm_fini(t);
-}
-
 static void
 reporter_free(struct fc_bgp *b, struct fc_reporter *r)
 {
-	table_clear(b, &r->rib);
+	fc_table_clear(&b->groups, &r->rib);
 	free(r->name);
 	free(r->vnet_name);
 	free(r);
@@ -42,7 +29,7 @@ static void
 scopes_free(struct fc_bgp *b, struct fc_scope *scopes, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		table_clear(b, &scopes[i].best);
+		fc_table_clear(&b->groups, &scopes[i].best);
 	free(scopes);
 }
 
@@ -67,149 +54,6 @@ reporter_find(const struct fc_bgp *b, const char *name)
 
 	HASH_FIND_STR(b->reporters, name, r);
 	return r;
-}
-
-/* ---- best routes of a scope without a Route Server ---- */
-
-struct best_input {
-	const struct fc_group *group[FC_REPORTERS_MAX];
-	struct hrp_route route[FC_REPORTERS_MAX];
-	bool keep[FC_REPORTERS_MAX];
-	size_t n;
-};
-
-static struct hrp_route
-hrp_of(const struct fc_group *g)
-{
-	return (struct hrp_route){
-		.source = g->key.source, .path_len = g->key.path_len, .weight = g->key.weight
-	};
-}
-
-static bool
-hrp_equal(const struct hrp_route *a, const struct hrp_route *b)
-{
-	struct hrp_route both[2] = { *a, *b };
-	bool keep[2];
-
-	return hrp_select(HRP_PREF_EXPRESS_ROUTE, both, 2, keep) == 2;
-}
-
-static void
-best_collect(
-    const struct fc_bgp *b, const struct fc_scope *s, struct ipnet net, struct best_input *in)
-{
-	in->n = 0;
-	for (size_t i = 0; i < s->n_rep; i++) {
-		const uint32_t *slot;
-		const struct fc_group *g;
-
-		if (!s->rep[i]->counted || (slot = fc_lpm_slot(&s->rep[i]->rib, net)) == NULL)
-			continue;
-		g = fc_group_get(&b->groups, *slot & ~FC_STALE);
-		in->group[in->n] = g;
-		in->route[in->n++] = hrp_of(g);
-	}
-}
-
-/* One group with the next hops of all that are kept. */
-static int
-best_merge(struct fc_bgp *b, const struct best_input *in, uint32_t *id)
-{
-	uint32_t hops[FC_REPORTERS_MAX * FC_NEXT_HOPS_MAX];
-	const struct fc_group *first = NULL;
-	struct fc_group *merged;
-	struct fc_group_key key;
-	size_t n = 0;
-	bool same = true;
-	int err;
-
-	for (size_t i = 0; i < in->n; i++) {
-		const struct fc_group *g = in->group[i];
-
-		if (!in->keep[i])
-			continue;
-		first = first != NULL ? first : g;
-		same = same && g == first;
-		memcpy(&hops[n], g->hops, g->key.n_hops * sizeof(hops[0]));
-		n += g->key.n_hops;
-	}
-	FAB_ASSERT(first != NULL); /* hrp_select() keeps at least one */
-	*id = first->id;
-	if (same) {
-		fc_group_ref(&b->groups, *id);
-		return FAB_OK;
-	}
-	key = first->key;
-	key.n_hops = (uint16_t)(n > FC_NEXT_HOPS_MAX ? FC_NEXT_HOPS_MAX : n);
-	if ((err = fc_group_intern(&b->groups, key, hops, &merged)) == FAB_OK)
-		*id = merged->id;
-	return err;
-}
-
-/* Stores id (with the caller's reference) for net and counts a change. */
-static int
-table_set(struct fc_bgp *b, struct fc_lpm *t, struct ipnet net, uint32_t id, size_t *changed)
-{
-	uint32_t *slot = fc_lpm_add(t, net), old;
-
-	if (slot == NULL) {
-		fc_group_unref(&b->groups, id);
-		return FAB_ENOMEM;
-	}
-	old = *slot;
-	*slot = id;
-	if (old == FC_LPM_NONE || (old & ~FC_STALE) != id)
-		++*changed;
-	if (old != FC_LPM_NONE)
-		fc_group_unref(&b->groups, old & ~FC_STALE);
-	return FAB_OK;
-}
-
-static bool
-table_del(struct fc_bgp *b, struct fc_lpm *t, struct ipnet net)
-{
-	uint32_t old = fc_lpm_del(t, net);
-
-	if (old == FC_LPM_NONE)
-		return false;
-	fc_group_unref(&b->groups, old & ~FC_STALE);
-	return true;
-}
-
-/* ER-23: ExpressRoute before VPN; both instances' NICs use the result, hence two changes. */
-static int
-best_update(struct fc_bgp *b, struct fc_scope *s, struct ipnet net, size_t *changed)
-{
-	struct best_input in;
-	size_t one = 0;
-	uint32_t id;
-	int err;
-
-	best_collect(b, s, net, &in);
-	if (in.n == 0) {
-		*changed += table_del(b, &s->best, net) ? 2 : 0;
-		return FAB_OK;
-	}
-	hrp_select(HRP_PREF_EXPRESS_ROUTE, in.route, in.n, in.keep);
-	if ((err = best_merge(b, &in, &id)) == FAB_OK)
-		err = table_set(b, &s->best, net, id, &one);
-	*changed += 2 * one;
-	return err;
-}
-
-/* For every prefix that r has. */
-static int
-best_update_all(struct fc_bgp *b, struct fc_scope *s, const struct fc_reporter *r, size_t *changed)
-{
-	struct fc_lpm_iter it;
-	struct fc_lpm_hit hit;
-	int err = FAB_OK;
-
-	fc_lpm_walk(&it, &r->rib, (struct ipnet){ 0, 0 });
-	while (err == FAB_OK && fc_lpm_next(&it, &hit))
-		err = best_update(b, s, hit.net, changed);
-	return err;
 }
 
 /* ---- topology ---- */
@@ -341,7 +185,7 @@ scope_count(struct fc_bgp *b, struct fc_scope *s)
 		if (r->counted == r->connected)
 			continue;
 		r->counted = r->connected;
-		best_update_all(b, s, r, &changed);
+		fc_best_update_all(b, s, r, &changed);
 	}
 	return changed > 0;
 }
@@ -374,7 +218,7 @@ scopes_fill(struct fc_bgp *b, struct fc_scope *scopes, const struct topo *t)
 	for (size_t i = 0; i < t->n_vnets; i++)
 		for (size_t j = 0; j < scopes[i].n_rep && !scopes[i].has_rs; j++)
 			if (err == FAB_OK)
-				err = best_update_all(b, &scopes[i], scopes[i].rep[j], &changed);
+				err = fc_best_update_all(b, &scopes[i], scopes[i].rep[j], &changed);
 	return err;
 }
 
@@ -447,9 +291,9 @@ rib_set(struct fc_bgp *b, struct fc_reporter *r, struct ipnet net, uint32_t id, 
 	int err;
 
 	fc_group_ref(&b->groups, id);
-	err = table_set(b, &r->rib, net, id, &one);
+	err = fc_table_set(&b->groups, &r->rib, net, id, &one);
 	if (err == FAB_OK && one > 0 && !s->has_rs)
-		return best_update(b, s, net, changed);
+		return fc_best_update(b, s, net, changed);
 	*changed += one;
 	return err;
 }
@@ -459,10 +303,10 @@ rib_del(struct fc_bgp *b, struct fc_reporter *r, struct ipnet net, size_t *chang
 {
 	struct fc_scope *s = &b->scopes[r->vnet];
 
-	if (!table_del(b, &r->rib, net))
+	if (!fc_table_del(&b->groups, &r->rib, net))
 		return FAB_OK;
 	if (!s->has_rs)
-		return best_update(b, s, net, changed);
+		return fc_best_update(b, s, net, changed);
 	++*changed;
 	return FAB_OK;
 }
@@ -589,30 +433,6 @@ fc_bgp_group(const struct fc_bgp *b, uint32_t value)
 	return fc_group_get(&b->groups, value & ~FC_STALE);
 }
 
-/* Of the gateways' routes those that hrp_select() left out, and those of gateways that are gone. */
-static size_t
-losers(const struct fc_bgp *b, const struct fc_scope *s, struct ipnet net,
-    struct fc_bgp_other out[static FC_REPORTERS_MAX])
-{
-	const uint32_t *best = fc_lpm_slot(&s->best, net), *slot;
-	struct hrp_route winner = { 0 }, loser;
-	size_t n = 0;
-
-	if (best != NULL)
-		winner = hrp_of(fc_bgp_group(b, *best));
-	for (size_t i = 0; i < s->n_rep; i++) {
-		if ((slot = fc_lpm_slot(&s->rep[i]->rib, net)) == NULL)
-			continue;
-		loser = hrp_of(fc_bgp_group(b, *slot));
-		if (s->rep[i]->counted && best != NULL && hrp_equal(&winner, &loser))
-			continue;
-		out[n++] = (struct fc_bgp_other){ s->rep[i]->name, *slot,
-			s->rep[i]->counted ? hrp_reason(HRP_PREF_EXPRESS_ROUTE, &winner, &loser)
-					   : "RS-93" };
-	}
-	return n;
-}
-
 size_t
 fc_bgp_others(const struct fc_bgp *b, int vnet, unsigned instance, struct ipnet net,
     struct fc_bgp_other out[static FC_REPORTERS_MAX])
@@ -625,7 +445,7 @@ fc_bgp_others(const struct fc_bgp *b, int vnet, unsigned instance, struct ipnet 
 		return 0;
 	s = &b->scopes[vnet];
 	if (!s->has_rs)
-		return losers(b, s, net, out);
+		return fc_best_losers(b, s, net, out);
 	for (size_t i = 0; i < s->n_rep; i++) {
 		const uint32_t *slot = fc_lpm_slot(&s->rep[i]->rib, net);
 		const uint32_t *mine = fc_lpm_slot(own, net);

@@ -6,15 +6,11 @@
  * With a Route Server instance i's table is what the NICs of instance i see; without one a table of
  * the best routes of all gateway instances is kept beside them.
  */
-#include "fabricd/fc_group.h"
 #include "fabricd/fc_layers.h"
-#include "fabricd/fc_lpm.h"
+#include "fabricd/fc_table.h"
 
 #define FC_REPORTERS_MAX       4       /* of a scope: two gateways of two instances */
 #define FC_REPORTER_ROUTES_MAX 1000000 /* far above what Azure's limits allow to arrive */
-
-/* Bit of a table's value: not yet repeated in the snapshot that is under way. */
-#define FC_STALE 0x80000000u
 
 struct fc_reporter {
 	UT_hash_handle hh; /* by name */
