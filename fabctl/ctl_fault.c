@@ -46,6 +46,19 @@ fault_close(struct fault *f)
 	close(f->lock);
 }
 
+static bool
+connected(struct ctl *c)
+{
+	struct fab_mono since = fab_mono_now();
+
+	while (!fab_rpc_client_connected(c->client)) {
+		if (fab_mono_us_between(since, fab_mono_now()) > NOTE_MS * 1000)
+			return false;
+		fab_loop_turn(c->loop, 50);
+	}
+	return true;
+}
+
 /* Tells fabricd first, so that the timeline starts with the cause. Best effort: a fault must also
  * work on a fabric whose fabricd is gone. */
 static void
@@ -60,10 +73,11 @@ note(struct fault *f, const char *action)
 		return;
 	req.action = (char *)(uintptr_t)action;
 	req.node = (char *)(uintptr_t)f->name;
-	req.at_us = fab_wall_us();
-	if (ctl_fabricd_runs(f->c) && ctl_connect(f->c) == CTL_OK)
+	if (ctl_fabricd_runs(f->c) && ctl_connect(f->c) == CTL_OK && connected(f->c)) {
+		req.at_us = fab_wall_us(); /* the way to fabricd is not part of the fault */
 		rpc = ctl_ask(f->c, &fab__v1__fabric__descriptor, "NoteFault", &req.base, NOTE_MS,
 		    NOTE_MS, &reply, why);
+	}
 	if (rpc == FAB_RPC_OK)
 		ctl_reply_free(reply);
 	else
