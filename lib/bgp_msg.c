@@ -45,6 +45,8 @@ bgp_scratch_reserve(struct bgp_scratch *sc, size_t prefixes, size_t words)
 {
 	void *p;
 
+	if (prefixes == 0)
+		prefixes = 1; /* never NULL, so that decoders may point behind the last one */
 	if (prefixes > sc->prefixes_len) {
 		p = realloc(sc->prefixes, prefixes * sizeof(*sc->prefixes));
 		if (p == NULL)

@@ -541,18 +541,21 @@ gather_other(struct decoder *d)
 static int
 read_prefixes(struct decoder *d, struct nlri field)
 {
-	const uint8_t *p = field.p, *end = field.p + field.len;
+	const uint8_t *p = field.p;
+	size_t left = field.len;
 
-	while (p < end) {
+	while (left > 0) {
 		uint8_t len = *p++;
 		size_t octets = (len + 7u) / 8;
 		uint32_t addr = 0;
 
-		if (len > 32 || octets > (size_t)(end - p))
+		left--;
+		if (len > 32 || octets > left)
 			return fail(d->err, BGP_UPDATE_BAD_NETWORK, NULL, 0); /* RFC 7606 5.3 */
 		for (size_t i = 0; i < octets; i++)
 			addr |= (uint32_t)p[i] << (24 - 8 * i);
 		p += octets;
+		left -= octets;
 		d->sc->prefixes[d->n_prefixes++] =
 		    (struct ipnet){ .addr = addr & ipnet_mask(len), .len = len };
 	}

@@ -239,9 +239,10 @@ unconst(const void *p)
 struct fab_buf *
 wire_bgp_encode_hello(const struct bgp_hello *h)
 {
-	Fab__V1__BgpHello hello = FAB__V1__BGP_HELLO__INIT;
 	Fab__V1__BgpMessage m = FAB__V1__BGP_MESSAGE__INIT;
+	Fab__V1__BgpHello hello;
 
+	fab__v1__bgp_hello__init(&hello);
 	hello.name = unconst(h->name);
 	hello.from_address = h->from_addr;
 	hello.to_address = h->to_addr;
