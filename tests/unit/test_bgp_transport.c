@@ -470,16 +470,21 @@ test_a_peer_that_never_reads(void)
 	close_all();
 }
 
-/* Without descriptors connections wait, and the loop does not spin on them. */
+/* Without descriptors connections wait, and the loop does not spin on them. A loop of its own:
+ * connections that linger in the other one would give descriptors back. */
 static void
 test_a_listener_out_of_descriptors(void)
 {
+	struct fab_loop *others = loop;
+	struct sockaddr_in to;
 	struct rlimit old, low;
 	struct fab_mono start;
 	unsigned turns = 0;
 	int fd, top;
 
+	CU_ASSERT_EQUAL_FATAL(fab_loop_new(&loop), FAB_OK);
 	open_tcp();
+	to = loopback(bgp_listener_port(listener));
 	fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	top = dup(fd);
 	close(top);
@@ -487,7 +492,6 @@ test_a_listener_out_of_descriptors(void)
 	low = old;
 	low.rlim_cur = (rlim_t)top; /* the next descriptor is one too many */
 	CU_ASSERT_EQUAL_FATAL(setrlimit(RLIMIT_NOFILE, &low), 0);
-	struct sockaddr_in to = loopback(bgp_listener_port(listener));
 	CU_ASSERT_EQUAL(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
 	start = fab_mono_now();
 	while (ms_since(start) < 60) {
@@ -500,6 +504,8 @@ test_a_listener_out_of_descriptors(void)
 	WAIT(accepts == 1);
 	close(fd);
 	close_all();
+	fab_loop_free(loop);
+	loop = others;
 }
 
 /* The source address that a session binds to, which is how the other side knows it. */
