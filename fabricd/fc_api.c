@@ -284,6 +284,7 @@ fc_api_note_fault(void *ctx, struct fab_rpc_call *call, const ProtobufCMessage *
 	snprintf(text, sizeof(text), "%.32s %.80s", req->action, req->node);
 	fc_events_add(f->events, FC_EVENT_FAULT, at, req->node, "%s", text);
 	fc_timeline_fault(f->timeline, at, req->node, text, strcmp(req->action, "pause") == 0);
+	fc_touch(f, true); /* whoever waits for `converged` next shall not be told of before */
 	fab_rpc_reply(call, &reply.base);
 }
 
@@ -329,4 +330,5 @@ fc_api_link(void *ctx, struct fab_rpc_call *call, const ProtobufCMessage *msg)
 		return;
 	fc_events_add(f->events, FC_EVENT_FAULT, now, subject, "%s", text);
 	fc_timeline_fault(f->timeline, now, subject, text, cut);
+	fc_touch(f, true);
 }

@@ -3,13 +3,13 @@
 /*
  * The conditions that `fabctl wait` waits for. Words are separated by blanks:
  *
- *   converged                          every node runs, has its configuration and all its sessions,
- *                                      and nothing has changed for timing.converge_quiet_ms
- *   effective NIC PREFIX [via ADDR]    an active route for exactly this prefix, through this next
- * hop learned RS PEER PREFIX             every running instance holds the prefix from this peer
- *   session A B up|down                all sessions between A and B are, or none is
- *   node NAME up|down                  its processes are connected, or none is
- *   no CONDITION                       the opposite of any but converged
+ *   converged                        every node runs, has its configuration and its sessions,
+ *                                    and nothing has changed for timing.converge_quiet
+ *   effective NIC PREFIX [via ADDR]  an active route for exactly this prefix (and this next hop)
+ *   learned RS PEER PREFIX           every running instance holds the prefix from this peer
+ *   session A B up|down              all sessions between A and B are, as both their ends see it
+ *   node NAME up|down                its processes are connected, or none is
+ *   no CONDITION                     the opposite of any but converged
  *
  * A, B and NAME are nodes (rs1-0) or resources (rs1, both its nodes).
  */

@@ -32,7 +32,11 @@
 	"    subnets: {vms: 10.11.0.0/24}\n"                                                       \
 	"peerings: [{hub: hub, spoke: spoke}]\n"                                                   \
 	"vms: {vm1: {subnet: spoke/vms, ip: 10.11.0.4}}\n"                                         \
-	"route_servers: {rs: {vnet: hub, peers: {" peers "}}}\n"
+	"route_servers:\n"                                                                         \
+	"  rs:\n"                                                                                  \
+	"    vnet: hub\n"                                                                          \
+	"    bgp_listen: [127.0.0.1:1790, 127.0.0.2:1790]\n"                                       \
+	"    peers: {" peers "}\n"
 #define SMALL                                                                                      \
 	SMALL_NET("nva1: {}, nva2: {}")                                                            \
 	"nvas:\n"                                                                                  \
