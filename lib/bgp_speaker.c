@@ -288,6 +288,7 @@ fail:
 	return err;
 }
 
+/* RS-98 */
 void
 speaker_peer_remove(struct speaker *sp, struct speaker_peer *p)
 {

@@ -1,7 +1,7 @@
 /*
  * Adj-RIB-In of a speaker. Import policy runs once per source and attribute set: the result hangs
  * on a struct sp_route that all prefixes of that set share. Policy per prefix comes on top. What
- * policy drops is not held (RS-50, RS-51, OPEN-5), only counted.
+ * policy drops is not held (RS-50, RS-51; so RS-52 lists nothing, OPEN-5), only counted.
  */
 #include "lib/bgp_speaker_priv.h"
 #include "lib/err.h"

@@ -56,7 +56,8 @@ hrp_select(enum hrp_pref pref, const struct hrp_route *routes, size_t n, bool *k
 	drop_light(routes, n, keep);
 	switch (pref) {
 	case HRP_PREF_EXPRESS_ROUTE:
-		/* 2. the class (HRP-2, HRP-3), 3. the shortest AS path in it (HRP-5, RS-60) */
+		/* 2. the class (HRP-2, HRP-3, HRP-8), 3. the shortest AS path in it (HRP-5, RS-60)
+		 */
 		prefer_class(routes, n, keep, true);
 		prefer_short(routes, n, keep);
 		break;

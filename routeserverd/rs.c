@@ -160,7 +160,8 @@ check(void *ctx, const struct wire_conf *conf, char why[static 256])
 	return true;
 }
 
-/* RS-75: one origination per address-space entry. The path is filled in on export. */
+/* RS-75: one origination per address-space entry, and nothing else: no default route (RS-74). The
+ * path is filled in on export. */
 static void
 originate(struct wire_apply *a, const struct wire_nets *nets, uint32_t address, enum rs_tag tag)
 {
@@ -226,8 +227,10 @@ peer_conf(void *ctx, const struct wire_peer *peer, struct speaker_peer_conf *pc)
 {
 	(void)ctx;
 	pc->group = side_of_role[peer->role];
+	pc->session.ttl = 0; /* RS-31: multihop, as far as the system's TTL goes */
 	/* RS-33: IPv4, IPv6, route refresh, 4-octet AS; nothing else is offered. */
 	pc->session.offer_ipv6 = true;
+	pc->session.offer_enhanced_refresh = pc->session.offer_extended_message = false;
 }
 
 /* ---- listings and life ---- */

@@ -79,6 +79,7 @@ struct world {
 	enum hrp_pref preference;
 	const char *spokes[SPOKES]; /* up to the first NULL */
 	uint32_t max_prefixes, max_total;
+	bool no_nva2;
 	uint64_t generation;
 };
 
@@ -368,8 +369,12 @@ configure(struct world *w)
 	fab__v1__route_server_config__init(&rs);
 	fab__v1__timers__init(&timers);
 	fab__v1__tcp_endpoint__init(&tcp);
-	for (int i = 0; i < N_PEERS; i++)
-		fill_peer(w, peers[i] = &peer[i], &facts[i]);
+	for (int i = 0; i < N_PEERS; i++) {
+		if (w->no_nva2 && i == NVA2)
+			continue;
+		peers[c.n_peers] = &peer[i];
+		fill_peer(w, peers[c.n_peers++], &facts[i]);
+	}
 	fill_prefix(&vnet, "10.1.0.0/16");
 	for (; rs.n_spoke_prefixes < SPOKES && w->spokes[rs.n_spoke_prefixes] != NULL;
 	     rs.n_spoke_prefixes++)
@@ -396,7 +401,6 @@ configure(struct world *w)
 	c.n_bgp_tcp = 1;
 	c.timers = &timers;
 	c.peers = peers;
-	c.n_peers = N_PEERS;
 	c.route_server = &rs;
 	c.generation = ++w->generation;
 	wire_node_config(w->rs, &c);
@@ -482,6 +486,7 @@ test_nvas_get_vnets_and_each_other(void)
 		a = has(&w.peers[i], "10.11.0.0/16");
 		CU_ASSERT_EQUAL(a->s.n_communities, 1);
 		CU_ASSERT(bgp_attrs_has_community(a, SPOKE));
+		CU_ASSERT_PTR_NULL(has(&w.peers[i], "0.0.0.0/0")); /* RS-74 */
 	}
 	announce(&w.peers[NVA1], "10.99.0.0/16", NULL, 0, 0);
 	announce(&w.peers[NVA2], "0.0.0.0/0", NULL, 0, 0); /* RS-55 */
@@ -502,7 +507,7 @@ test_nvas_get_vnets_and_each_other(void)
 	teardown(&w);
 }
 
-/* RS-50, RS-51, RS-53, MR-2: dropped without a word, absent from learned routes, session stays. */
+/* RS-50 ... RS-53, MR-2: dropped without a word, absent from learned routes, session stays. */
 static void
 test_loops_and_vnet_prefixes_are_dropped(void)
 {
@@ -678,6 +683,40 @@ test_lost_nva_withdraws(void)
 	teardown(&w);
 }
 
+/* RS-98 */
+static void
+test_deleted_peering_closes_and_withdraws(void)
+{
+	struct world w;
+
+	setup(&w);
+	announce(&w.peers[NVA2], "10.99.0.0/16", NULL, 0, 0);
+	AWAIT(w.loop, has(&w.peers[NVA1], "10.99.0.0/16") != NULL);
+	w.no_nva2 = true;
+	configure(&w);
+	AWAIT(w.loop, has(&w.peers[NVA1], "10.99.0.0/16") == NULL);
+	AWAIT(w.loop, w.peers[NVA2].lost[0] != '\0');
+	CU_ASSERT_PTR_NOT_NULL(strstr(w.peers[NVA2].lost, "Peer De-configured"));
+	CU_ASSERT_PTR_NULL(reports(&w, "10.99.0.0/16"));
+	AWAIT(w.loop, w.converged); /* of what is left */
+	teardown(&w);
+}
+
+/* RS-31, RS-33 */
+static void
+test_what_sessions_offer(void)
+{
+	static const struct wire_peer peer = { .name = "nva1", .role = WIRE_PEER_NVA };
+	struct speaker_peer_conf pc = { .session = { .ttl = 1,
+					    .offer_enhanced_refresh = true,
+					    .offer_extended_message = true } };
+
+	rs_role.apply.peer(NULL, &peer, &pc);
+	CU_ASSERT_EQUAL(pc.session.ttl, 0);
+	CU_ASSERT(pc.session.offer_ipv6);
+	CU_ASSERT_FALSE(pc.session.offer_enhanced_refresh || pc.session.offer_extended_message);
+}
+
 /* RS-21, RS-22 over a real session. */
 static void
 test_too_many_routes_end_the_session(void)
@@ -823,15 +862,18 @@ test_wrong_configurations_are_refused(void)
 }
 
 static CU_TestInfo tests[] = {
-	{ "RS-70 ... RS-72, RS-77: NVAs get VNets and each other",
+	{ "RS-70 ... RS-72, RS-74, RS-77: NVAs get VNets and each other",
 	    test_nvas_get_vnets_and_each_other },
-	{ "RS-50, RS-51: loops and VNet prefixes are dropped",
+	{ "RS-50, RS-51, RS-52: loops and VNet prefixes are dropped",
 	    test_loops_and_vnet_prefixes_are_dropped },
 	{ "RS-73, B2B-1, B2B-2, B2B-5, RS-78: branch-to-branch", test_branch_to_branch },
 	{ "HRP-2 ... HRP-4: hub routing preference", test_hub_routing_preference },
 	{ "RS-56, RS-60: ECMP and third-party next hops", test_ecmp_and_third_party_next_hop },
 	{ "RS-51, RS-96, RS-97: spokes come and go", test_spokes_come_and_go },
 	{ "RS-90: a lost NVA's routes are withdrawn", test_lost_nva_withdraws },
+	{ "RS-98: a deleted peering closes and withdraws",
+	    test_deleted_peering_closes_and_withdraws },
+	{ "RS-31, RS-33: what sessions offer", test_what_sessions_offer },
 	{ "RS-21: too many routes end the session", test_too_many_routes_end_the_session },
 	{ "RS-25: the sum of prefixes is limited", test_sum_of_prefixes_is_limited },
 	{ "RS-110 ... RS-113: listings", test_listings },
