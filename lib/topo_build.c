@@ -462,12 +462,19 @@ build_model(struct topo_build *b)
 	topo_check_routers(b);
 }
 
-static int
-by_line(const void *a, const void *b)
+/* By line; those of one line stay in the order of their discovery, "more were left out" last. */
+static void
+sort_errors(struct topo_errors *errs)
 {
-	const struct topo_error *x = a, *y = b;
+	size_t n = errs->n < TOPO_ERRORS_MAX ? errs->n : TOPO_ERRORS_MAX - 1, k;
+	struct topo_error e;
 
-	return (int)(x->line > y->line) - (int)(x->line < y->line);
+	for (size_t i = 1; i < n; i++) {
+		e = errs->e[i];
+		for (k = i; k > 0 && errs->e[k - 1].line > e.line; k--)
+			errs->e[k] = errs->e[k - 1];
+		errs->e[k] = e;
+	}
 }
 
 /* The model lives in the arena, which topo_free() finds through the index. */
@@ -518,7 +525,7 @@ topo_build(const struct topo_doc *doc, struct topo_errors *errs, struct topo_err
 		topo_error_add(errs, 0, "OutOfMemory", "no memory for the topology");
 	if (errs->n == before)
 		return t;
-	qsort(errs->e, errs->n, sizeof(errs->e[0]), by_line);
+	sort_errors(errs);
 	topo_free(t);
 	return NULL;
 }

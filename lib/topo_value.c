@@ -226,31 +226,40 @@ topo_name_ok(const char *name)
 	return true;
 }
 
-/* Levenshtein distance, case ignored; both texts at most TOPO_NAME_MAX long. */
 static size_t
-distance(const char *a, const char *b)
+least(size_t a, size_t b, size_t c)
 {
-	size_t row[TOPO_NAME_MAX + 1], n = strlen(b);
+	size_t m = a < b ? a : b;
 
-	for (size_t j = 0; j <= n; j++)
-		row[j] = j;
-	for (size_t i = 1; *a != '\0'; a++, i++) {
-		size_t diagonal = row[0];
+	return m < c ? m : c;
+}
+
+/* How many letters must be changed, left out, put in or swapped with their neighbour (optimal
+ * string alignment); case ignored. Both texts are at most TOPO_NAME_MAX long. */
+static size_t
+distance(const char *x, const char *y)
+{
+	size_t rows[3][TOPO_NAME_MAX + 1], nx = strlen(x), ny = strlen(y);
+
+	for (size_t i = 0; i <= nx; i++) {
+		size_t *row = rows[i % 3], *up = rows[(i + 2) % 3], *up2 = rows[(i + 1) % 3];
 
 		row[0] = i;
-		for (size_t j = 1; j <= n; j++) {
-			size_t best = diagonal + (tolower((unsigned char)*a) !=
-						     tolower((unsigned char)b[j - 1]));
+		for (size_t j = 1; j <= ny; j++) {
+			int a = i == 0 ? 0 : tolower((unsigned char)x[i - 1]);
+			int b = tolower((unsigned char)y[j - 1]);
 
-			diagonal = row[j];
-			if (row[j] + 1 < best)
-				best = row[j] + 1;
-			if (row[j - 1] + 1 < best)
-				best = row[j - 1] + 1;
-			row[j] = best;
+			if (i == 0) {
+				row[j] = j;
+				continue;
+			}
+			row[j] = least(up[j] + 1, row[j - 1] + 1, up[j - 1] + (a != b));
+			if (i > 1 && j > 1 && a == tolower((unsigned char)y[j - 2]) &&
+			    b == tolower((unsigned char)x[i - 2]) && up2[j - 2] + 1 < row[j])
+				row[j] = up2[j - 2] + 1;
 		}
 	}
-	return row[n];
+	return rows[nx % 3][ny];
 }
 
 const char *

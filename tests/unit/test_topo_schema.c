@@ -305,7 +305,7 @@ test_suggestions(void)
 	static const struct {
 		const char *text, *like;
 	} cases[] = { { "adress_space", "address_space" }, { "Region", "region" },
-		{ "subnet", "subnets" }, { "pi", NULL }, { "ipp", "ip" }, { "xyz", NULL },
+		{ "subnet", "subnets" }, { "pi", "ip" }, { "ipp", "ip" }, { "xyz", NULL },
 		{ "", NULL } };
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
