@@ -37,8 +37,8 @@ topo_type_noun(enum topo_type type)
 		[TOPO_T_ENDPOINT] = "ADDRESS:PORT such as 127.0.0.1:1790",
 		[TOPO_T_COMMUNITY] = "a community such as 65001:7 or no-export",
 		[TOPO_T_LARGE] = "a large community such as 65001:1:2",
-		[TOPO_T_HOP] = "VirtualAppliance ADDRESS, VirtualNetworkGateway, VnetLocal, "
-			       "Internet or None",
+		[TOPO_T_HOP] = ("VirtualAppliance ADDRESS, VirtualNetworkGateway, VnetLocal, "
+				"Internet or None"),
 		[TOPO_T_RULE] = "[permit|deny] PREFIX [ge N] [le N]",
 		[TOPO_T_STRUCT] = "a map",
 		[TOPO_T_MAP] = "a map of names",
