@@ -8,9 +8,9 @@
 #include <string.h>
 
 struct best_input {
-	const struct fc_group *group[FC_REPORTERS_MAX];
-	struct hrp_route route[FC_REPORTERS_MAX];
-	bool keep[FC_REPORTERS_MAX];
+	const struct fc_group *group[FC_FEEDS_MAX];
+	struct hrp_route route[FC_FEEDS_MAX];
+	bool keep[FC_FEEDS_MAX];
 	size_t n;
 };
 
@@ -36,11 +36,11 @@ best_collect(
     const struct fc_bgp *b, const struct fc_scope *s, struct ipnet net, struct best_input *in)
 {
 	in->n = 0;
-	for (size_t i = 0; i < s->n_rep; i++) {
+	for (size_t i = 0; i < s->n_feeds; i++) {
 		const uint32_t *slot;
 		const struct fc_group *g;
 
-		if (!s->rep[i]->counted || (slot = fc_lpm_slot(&s->rep[i]->rib, net)) == NULL)
+		if (!s->feed[i]->counted || (slot = fc_lpm_slot(&s->feed[i]->rib, net)) == NULL)
 			continue;
 		g = fc_group_get(&b->groups, *slot & ~FC_STALE);
 		in->group[in->n] = g;
@@ -52,7 +52,7 @@ best_collect(
 static int
 best_merge(struct fc_bgp *b, const struct best_input *in, uint32_t *id)
 {
-	uint32_t hops[FC_REPORTERS_MAX * FC_NEXT_HOPS_MAX];
+	uint32_t hops[FC_FEEDS_MAX * FC_NEXT_HOPS_MAX];
 	const struct fc_group *first = NULL;
 	struct fc_group *merged;
 	struct fc_group_key key;
@@ -105,8 +105,7 @@ fc_best_update(struct fc_bgp *b, struct fc_scope *s, struct ipnet net, size_t *c
 }
 
 int
-fc_best_update_all(
-    struct fc_bgp *b, struct fc_scope *s, const struct fc_reporter *r, size_t *changed)
+fc_best_update_all(struct fc_bgp *b, struct fc_scope *s, const struct fc_feed *r, size_t *changed)
 {
 	struct fc_lpm_iter it;
 	struct fc_lpm_hit hit;
@@ -121,7 +120,7 @@ fc_best_update_all(
 /* Of the gateways' routes those that hrp_select() left out, and those of gateways that are gone. */
 size_t
 fc_best_losers(const struct fc_bgp *b, const struct fc_scope *s, struct ipnet net,
-    struct fc_bgp_other out[static FC_REPORTERS_MAX])
+    struct fc_bgp_other out[static FC_FEEDS_MAX])
 {
 	const uint32_t *best = fc_lpm_slot(&s->best, net), *slot;
 	struct hrp_route winner = { 0 }, loser;
@@ -129,15 +128,15 @@ fc_best_losers(const struct fc_bgp *b, const struct fc_scope *s, struct ipnet ne
 
 	if (best != NULL)
 		winner = hrp_of(fc_bgp_group(b, *best));
-	for (size_t i = 0; i < s->n_rep; i++) {
-		if ((slot = fc_lpm_slot(&s->rep[i]->rib, net)) == NULL)
+	for (size_t i = 0; i < s->n_feeds; i++) {
+		if ((slot = fc_lpm_slot(&s->feed[i]->rib, net)) == NULL)
 			continue;
 		loser = hrp_of(fc_bgp_group(b, *slot));
-		if (s->rep[i]->counted && best != NULL && hrp_equal(&winner, &loser))
+		if (s->feed[i]->counted && best != NULL && hrp_equal(&winner, &loser))
 			continue;
-		out[n++] = (struct fc_bgp_other){ s->rep[i]->name, *slot,
-			s->rep[i]->counted ? hrp_reason(HRP_PREF_EXPRESS_ROUTE, &winner, &loser)
-					   : "RS-93" };
+		out[n++] = (struct fc_bgp_other){ s->feed[i]->name, *slot,
+			s->feed[i]->counted ? hrp_reason(HRP_PREF_EXPRESS_ROUTE, &winner, &loser)
+					    : "RS-93" };
 	}
 	return n;
 }

@@ -11,9 +11,9 @@
 int fc_best_update(struct fc_bgp *b, struct fc_scope *s, struct ipnet net, size_t *changed);
 /* For every prefix that r has. */
 int fc_best_update_all(
-    struct fc_bgp *b, struct fc_scope *s, const struct fc_reporter *r, size_t *changed);
+    struct fc_bgp *b, struct fc_scope *s, const struct fc_feed *r, size_t *changed);
 /* The reported routes for net that are not part of the best one. */
 size_t fc_best_losers(const struct fc_bgp *b, const struct fc_scope *s, struct ipnet net,
-    struct fc_bgp_other out[static FC_REPORTERS_MAX]);
+    struct fc_bgp_other out[static FC_FEEDS_MAX]);
 
 #endif

@@ -17,7 +17,7 @@ fc_bgp_init(struct fc_bgp *b)
 }
 
 static void
-reporter_free(struct fc_bgp *b, struct fc_reporter *r)
+feed_free(struct fc_bgp *b, struct fc_feed *r)
 {
 	fc_table_clear(&b->groups, &r->rib);
 	free(r->name);
@@ -36,23 +36,23 @@ scopes_free(struct fc_bgp *b, struct fc_scope *scopes, size_t n)
 void
 fc_bgp_fini(struct fc_bgp *b)
 {
-	struct fc_reporter *r, *tmp;
+	struct fc_feed *r, *tmp;
 
 	scopes_free(b, b->scopes, b->n_scopes);
-	HASH_ITER (hh, b->reporters, r, tmp) {
-		HASH_DEL(b->reporters, r);
-		reporter_free(b, r);
+	HASH_ITER (hh, b->feeds, r, tmp) {
+		HASH_DEL(b->feeds, r);
+		feed_free(b, r);
 	}
 	fc_group_pool_fini(&b->groups);
 	fc_bgp_init(b);
 }
 
-static struct fc_reporter *
-reporter_find(const struct fc_bgp *b, const char *name)
+static struct fc_feed *
+feed_find(const struct fc_bgp *b, const char *name)
 {
-	struct fc_reporter *r;
+	struct fc_feed *r;
 
-	HASH_FIND_STR(b->reporters, name, r);
+	HASH_FIND_STR(b->feeds, name, r);
 	return r;
 }
 
@@ -76,10 +76,10 @@ node_scope(const struct topo *t, const struct topo_node *n)
 	}
 }
 
-static struct fc_reporter *
-reporter_new(const char *name, const char *vnet_name)
+static struct fc_feed *
+feed_new(const char *name, const char *vnet_name)
 {
-	struct fc_reporter *r = calloc(1, sizeof(*r));
+	struct fc_feed *r = calloc(1, sizeof(*r));
 
 	if (r == NULL)
 		return NULL;
@@ -97,19 +97,19 @@ reporter_new(const char *name, const char *vnet_name)
 
 /* A reporter that moved to another VNet starts afresh. */
 static int
-reporter_adopt(struct fc_bgp *b, const struct topo *t, const struct topo_node *n, int vnet)
+feed_adopt(struct fc_bgp *b, const struct topo *t, const struct topo_node *n, int vnet)
 {
-	struct fc_reporter *r = reporter_find(b, n->name);
+	struct fc_feed *r = feed_find(b, n->name);
 
 	if (r != NULL && strcmp(r->vnet_name, t->vnets[vnet].name) != 0) {
-		HASH_DEL(b->reporters, r);
-		reporter_free(b, r);
+		HASH_DEL(b->feeds, r);
+		feed_free(b, r);
 		r = NULL;
 	}
 	if (r == NULL) {
-		if ((r = reporter_new(n->name, t->vnets[vnet].name)) == NULL)
+		if ((r = feed_new(n->name, t->vnets[vnet].name)) == NULL)
 			return FAB_ENOMEM;
-		HASH_ADD_KEYPTR(hh, b->reporters, r->name, strlen(r->name), r);
+		HASH_ADD_KEYPTR(hh, b->feeds, r->name, strlen(r->name), r);
 	}
 	r->seen = true;
 	r->vnet = vnet;
@@ -118,56 +118,67 @@ reporter_adopt(struct fc_bgp *b, const struct topo *t, const struct topo_node *n
 }
 
 static void
-reporters_sweep(struct fc_bgp *b)
+feeds_sweep(struct fc_bgp *b)
 {
-	struct fc_reporter *r, *tmp;
+	struct fc_feed *r, *tmp;
 
-	HASH_ITER (hh, b->reporters, r, tmp) {
+	HASH_ITER (hh, b->feeds, r, tmp) {
 		if (r->seen)
 			continue;
-		HASH_DEL(b->reporters, r);
-		reporter_free(b, r);
+		HASH_DEL(b->feeds, r);
+		feed_free(b, r);
 	}
 }
 
 static void
-scope_add(struct fc_scope *s, struct fc_reporter *r, bool has_rs)
+scope_add(struct fc_scope *s, struct fc_feed *r, bool has_rs)
 {
-	FAB_ASSERT(s->n_rep < FC_REPORTERS_MAX);
+	FAB_ASSERT(s->n_feeds < FC_FEEDS_MAX);
 	s->has_rs = has_rs;
-	s->rep[s->n_rep++] = r;
+	s->feed[s->n_feeds++] = r;
 }
 
-static const struct fc_reporter *
+static const struct fc_feed *
 scope_instance(const struct fc_scope *s, unsigned instance)
 {
-	for (size_t i = 0; i < s->n_rep; i++)
-		if (s->rep[i]->instance == instance)
-			return s->rep[i];
+	for (size_t i = 0; i < s->n_feeds; i++)
+		if (s->feed[i]->instance == instance)
+			return s->feed[i];
 	return NULL;
 }
 
-/* 0: gone, 1: there, 2: there and has had all its routes since. */
+/* 0: gone, 1: there, 2: there and has had all its routes since (or has had time enough). */
 static int
-rank(const struct fc_reporter *r)
+rank(const struct fc_feed *r)
 {
 	return r == NULL || !r->connected ? 0 : r->ready ? 2 : 1;
 }
 
-/* RS-66: its own instance, unless the other one is better (RS-93); with both gone whatever was
- * there last (RS-95). Losing a session later does not make an instance worse: its NICs then miss
- * these routes, as RS-94 says. */
+/* Whose table the NICs of an instance use now (RS-66). */
+static unsigned
+choose(unsigned own, unsigned now, const int ranks[2])
+{
+	unsigned sibling = 1 - own;
+
+	if (ranks[own] == 0 && ranks[sibling] == 0)
+		return now; /* RS-95 */
+	if (ranks[own] == 2 || ranks[sibling] == 0)
+		return own;
+	/* RS-93: there is no hurry to leave a sibling for one that may not have all routes yet. */
+	return ranks[own] == 0 || ranks[sibling] == 2 ? sibling : now;
+}
+
+/* Losing a session later does not make an instance worse: its NICs miss these routes (RS-94). */
 static bool
 scope_choose(struct fc_scope *s)
 {
-	int r0 = rank(scope_instance(s, 0)), r1 = rank(scope_instance(s, 1));
-	unsigned first = r0 >= r1 ? 0 : 1, second = r1 >= r0 ? 1 : 0;
+	const int ranks[2] = { rank(scope_instance(s, 0)), rank(scope_instance(s, 1)) };
+	unsigned first = choose(0, s->serving[0], ranks), second = choose(1, s->serving[1], ranks);
+	bool changed = first != s->serving[0] || second != s->serving[1];
 
-	if ((r0 == 0 && r1 == 0) || (s->serving[0] == first && s->serving[1] == second))
-		return false;
 	s->serving[0] = first;
 	s->serving[1] = second;
-	return true;
+	return changed;
 }
 
 /* Gateways: the routes of those that are connected count; with all gone those that did last. */
@@ -177,10 +188,10 @@ scope_count(struct fc_bgp *b, struct fc_scope *s)
 	size_t changed = 0;
 	bool any = false;
 
-	for (size_t i = 0; i < s->n_rep; i++)
-		any = any || s->rep[i]->connected;
-	for (size_t i = 0; any && i < s->n_rep; i++) {
-		struct fc_reporter *r = s->rep[i];
+	for (size_t i = 0; i < s->n_feeds; i++)
+		any = any || s->feed[i]->connected;
+	for (size_t i = 0; any && i < s->n_feeds; i++) {
+		struct fc_feed *r = s->feed[i];
 
 		if (r->counted == r->connected)
 			continue;
@@ -197,9 +208,9 @@ scopes_inherit(struct fc_bgp *b, const struct topo *t, struct fc_scope *scopes)
 	for (size_t i = 0; i < b->n_scopes; i++) {
 		int vnet;
 
-		if (b->scopes[i].n_rep == 0)
+		if (b->scopes[i].n_feeds == 0)
 			continue;
-		vnet = topo_find_vnet(t, b->scopes[i].rep[0]->vnet_name);
+		vnet = topo_find_vnet(t, b->scopes[i].feed[0]->vnet_name);
 		if (vnet >= 0)
 			memcpy(scopes[vnet].serving, b->scopes[i].serving,
 			    sizeof(scopes[vnet].serving));
@@ -209,16 +220,17 @@ scopes_inherit(struct fc_bgp *b, const struct topo *t, struct fc_scope *scopes)
 static int
 scopes_fill(struct fc_bgp *b, struct fc_scope *scopes, const struct topo *t)
 {
-	struct fc_reporter *r, *tmp;
+	struct fc_feed *r, *tmp;
 	size_t changed = 0;
 	int err = FAB_OK;
 
-	HASH_ITER (hh, b->reporters, r, tmp)
+	HASH_ITER (hh, b->feeds, r, tmp)
 		scope_add(&scopes[r->vnet], r, t->vnets[r->vnet].route_server >= 0);
 	for (size_t i = 0; i < t->n_vnets; i++)
-		for (size_t j = 0; j < scopes[i].n_rep && !scopes[i].has_rs; j++)
+		for (size_t j = 0; j < scopes[i].n_feeds && !scopes[i].has_rs; j++)
 			if (err == FAB_OK)
-				err = fc_best_update_all(b, &scopes[i], scopes[i].rep[j], &changed);
+				err =
+				    fc_best_update_all(b, &scopes[i], scopes[i].feed[j], &changed);
 	return err;
 }
 
@@ -226,7 +238,7 @@ int
 fc_bgp_bind(struct fc_bgp *b, const struct topo *t)
 {
 	struct fc_scope *scopes = calloc(t->n_vnets > 0 ? t->n_vnets : 1, sizeof(*scopes));
-	struct fc_reporter *r, *tmp;
+	struct fc_feed *r, *tmp;
 	int err = FAB_OK, vnet;
 
 	if (scopes == NULL)
@@ -234,15 +246,15 @@ fc_bgp_bind(struct fc_bgp *b, const struct topo *t)
 	for (size_t i = 0; i < t->n_vnets; i++)
 		scopes[i].serving[1] = 1;
 	scopes_inherit(b, t, scopes);
-	HASH_ITER (hh, b->reporters, r, tmp)
+	HASH_ITER (hh, b->feeds, r, tmp)
 		r->seen = false;
 	for (size_t i = 0; i < t->n_nodes && err == FAB_OK; i++)
 		if ((vnet = node_scope(t, &t->nodes[i])) >= 0)
-			err = reporter_adopt(b, t, &t->nodes[i], vnet);
+			err = feed_adopt(b, t, &t->nodes[i], vnet);
 	scopes_free(b, b->scopes, b->n_scopes);
 	b->scopes = scopes;
 	b->n_scopes = t->n_vnets;
-	reporters_sweep(b);
+	feeds_sweep(b);
 	return err == FAB_OK ? scopes_fill(b, scopes, t) : err;
 }
 
@@ -284,7 +296,7 @@ fc_batch_announced(const struct fc_route_batch *b)
 
 /* One reporter's route changed: in a scope with a Route Server that is the outcome. */
 static int
-rib_set(struct fc_bgp *b, struct fc_reporter *r, struct ipnet net, uint32_t id, size_t *changed)
+rib_set(struct fc_bgp *b, struct fc_feed *r, struct ipnet net, uint32_t id, size_t *changed)
 {
 	struct fc_scope *s = &b->scopes[r->vnet];
 	size_t one = 0;
@@ -299,7 +311,7 @@ rib_set(struct fc_bgp *b, struct fc_reporter *r, struct ipnet net, uint32_t id, 
 }
 
 static int
-rib_del(struct fc_bgp *b, struct fc_reporter *r, struct ipnet net, size_t *changed)
+rib_del(struct fc_bgp *b, struct fc_feed *r, struct ipnet net, size_t *changed)
 {
 	struct fc_scope *s = &b->scopes[r->vnet];
 
@@ -312,8 +324,7 @@ rib_del(struct fc_bgp *b, struct fc_reporter *r, struct ipnet net, size_t *chang
 }
 
 static int
-group_apply(
-    struct fc_bgp *b, struct fc_reporter *r, const struct fc_route_group *in, size_t *changed)
+group_apply(struct fc_bgp *b, struct fc_feed *r, const struct fc_route_group *in, size_t *changed)
 {
 	struct fc_group_key key = { .source = in->source,
 		.weight = in->weight,
@@ -334,7 +345,7 @@ int
 fc_bgp_apply(
     struct fc_bgp *b, const char *reporter, const struct fc_route_batch *batch, size_t *changed)
 {
-	struct fc_reporter *r = reporter_find(b, reporter);
+	struct fc_feed *r = feed_find(b, reporter);
 	size_t announced = fc_batch_announced(batch), n = 0;
 	int err;
 
@@ -342,7 +353,7 @@ fc_bgp_apply(
 		return FAB_ENOENT;
 	if (!fc_batch_valid(batch))
 		return FAB_EINVAL;
-	if (r->rib.count + announced > FC_REPORTER_ROUTES_MAX)
+	if (r->rib.count + announced > FC_FEED_ROUTES_MAX)
 		return FAB_ETOOBIG;
 	if ((err = fc_lpm_reserve(&r->rib, announced)) != FAB_OK)
 		return err;
@@ -358,7 +369,7 @@ fc_bgp_apply(
 int
 fc_bgp_snapshot_begin(struct fc_bgp *b, const char *reporter)
 {
-	struct fc_reporter *r = reporter_find(b, reporter);
+	struct fc_feed *r = feed_find(b, reporter);
 	struct fc_lpm_iter it;
 	struct fc_lpm_hit hit;
 
@@ -373,7 +384,7 @@ fc_bgp_snapshot_begin(struct fc_bgp *b, const char *reporter)
 int
 fc_bgp_snapshot_end(struct fc_bgp *b, const char *reporter, size_t *changed)
 {
-	struct fc_reporter *r = reporter_find(b, reporter);
+	struct fc_feed *r = feed_find(b, reporter);
 	struct fc_lpm_iter it;
 	struct fc_lpm_hit hit;
 	struct ipnet *stale;
@@ -399,7 +410,7 @@ fc_bgp_snapshot_end(struct fc_bgp *b, const char *reporter, size_t *changed)
 bool
 fc_bgp_state(struct fc_bgp *b, const char *reporter, bool connected, bool converged)
 {
-	struct fc_reporter *r = reporter_find(b, reporter);
+	struct fc_feed *r = feed_find(b, reporter);
 	struct fc_scope *s;
 
 	if (r == NULL)
@@ -416,9 +427,9 @@ const struct fc_lpm *
 fc_bgp_table(const struct fc_bgp *b, int vnet, unsigned instance)
 {
 	const struct fc_scope *s;
-	const struct fc_reporter *r;
+	const struct fc_feed *r;
 
-	if (vnet < 0 || (size_t)vnet >= b->n_scopes || b->scopes[vnet].n_rep == 0)
+	if (vnet < 0 || (size_t)vnet >= b->n_scopes || b->scopes[vnet].n_feeds == 0)
 		return NULL;
 	s = &b->scopes[vnet];
 	if (!s->has_rs)
@@ -435,7 +446,7 @@ fc_bgp_group(const struct fc_bgp *b, uint32_t value)
 
 size_t
 fc_bgp_others(const struct fc_bgp *b, int vnet, unsigned instance, struct ipnet net,
-    struct fc_bgp_other out[static FC_REPORTERS_MAX])
+    struct fc_bgp_other out[static FC_FEEDS_MAX])
 {
 	const struct fc_lpm *own = fc_bgp_table(b, vnet, instance);
 	const struct fc_scope *s;
@@ -446,14 +457,14 @@ fc_bgp_others(const struct fc_bgp *b, int vnet, unsigned instance, struct ipnet 
 	s = &b->scopes[vnet];
 	if (!s->has_rs)
 		return fc_best_losers(b, s, net, out);
-	for (size_t i = 0; i < s->n_rep; i++) {
-		const uint32_t *slot = fc_lpm_slot(&s->rep[i]->rib, net);
+	for (size_t i = 0; i < s->n_feeds; i++) {
+		const uint32_t *slot = fc_lpm_slot(&s->feed[i]->rib, net);
 		const uint32_t *mine = fc_lpm_slot(own, net);
 
-		if (&s->rep[i]->rib == own || slot == NULL ||
+		if (&s->feed[i]->rib == own || slot == NULL ||
 		    (mine != NULL && (*mine & ~FC_STALE) == (*slot & ~FC_STALE)))
 			continue;
-		out[n++] = (struct fc_bgp_other){ s->rep[i]->name, *slot, "RS-66" };
+		out[n++] = (struct fc_bgp_other){ s->feed[i]->name, *slot, "RS-66" };
 	}
 	return n;
 }
@@ -467,9 +478,9 @@ fc_bgp_match_all(
 
 	if (vnet < 0 || (size_t)vnet >= b->n_scopes)
 		return 0;
-	for (size_t i = 0; i < b->scopes[vnet].n_rep; i++) {
+	for (size_t i = 0; i < b->scopes[vnet].n_feeds; i++) {
 		struct fc_lpm_hit hits[FC_LPM_DEPTH];
-		size_t n_hits = fc_lpm_match(&b->scopes[vnet].rep[i]->rib, net, hits);
+		size_t n_hits = fc_lpm_match(&b->scopes[vnet].feed[i]->rib, net, hits);
 
 		for (size_t j = 0; j < n_hits; j++)
 			seen[hits[j].net.len] = true;
@@ -484,11 +495,11 @@ size_t
 fc_bgp_memory(const struct fc_bgp *b)
 {
 	size_t octets = fc_group_memory(&b->groups) + b->n_scopes * sizeof(*b->scopes);
-	struct fc_reporter *r, *tmp;
+	struct fc_feed *r, *tmp;
 
 	for (size_t i = 0; i < b->n_scopes; i++)
 		octets += fc_lpm_memory(&b->scopes[i].best);
-	HASH_ITER (hh, b->reporters, r, tmp)
+	HASH_ITER (hh, b->feeds, r, tmp)
 		octets += sizeof(*r) + fc_lpm_memory(&r->rib);
 	return octets;
 }

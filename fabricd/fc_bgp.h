@@ -9,10 +9,10 @@
 #include "fabricd/fc_layers.h"
 #include "fabricd/fc_table.h"
 
-#define FC_REPORTERS_MAX       4       /* of a scope: two gateways of two instances */
-#define FC_REPORTER_ROUTES_MAX 1000000 /* far above what Azure's limits allow to arrive */
+#define FC_FEEDS_MAX       4       /* of a scope: two gateways of two instances */
+#define FC_FEED_ROUTES_MAX 1000000 /* far above what Azure's limits allow to arrive */
 
-struct fc_reporter {
+struct fc_feed {
 	UT_hash_handle hh; /* by name */
 	char *name;
 	char *vnet_name; /* of its scope */
@@ -27,16 +27,16 @@ struct fc_reporter {
 
 struct fc_scope {
 	bool has_rs;
-	struct fc_reporter *rep[FC_REPORTERS_MAX];
-	size_t n_rep;
+	struct fc_feed *feed[FC_FEEDS_MAX];
+	size_t n_feeds;
 	unsigned serving[2]; /* Route Server: whose table the NICs of each instance use */
 	struct fc_lpm best;  /* gateways only */
 };
 
 struct fc_bgp {
 	struct fc_group_pool groups;
-	struct fc_reporter *reporters;
-	struct fc_scope *scopes; /* one per VNet of the topology; n_rep 0: not a scope */
+	struct fc_feed *feeds;
+	struct fc_scope *scopes; /* one per VNet of the topology; n_feeds 0: not a scope */
 	size_t n_scopes;
 };
 
@@ -69,7 +69,7 @@ struct fc_bgp_other {
 			     lost (HRP-*, ER-18, RS-60) */
 };
 size_t fc_bgp_others(const struct fc_bgp *b, int vnet, unsigned instance, struct ipnet net,
-    struct fc_bgp_other out[static FC_REPORTERS_MAX]);
+    struct fc_bgp_other out[static FC_FEEDS_MAX]);
 /* Prefixes that contain net in any table of the scope, shortest first. */
 size_t fc_bgp_match_all(
     const struct fc_bgp *b, int vnet, struct ipnet net, struct ipnet out[static FC_LPM_DEPTH]);

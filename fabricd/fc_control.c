@@ -26,6 +26,8 @@ struct fc_reporter {
 	struct fc_node *node; /* NULL: no hello yet, refused, or taken over */
 	uint64_t started_us;
 	bool warned; /* of something in its reports; once is enough */
+	struct fab_timer *patience;
+	bool waited; /* long enough: it counts as converged, whatever session is missing */
 };
 
 /* ---- Watch ---- */
@@ -162,7 +164,8 @@ static void
 tell_layers(struct fc *f, const struct fc_node *n, const char *text)
 {
 	uint64_t before = fc_layers_generation(f->layers);
-	bool converged = n->status_converged && n->status_generation == n->generation;
+	bool converged = (n->status_converged && n->status_generation == n->generation) ||
+			 (n->reporter != NULL && n->reporter->waited);
 
 	if (reports_layers(fc_node_topo(f->nodes, n)))
 		fc_layers_reporter_state(f->layers, n->name, fc_node_connected(n), converged);
@@ -211,6 +214,27 @@ fc_control_dismiss(struct fc *f, struct fc_node *n)
 }
 
 static void
+patience_over(void *arg)
+{
+	struct fc_reporter *r = arg;
+
+	r->waited = true;
+	if (r->node != NULL)
+		tell_layers(r->f, r->node, "node has waited for its sessions");
+}
+
+/* A peer that stays down must not keep a Route Server instance from its NICs for good (RS-66): in
+ * this time every session that can come up has come up. */
+static void
+start_patience(struct fc_reporter *r)
+{
+	const struct topo_timing *t = &r->f->topo->timing;
+
+	if (fab_timer_new(&r->patience, r->f->loop, patience_over, r) == FAB_OK)
+		fab_timer_set_ms(r->patience, (uint64_t)t->hold_ms + 2 * t->connect_retry_ms);
+}
+
+static void
 report_hello(struct fc_reporter *r, const Fab__V1__ReportHello *hello)
 {
 	struct fc *f = r->f;
@@ -240,6 +264,7 @@ report_hello(struct fc_reporter *r, const Fab__V1__ReportHello *hello)
 	n->pid = hello->pid;
 	n->started_us = hello->started_us;
 	fc_events_add(f->events, FC_EVENT_NODE, fab_wall_us(), n->name, "running, pid %d", n->pid);
+	start_patience(r);
 	tell_layers(f, n, NULL);
 	fc_touch(f, true);
 }
@@ -435,6 +460,8 @@ report_closed(void *ctx, void *stream_ctx)
 		node_lost(r->f, r->node);
 		fc_node_release(r->f->nodes, r->node);
 	}
+	if (r != NULL)
+		fab_timer_free(r->patience);
 	free(r);
 }
 

@@ -152,7 +152,7 @@ add_bgp(struct explain *x, struct fc_lpm_hit hit)
 static void
 add_others(struct explain *x, struct ipnet net)
 {
-	struct fc_bgp_other o[FC_REPORTERS_MAX];
+	struct fc_bgp_other o[FC_FEEDS_MAX];
 	size_t n = fc_bgp_others(&x->v.l->bgp, x->v.scope, x->v.instance, net, o);
 
 	for (size_t i = 0; i < n; i++) {

@@ -54,12 +54,12 @@ int fc_layers_apply(
 /* Drops what the reporter said before the snapshot began and did not repeat. */
 int fc_layers_snapshot_end(struct fc_layers *l, const char *reporter, size_t *changed);
 
-/* connected: its report stream is there; converged: it has all its sessions and their first tables.
- * A Route Server instance serves its NICs while it is connected and (has been converged once since
- * it connected, or its sibling is no better); otherwise the sibling serves them (RS-66, RS-93). An
- * instance that loses a session keeps its NICs, which then miss these routes (RS-94). With both
- * gone the last routes stay (RS-95). A gateway instance that is not connected loses its routes
- * unless all are gone; until the first one has connected, all count. */
+/* connected: its report stream is there; converged: it has all its sessions and their first tables,
+ * or has waited for them long enough. A Route Server instance serves its NICs from the time it has
+ * been converged until it disconnects; before and after that its sibling does if it can (RS-66,
+ * RS-93). An instance that loses a session keeps its NICs, which then miss these routes (RS-94).
+ * With both gone the last routes stay (RS-95). A gateway instance that is not connected loses its
+ * routes unless all are gone; until the first one has connected, all count. */
 void fc_layers_reporter_state(
     struct fc_layers *l, const char *reporter, bool connected, bool converged);
 

@@ -287,6 +287,30 @@ test_instances_stand_in_for_each_other(void)
 	fixture_fini(&fx);
 }
 
+/* RS-66: an instance that never gets all its sessions takes its NICs all the same after a while. */
+static void
+test_an_instance_does_not_wait_for_ever(void)
+{
+	struct fixture fx;
+	struct fake rs[2];
+
+	fixture_init(&fx, SMALL, false);
+	CU_ASSERT_EQUAL(fixture_set(&fx, "fabric", "fabric", "timing.bgp.hold=0s"), FAB_RPC_OK);
+	CU_ASSERT_EQUAL(
+	    fixture_set(&fx, "fabric", "fabric", "timing.bgp.connect_retry=100ms"), FAB_RPC_OK);
+	fake_init(&rs[0], &fx, "rs-0", NULL);
+	fake_announce(&rs[0], default_nva1, 0);
+	AWAIT(fx.loop, strcmp(fixture_effective(&fx, "vm1", "0.0.0.0/0"), "10.1.2.4") == 0);
+	fake_init(&rs[1], &fx, "rs-1", NULL);
+	fake_announce(&rs[1], default_nva2, 0);
+	AWAIT(fx.loop, connected(&fx, "rs-1"));
+	CU_ASSERT_STRING_EQUAL(fixture_effective(&fx, "vm1", "0.0.0.0/0"), "10.1.2.4");
+	AWAIT(fx.loop, strcmp(fixture_effective(&fx, "vm1", "0.0.0.0/0"), "10.1.2.5") == 0);
+	fake_fini(&rs[0]);
+	fake_fini(&rs[1]);
+	fixture_fini(&fx);
+}
+
 /* After a restart of fabricd there are no routes until their reporters are back; then there are. */
 static void
 test_a_restart_of_fabricd_brings_the_routes_back(void)
@@ -419,6 +443,7 @@ static CU_TestInfo tests[] = {
 	{ "sessions follow the reports", test_sessions_follow_the_reports },
 	{ "RS-93, RS-95: instances stand in for each other",
 	    test_instances_stand_in_for_each_other },
+	{ "RS-66: an instance does not wait for ever", test_an_instance_does_not_wait_for_ever },
 	{ "a restart of fabricd brings the routes back",
 	    test_a_restart_of_fabricd_brings_the_routes_back },
 	{ "bad batches are refused whole", test_bad_batches_are_refused_whole },

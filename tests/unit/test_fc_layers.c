@@ -115,7 +115,7 @@ test_rs93_instance_choice(void)
 		const char *vm0, *vm1; /* whose next hop they see */
 	} steps[] = {
 		{ "rs1-0", true, false, "10.1.2.4", "10.1.2.4" }, /* alone: serves both */
-		{ "rs1-1", true, false, "10.1.2.4", "10.1.2.5" }, /* equal: each its own */
+		{ "rs1-1", true, false, "10.1.2.4", "10.1.2.4" }, /* may lack routes yet */
 		{ "rs1-1", true, true, "10.1.2.5", "10.1.2.5" },  /* has all its routes first */
 		{ "rs1-0", true, true, "10.1.2.4", "10.1.2.5" },
 		{ "rs1-0", true, false, "10.1.2.4", "10.1.2.5" }, /* lost a peer: RS-94 */
@@ -126,6 +126,9 @@ test_rs93_instance_choice(void)
 		/* RS-95: both gone, the NICs stay with what they had last */
 		{ "rs1-0", false, false, "10.1.2.4", "10.1.2.4" },
 		{ "rs1-1", true, false, "10.1.2.5", "10.1.2.5" },
+		{ "rs1-0", true, false, "10.1.2.5", "10.1.2.5" },
+		{ "rs1-0", true, true, "10.1.2.4", "10.1.2.4" },
+		{ "rs1-1", true, true, "10.1.2.4", "10.1.2.5" },
 	};
 	char vm0[128], vm1[128];
 	struct fix f;
