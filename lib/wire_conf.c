@@ -58,6 +58,10 @@ static void __attribute__((format(printf, 2, 3))) refuse(struct decode *d, const
 	va_start(ap, fmt);
 	vsnprintf(d->why, 256, fmt, ap);
 	va_end(ap);
+	/* Names come from the message; the line stays one. */
+	for (char *p = d->why; *p != '\0'; p++)
+		if ((unsigned char)*p < ' ')
+			*p = '?';
 }
 
 /* Zeroed; NULL after an error, and for n of 0. */

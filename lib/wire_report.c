@@ -375,10 +375,11 @@ send_session(const struct wire_report_to *to, Fab__V1__SessionReport *m)
 void
 wire_report_session(const struct wire_report_to *to, struct speaker_peer *p, const char *reason)
 {
-	Fab__V1__SessionReport m = FAB__V1__SESSION_REPORT__INIT;
 	struct bgp_session *s = speaker_peer_session(p);
 	enum bgp_state state = bgp_session_state(s);
+	Fab__V1__SessionReport m;
 
+	fab__v1__session_report__init(&m);
 	m.peer = (char *)(uintptr_t)wire_peer_of(p)->name;
 	m.established = state == BGP_ESTABLISHED;
 	m.state = (char *)(uintptr_t)bgp_state_name(state);
@@ -392,8 +393,9 @@ wire_report_session(const struct wire_report_to *to, struct speaker_peer *p, con
 void
 wire_report_session_gone(const struct wire_report_to *to, const char *peer)
 {
-	Fab__V1__SessionReport m = FAB__V1__SESSION_REPORT__INIT;
+	Fab__V1__SessionReport m;
 
+	fab__v1__session_report__init(&m);
 	m.peer = (char *)(uintptr_t)peer;
 	m.state = (char *)(uintptr_t)bgp_state_name(BGP_IDLE);
 	m.reason = (char *)(uintptr_t) "not wanted";

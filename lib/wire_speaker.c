@@ -55,10 +55,10 @@ fill_attrs(Fab__V1__BgpRoute *m, const struct bgp_attr_spec *s)
 	m->local_pref = s->has_local_pref ? s->local_pref : 0;
 	m->communities = copy_u32s(s->communities, s->n_communities);
 	m->n_communities = m->communities == NULL ? 0 : s->n_communities;
-	m->large_communities = copy_u32s(s->large, s->n_large * 3u);
-	m->n_large_communities = m->large_communities == NULL ? 0 : s->n_large * 3u;
+	m->large_communities = copy_u32s(s->large, (size_t)s->n_large * 3);
+	m->n_large_communities = m->large_communities == NULL ? 0 : (size_t)s->n_large * 3;
 	return fill_path(m, s) && m->n_communities == s->n_communities &&
-	       m->n_large_communities == s->n_large * 3u;
+	       m->n_large_communities == (size_t)s->n_large * 3;
 }
 
 static bool

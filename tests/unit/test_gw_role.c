@@ -268,6 +268,34 @@ test_msee_prefers_the_shorter_full_path_ER_13(void)
 	teardown();
 }
 
+static void
+test_msee_limits_the_customer_ER_6(void)
+{
+	struct bgp_session *s;
+
+	start(&gw_msee_role);
+	fx_conf_init(&fx, "circuit1-primary", FAB__V1__NODE_KIND__NODE_MSEE, 12076, "10.1.1.4");
+	fx_peer(&fx, "dc1", SITE, 64900, "172.31.0.1", "172.31.0.2")->max_prefixes = 2;
+	fx_peer(&fx, "er1-0", ERGW, 65515, "10.1.1.12", "10.1.1.4");
+	configure();
+	up("dc1");
+	up("er1-0");
+	announce("dc1", "172.20.0.0/16 172.21.0.0/16", PATH(64900));
+	CU_ASSERT_STRING_EQUAL(path_at("er1-0", "172.21.0.0/16"), "12076 64900");
+	announce("dc1", "172.22.0.0/16", PATH(64900));
+	s = fake_find("dc1");
+	CU_ASSERT_EQUAL(s->resets, 1);
+	CU_ASSERT_EQUAL(s->reset_subcode, BGP_CEASE_MAX_PREFIXES);
+	fake_settle();
+	fab_loop_turn(loop, 0);
+	CU_ASSERT_STRING_EQUAL(path_at("er1-0", "172.20.0.0/16"), "absent");
+	/* Below the limit the session is back. */
+	up("dc1");
+	announce("dc1", "172.20.0.0/16", PATH(64900));
+	CU_ASSERT_STRING_EQUAL(path_at("er1-0", "172.20.0.0/16"), "12076 64900");
+	teardown();
+}
+
 /* ---- VPN gateway ---- */
 
 static void
@@ -404,6 +432,7 @@ static CU_TestInfo tests[] = {
 	{ "ER-17: listing", test_er_listing_ER_17 },
 	{ "ER-13, ER-15, GV-5: the MSEE compares full paths",
 	    test_msee_prefers_the_shorter_full_path_ER_13 },
+	{ "ER-6, VPN-7: too many prefixes end the session", test_msee_limits_the_customer_ER_6 },
 	{ "VPN-6, VPN-11, VPN-14, VPN-20: what a VPN gateway reports",
 	    test_vpn_reports_without_route_server },
 	{ "VPN-8, VPN-9, VPN-12, B2B-6, B2B-7: what it advertises",

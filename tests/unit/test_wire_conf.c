@@ -181,6 +181,12 @@ spoil_instance(struct sample *s)
 }
 
 static void
+spoil_newline(struct sample *s)
+{
+	s->peer.name = s->peer2.name = (char *)(uintptr_t) "a\nb";
+}
+
+static void
 spoil_large(struct sample *s)
 {
 	static uint32_t two[] = { 1, 2 };
@@ -202,6 +208,7 @@ test_bad_configurations_are_refused_in_one_line(void)
 		{ "length 33", spoil_length, "not a prefix" },
 		{ "rule with ge above le", spoil_rule, "do not fit" },
 		{ "third instance", spoil_instance, "instance 2" },
+		{ "newline in a name", spoil_newline, "a?b: configured twice" },
 		{ "large communities not in threes", spoil_large, "threes" },
 	};
 
