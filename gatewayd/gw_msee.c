@@ -1,5 +1,5 @@
 /*
- * MSEE (policy: gw_policy.h). Chooses between gateways by the full path (ER-13).
+ * MSEE (policy: gw_policy.h). Chooses between gateways by the full path (ER-13, MR-12).
  */
 #include "gatewayd/gw.h"
 

@@ -61,7 +61,7 @@ struct gw_import {
  *	MSEE -> Route Server, sibling     12076 64900, next hop the MSEE as NICs see it (ER-19)
  *	own, Route Server -> MSEE         65515 ... (ER-10, ER-11, ER-12)
  *
- * Nothing goes from one MSEE to another: circuits are not joined by a gateway (B2B-9).
+ * Nothing goes from one MSEE to another: circuits are not joined by a gateway (B2B-9, ER-32).
  *
  * import: false rejects; out starts as a copy of what came. export: false is not for this peer; out
  * starts as a copy of r->attrs.
@@ -77,6 +77,7 @@ bool gw_er_goes_out(const struct gw_route *r);
  * VPN gateway, section 4:
  *
  *	site -> other sites, Route Server, sibling   VPN-9, B2B-6, VPN-13
+ *	Route Server -> sites                        65515 65001 (B2B-7)
  *	own prefixes -> sites                        VPN-8
  *	prefixes of static connections (VPN-6) -> sites of other connections, Route Server
  *	P2S pools (VPN-20) -> sites; to the Route Server with NO_ADVERTISE: its NICs need them, but
@@ -97,7 +98,8 @@ uint32_t gw_vpn_nic_next_hop(const struct wire_conf *conf);
 /*
  * MSEE, section 3.1:
  *
- *	customer -> gateways   12076 64900; communities of the customer are ignored (ER-8)
+ *	customer -> gateways   12076 64900, any length and 0/0 (ER-7); communities of the customer
+ *	                       are ignored (ER-8)
  *	gateway -> customer    12076: private ASNs removed (ER-11), public ones kept (OPEN-17)
  *
  * Prefixes of one gateway are not reflected to another (ER-30): new gateways block them by default

@@ -5,6 +5,9 @@
  * for one peer. Pure functions of configuration and attributes; the role (nva_role.c) feeds them
  * from a speaker.
  *
+ * An NVA brings routes from region to region, or from one Route Server to another (MR-10); as every
+ * Route Server is AS 65515, paths need a remedy on the way (MR-2).
+ *
  * Order of an export (MR-3): prefixes of the rules, strip_as, as_override, then the own ASN as many
  * times as configured.
  */

@@ -139,6 +139,18 @@ test_er_without_route_server_reports_both_next_hops_ER_19(void)
 	teardown();
 }
 
+/* SC-D, B2B-12: only VNet prefixes leave, whatever branches there are. */
+static void
+test_er_without_route_server_is_no_transit_B2B_12(void)
+{
+	setup_er(0, false);
+	announce("circuit1-primary", "172.20.0.0/16", PATH(12076, 64900));
+	announce("er1-sibling", "172.24.0.0/16", PATH(12076, 64900));
+	CU_ASSERT_EQUAL(fake_find("circuit1-secondary")->n_table, 3);
+	CU_ASSERT_STRING_EQUAL(path_at("circuit1-secondary", "10.12.0.0/16"), "65515");
+	teardown();
+}
+
 static void
 test_er_sibling_routes_are_backup(void)
 {
@@ -261,9 +273,10 @@ test_msee_prefers_the_shorter_full_path_ER_13(void)
 	CU_ASSERT_STRING_EQUAL(path_at("dc1", "9.9.9.9/32"), "12076");
 	CU_ASSERT_EQUAL(fake_has(fake_find("dc1"), "9.9.9.9/32")->next_hop, fx_ip("172.31.0.2"));
 	CU_ASSERT_STRING_EQUAL(path_at("er2-0", "9.9.9.9/32"), "absent"); /* ER-31 */
-	announce("dc1", "172.20.0.0/16", PATH(64900));
+	announce("dc1", "172.20.0.0/16 172.20.1.1/32 0.0.0.0/0", PATH(64900));
 	CU_ASSERT_STRING_EQUAL(path_at("er1-0", "172.20.0.0/16"), "12076 64900");
-	CU_ASSERT_STRING_EQUAL(path_at("er2-0", "172.20.0.0/16"), "12076 64900");
+	CU_ASSERT_STRING_EQUAL(path_at("er2-0", "172.20.1.1/32"), "12076 64900"); /* ER-7 */
+	CU_ASSERT_STRING_EQUAL(path_at("er2-0", "0.0.0.0/0"), "12076 64900");
 	CU_ASSERT_EQUAL(report.n_routes, 0);
 	teardown();
 }
@@ -348,6 +361,25 @@ test_vpn_reports_without_route_server(void)
 	teardown();
 }
 
+/* The /32 of a BGP peer is a Network row of the learned routes, and nothing else. */
+static void
+check_peer_is_listed(const char *prefix)
+{
+	struct wire_speaker ws = {
+		.sp = wire_node_speaker(node), .own_in_learned = true, .row = gw_vpn_role.row
+	};
+	struct ipnet net = fx_net(prefix);
+	bool found, listed = false;
+	Fab__V1__BgpRouteList *list = wire_speaker_learned(&ws, "", &found);
+
+	for (size_t i = 0; i < list->n_routes; i++)
+		if (list->routes[i]->addr == net.addr && list->routes[i]->len == net.len)
+			listed = list->routes[i]->network && list->routes[i]->weight == 32768;
+	CU_ASSERT_TRUE(listed);
+	CU_ASSERT_PTR_NULL(fx_reported(&report, prefix));
+	fab__v1__bgp_route_list__free_unpacked(list, NULL);
+}
+
 static void
 test_vpn_transit_between_sites_VPN_9(void)
 {
@@ -358,6 +390,8 @@ test_vpn_transit_between_sites_VPN_9(void)
 	announce("branch1", "172.21.0.0/16 0.0.0.0/0", PATH(64901));
 	CU_ASSERT_STRING_EQUAL(path_at("branch2", "172.21.0.0/16"), "65515 64901");
 	CU_ASSERT_STRING_EQUAL(path_at("branch2", "0.0.0.0/0"), "absent"); /* VPN-12 */
+	CU_ASSERT_STRING_EQUAL(path_at("branch2", "172.21.0.1/32"), "absent");
+	check_peer_is_listed("172.21.0.1/32"); /* VPN-5, VPN-15 */
 	CU_ASSERT_STRING_EQUAL(path_at("branch2", "10.11.0.0/16"), "65515");
 	CU_ASSERT_STRING_EQUAL(path_at("branch2", "172.22.0.0/16"), "65515");
 	CU_ASSERT_STRING_EQUAL(path_at("branch2", "192.168.9.0/24"), "65515");
@@ -422,6 +456,8 @@ test_a_gateway_needs_its_section(void)
 static CU_TestInfo tests[] = {
 	{ "ER-19, ER-22: without a Route Server both next hops are reported",
 	    test_er_without_route_server_reports_both_next_hops_ER_19 },
+	{ "B2B-12: without a Route Server there is no transit",
+	    test_er_without_route_server_is_no_transit_B2B_12 },
 	{ "routes of the sibling are backup", test_er_sibling_routes_are_backup },
 	{ "ER-19: the two instances show a Route Server both next hops",
 	    test_er_instances_show_route_server_both_next_hops_ER_19 },
@@ -430,7 +466,7 @@ static CU_TestInfo tests[] = {
 	{ "ER-21: above the limit connections go down, and return",
 	    test_er_connection_limit_ER_21 },
 	{ "ER-17: listing", test_er_listing_ER_17 },
-	{ "ER-13, ER-15, GV-5: the MSEE compares full paths",
+	{ "ER-7, ER-13, ER-15, MR-12, GV-5: the MSEE compares full paths",
 	    test_msee_prefers_the_shorter_full_path_ER_13 },
 	{ "ER-6, VPN-7: too many prefixes end the session", test_msee_limits_the_customer_ER_6 },
 	{ "VPN-6, VPN-11, VPN-14, VPN-20: what a VPN gateway reports",
