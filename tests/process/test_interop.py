@@ -258,7 +258,6 @@ class Frr(Interop, FabricTestCase):
              address-family ipv4 unicast
               network 10.98.0.0/16
               neighbor RS route-map OUT out
-              neighbor RS soft-reconfiguration inbound
              exit-address-family
             """)
         user = ["-S"] if os.geteuid() != 0 else ["-S", "-u", "root", "-g", "root"]
@@ -266,20 +265,19 @@ class Frr(Interop, FabricTestCase):
                 f"{cls.work}/bgpd.pid", "--vty_socket", str(cls.work), "-P", "0", "--log", "stdout"]
 
     def vtysh(self, command):
-        text = self.tool("vtysh", "--vty_socket", str(self.work), "-c", command)
-        return json.loads(text) if "json" in command and text.strip().startswith("{") else {}
+        text = self.tool("vtysh", "-d", "bgpd", "--vty_socket", str(self.work), "-c", command)
+        return json.loads(text) if text.strip().startswith("{") else {}
 
     def received(self, instance):
-        neighbour = f"show bgp ipv4 unicast neighbors {RS[instance]} received-routes json"
         routes = {}
-        for prefix in self.vtysh(neighbour).get("receivedRoutes", {}):
-            for path in self.vtysh(f"show bgp ipv4 unicast {prefix} json").get("paths", []):
-                if path["peer"]["peerId"] != RS[instance]:
-                    continue
-                segments = path["aspath"]["segments"]
-                routes[prefix] = ([asn for s in segments for asn in s["list"]],
-                                  path["nexthops"][0]["ip"],
-                                  set(path.get("community", {}).get("list", [])))
+        table = self.vtysh("show bgp ipv4 unicast json detail").get("routes", {})
+        for prefix, (_, *paths) in table.items():
+            for path in paths:
+                if path["peer"]["peerId"] == RS[instance]:
+                    segments = path["aspath"]["segments"]
+                    routes[prefix] = ([asn for s in segments for asn in s["list"]],
+                                      path["nexthops"][0]["ip"],
+                                      set(path.get("community", {}).get("list", [])))
         return routes
 
     def updates_received(self, instance):
@@ -287,14 +285,7 @@ class Frr(Interop, FabricTestCase):
         return answer.get(RS[instance], {}).get("messageStats", {}).get("updatesRecv", 0)
 
     def refresh(self, instance):
-        # With soft-reconfiguration FRR would serve itself: ask for a real ROUTE-REFRESH.
-        self.tool("vtysh", "--vty_socket", str(self.work), "-c", "configure terminal", "-c",
-                  "router bgp 65001", "-c", "address-family ipv4 unicast", "-c",
-                  "no neighbor RS soft-reconfiguration inbound")
-        self.tool("vtysh", "--vty_socket", str(self.work), "-c", f"clear bgp {RS[instance]} soft in")
-        self.tool("vtysh", "--vty_socket", str(self.work), "-c", "configure terminal", "-c",
-                  "router bgp 65001", "-c", "address-family ipv4 unicast", "-c",
-                  "neighbor RS soft-reconfiguration inbound")
+        self.vtysh(f"clear bgp {RS[instance]} soft in")
 
 
 class GoBgp(Interop, FabricTestCase):
