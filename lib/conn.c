@@ -12,6 +12,7 @@
 #include "lib/err.h"
 
 #include <arpa/inet.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,6 +30,14 @@ struct tx_ring {
 	size_t cap; /* power of two */
 	size_t head;
 	size_t count;
+};
+
+/* A write in progress. Most end before anybody asks for them, so that their end need not wake the
+ * loop: an idle fabric sends a KEEPALIVE a second on each session. */
+enum tx_phase {
+	TX_WATCHED, /* its end is posted to the loop */
+	TX_QUIET,   /* its end becomes TX_DONE, unless it failed or was partial */
+	TX_DONE,    /* written; tx_watch() does the accounts */
 };
 
 struct fab_conn {
@@ -56,6 +65,8 @@ struct fab_conn {
 	nng_iov iov[TX_IOV_MAX]; /* what is left of the write in progress */
 	size_t iov_count;
 	size_t inflight; /* messages in it */
+	size_t tx_len;   /* octets in it */
+	_Atomic int tx_phase;
 	size_t backlog;
 	size_t high_water;
 	uint64_t sent;
@@ -189,7 +200,11 @@ static void
 on_tx_aio(void *arg)
 {
 	struct fab_conn *c = arg;
+	int quiet = TX_QUIET;
 
+	if (nng_aio_result(c->tx_aio) == 0 && nng_aio_count(c->tx_aio) == c->tx_len &&
+	    atomic_compare_exchange_strong(&c->tx_phase, &quiet, TX_DONE))
+		return;
 	fab_loop_post(c->loop, &c->tx_post);
 }
 
@@ -414,6 +429,14 @@ tx_gather(struct fab_conn *c)
 static void
 tx_start(struct fab_conn *c)
 {
+	/* Small, and nobody waits for its end. */
+	bool quiet =
+	    c->iov_count == 1 && c->inflight == c->ring.count && !c->above_mark && !c->flushing;
+
+	c->tx_len = 0;
+	for (size_t i = 0; i < c->iov_count; i++)
+		c->tx_len += c->iov[i].iov_len;
+	atomic_store(&c->tx_phase, quiet ? TX_QUIET : TX_WATCHED);
 	nng_aio_set_iov(c->tx_aio, (unsigned)c->iov_count, c->iov);
 	c->tx_busy = true;
 	nng_stream_send(c->stream, c->tx_aio);
@@ -508,6 +531,18 @@ tx_done(void *arg)
 	tx_tell_drained(c);
 }
 
+/* Somebody waits for the end of the write in progress, or for his turn behind it. */
+static void
+tx_watch(struct fab_conn *c)
+{
+	int quiet = TX_QUIET;
+
+	if (!c->tx_busy || atomic_compare_exchange_strong(&c->tx_phase, &quiet, TX_WATCHED))
+		return;
+	if (quiet == TX_DONE)
+		tx_done(c);
+}
+
 /* ---- interface ---- */
 
 struct fab_conn *
@@ -555,6 +590,7 @@ fab_conn_send(struct fab_conn *c, struct fab_buf *b)
 		return FAB_EINVAL;
 	if (b->len > FAB_CONN_FRAME_MAX)
 		return FAB_ETOOBIG;
+	tx_watch(c);
 	if (ring_push(&c->ring, b) != FAB_OK)
 		return FAB_ENOMEM;
 	fab_buf_ref(b);
@@ -566,21 +602,29 @@ fab_conn_send(struct fab_conn *c, struct fab_buf *b)
 	return FAB_OK;
 }
 
+/* Octets that are written but not yet in the accounts. */
+static size_t
+tx_unsettled(const struct fab_conn *c)
+{
+	return c->tx_busy && atomic_load(&c->tx_phase) == TX_DONE ? c->tx_len : 0;
+}
+
 size_t
 fab_conn_backlog(const struct fab_conn *c)
 {
-	return c->backlog;
+	return c->backlog - tx_unsettled(c);
 }
 
 uint64_t
 fab_conn_sent(const struct fab_conn *c)
 {
-	return c->sent;
+	return c->sent + tx_unsettled(c);
 }
 
 void
 fab_conn_set_high_water(struct fab_conn *c, size_t octets)
 {
+	tx_watch(c);
 	c->high_water = octets;
 	c->above_mark = c->backlog > octets;
 }
@@ -621,6 +665,7 @@ fab_conn_flush_free(struct fab_conn *c, uint32_t timeout_ms)
 
 	if (c == NULL)
 		return;
+	tx_watch(c);
 	if (c->err != FAB_OK || c->tx_failed || ring_push(&c->ring, NULL) != FAB_OK) {
 		fab_conn_free(c);
 		return;
