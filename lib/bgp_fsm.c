@@ -407,5 +407,5 @@ bgp_fsm_step(struct bgp_link *l, enum bgp_event ev)
 		t = &unexpected;
 	l->state = t->act(l) == 0 ? t->next : BGP_IDLE;
 	if (l->state != old)
-		bgp_session_changed(l->s, old, l->state);
+		bgp_session_changed(l->s, l->state);
 }

@@ -2,8 +2,9 @@
 #define LIB_BGP_FSM_H
 /*
  * Inside a BGP session: the session, its two connections and the state machine that each of them
- * runs. bgp_session.c feeds events in and owns timers and connections, bgp_fsm.c holds the table
- * and its actions, bgp_cut.c emulates a cut link. Nobody else includes this but tests.
+ * runs. bgp_fsm.c holds the table and its actions, bgp_link.c one connection (messages and timers),
+ * bgp_session.c both of them together and what the owner sees, bgp_cut.c emulates a cut link.
+ * Nobody else includes this but tests.
  */
 #include "lib/bgp_transport.h"
 #include "lib/clock.h"
@@ -108,23 +109,31 @@ struct bgp_session {
 /* Walks the table. Actions queue messages and arm timers, they never step. */
 void bgp_fsm_step(struct bgp_link *l, enum bgp_event ev);
 
-/* ---- bgp_session.c, called by the actions ---- */
+/* ---- bgp_link.c ---- */
 
 extern const struct bgp_transport_cb bgp_link_cb;
 
-void bgp_session_set_error(struct bgp_session *s, const char *fmt, ...)
-    __attribute__((format(printf, 2, 3)));
-void bgp_link_send(struct bgp_link *l, struct fab_buf *b); /* takes over b; NULL is ignored */
+int bgp_link_init(struct bgp_link *l, struct bgp_session *s);
+struct bgp_link *bgp_link_other(struct bgp_link *l);
+/* Steps, then deals with what the step left behind (collision, stop). */
+void bgp_link_event(struct bgp_link *l, enum bgp_event ev);
+void bgp_link_send(struct bgp_link *l, struct fab_buf *b); /* takes over b; NULL: no memory */
+void bgp_link_receive(struct bgp_link *l, const uint8_t *data, size_t len);
 /* Ends the connection, with a NOTIFICATION if n is not NULL. */
 void bgp_link_close(struct bgp_link *l, const struct bgp_notify *n);
 void bgp_link_arm_hold(struct bgp_link *l, uint32_t ms); /* 0: off */
 void bgp_link_arm_keepalive(struct bgp_link *l);
+uint32_t bgp_jitter(uint32_t ms);
+
+/* ---- bgp_session.c ---- */
+
+void bgp_session_set_error(struct bgp_session *s, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
 void bgp_session_arm_retry(struct bgp_session *s); /* with backoff and jitter */
-struct bgp_link *bgp_link_other(struct bgp_link *l);
-/* A link has changed its state: tells the owner what follows for the session. */
-void bgp_session_changed(struct bgp_session *s, enum bgp_state old, enum bgp_state now);
-/* Steps, then deals with what the step left behind (collision, stop). */
-void bgp_link_event(struct bgp_link *l, enum bgp_event ev);
+/* A link has come to the state now: tells the owner what follows for the session. */
+void bgp_session_changed(struct bgp_session *s, enum bgp_state now);
+void bgp_session_stop_now(struct bgp_session *s);
+void bgp_session_out_of_resources(struct bgp_session *s, const char *why);
 
 /* ---- bgp_cut.c ---- */
 
@@ -133,7 +142,5 @@ void bgp_cut_hold_out(struct bgp_link *l, struct fab_buf *b);
 void bgp_cut_drop(struct bgp_link *l); /* what is held for l */
 void bgp_cut_park(struct bgp_session *s, struct bgp_transport *t);
 void bgp_cut_fini(struct bgp_session *s);
-/* A message as it arrived, for bgp_cut.c to deliver late. */
-void bgp_link_receive(struct bgp_link *l, const uint8_t *data, size_t len);
 
 #endif

@@ -17,12 +17,6 @@
 
 /* ---- small things ---- */
 
-struct bgp_link *
-bgp_link_other(struct bgp_link *l)
-{
-	return l == &l->s->link[BGP_DIALLER] ? &l->s->link[BGP_LISTENER] : &l->s->link[BGP_DIALLER];
-}
-
 void
 bgp_session_set_error(struct bgp_session *s, const char *fmt, ...)
 {
@@ -31,13 +25,6 @@ bgp_session_set_error(struct bgp_session *s, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(s->last_error, sizeof(s->last_error), fmt, ap);
 	va_end(ap);
-}
-
-/* RFC 4271 10: 75 to 100 percent, so that peers do not march in step. */
-static uint32_t
-jitter(uint32_t ms)
-{
-	return ms - arc4random_uniform(ms / 4 + 1);
 }
 
 static bool
@@ -75,11 +62,10 @@ session_state(const struct bgp_session *s)
 }
 
 void
-bgp_session_changed(struct bgp_session *s, enum bgp_state old, enum bgp_state now)
+bgp_session_changed(struct bgp_session *s, enum bgp_state now)
 {
 	enum bgp_state before = s->state;
 
-	(void)old;
 	s->state = session_state(s);
 	if (now < BGP_OPEN_SENT)
 		fab_loop_defer(s->loop, &s->work); /* what comes next is decided there */
@@ -96,168 +82,7 @@ bgp_session_changed(struct bgp_session *s, enum bgp_state old, enum bgp_state no
 		s->cb.up(s->ctx, s);
 }
 
-static void stop_now(struct bgp_session *s);
-
-void
-bgp_link_event(struct bgp_link *l, enum bgp_event ev)
-{
-	struct bgp_session *s = l->s;
-
-	s->depth++;
-	bgp_fsm_step(l, ev);
-	while (s->loser != NULL) {
-		struct bgp_link *loser = s->loser;
-
-		s->loser = NULL;
-		bgp_fsm_step(loser, BGP_EV_RESET);
-	}
-	s->depth--;
-	if (s->depth == 0 && s->stop.due)
-		stop_now(s);
-}
-
-/* ---- sending and receiving ---- */
-
-static void
-out_of_resources(struct bgp_session *s, const char *why)
-{
-	bgp_session_reset(s, BGP_ERR_CEASE, BGP_CEASE_OUT_OF_RESOURCES, why);
-}
-
-void
-bgp_link_send(struct bgp_link *l, struct fab_buf *b)
-{
-	struct bgp_session *s = l->s;
-
-	if (b == NULL) {
-		out_of_resources(s, "out of memory");
-		return;
-	}
-	s->stats.msgs_out++;
-	s->stats.octets_out += b->len;
-	if (s->cut_out)
-		bgp_cut_hold_out(l, b);
-	else if (l->t->ops->send(l->t, b) == FAB_ENOMEM)
-		out_of_resources(s, "out of memory");
-	fab_buf_unref(b);
-}
-
-static enum bgp_event
-event_of(const struct bgp_msg *m)
-{
-	static const enum bgp_event events[BGP_MSG_TYPE_COUNT] = {
-		[BGP_MSG_OPEN] = BGP_EV_RX_OPEN,
-		[BGP_MSG_UPDATE] = BGP_EV_RX_UPDATE,
-		[BGP_MSG_NOTIFICATION] = BGP_EV_RX_NOTIFICATION,
-		[BGP_MSG_KEEPALIVE] = BGP_EV_RX_KEEPALIVE,
-		[BGP_MSG_REFRESH] = BGP_EV_RX_REFRESH,
-		[BGP_MSG_HELLO] = BGP_EV_RX_BAD, /* it has been said, or has no place here */
-	};
-
-	return events[m->type];
-}
-
-void
-bgp_link_receive(struct bgp_link *l, const uint8_t *data, size_t len)
-{
-	struct bgp_session *s = l->s;
-	enum bgp_event ev;
-	struct bgp_msg m;
-	int rc;
-
-	if (s->reset.due || s->stop.due)
-		return;
-	s->stats.msgs_in++;
-	s->stats.octets_in += len;
-	l->last_rx = fab_mono_now();
-	l->err = (struct bgp_notify){ BGP_ERR_HEADER, BGP_HEADER_BAD_TYPE, 0, NULL };
-	rc = l->t->ops->decode(&m, &s->scratch, &l->opts, data, len, &l->err);
-	if (rc == FAB_ENOMEM)
-		l->err = (struct bgp_notify){ BGP_ERR_CEASE, BGP_CEASE_OUT_OF_RESOURCES, 0, NULL };
-	ev = rc == FAB_OK ? event_of(&m) : BGP_EV_RX_BAD;
-	l->rx = &m;
-	bgp_link_event(l, ev);
-	l->rx = NULL;
-}
-
-static void
-on_up(void *ctx)
-{
-	bgp_link_event(ctx, BGP_EV_CONN_UP);
-}
-
-static void
-on_message(void *ctx, const uint8_t *data, size_t len)
-{
-	struct bgp_link *l = ctx;
-
-	if (l->s->cut_in)
-		bgp_cut_hold_in(l, data, len);
-	else
-		bgp_link_receive(l, data, len);
-}
-
-static void
-on_down(void *ctx, int err)
-{
-	struct bgp_link *l = ctx;
-
-	if (l->s->cut_in && l->state >= BGP_OPEN_SENT) {
-		l->lost = err;
-		return;
-	}
-	if (l->state < BGP_OPEN_SENT)
-		bgp_session_set_error(l->s, "connect: %s", fab_strerror(err));
-	else if (err == FAB_ECLOSED)
-		bgp_session_set_error(l->s, "connection closed by the peer");
-	else
-		bgp_session_set_error(l->s, "connection lost: %s", fab_strerror(err));
-	bgp_link_event(l, BGP_EV_CONN_DOWN);
-}
-
-static void
-on_drained(void *ctx)
-{
-	struct bgp_link *l = ctx;
-	struct bgp_session *s = l->s;
-
-	if (l->state == BGP_ESTABLISHED && s->cb.drained != NULL)
-		s->cb.drained(s->ctx, s);
-}
-
-const struct bgp_transport_cb bgp_link_cb = {
-	.up = on_up,
-	.message = on_message,
-	.down = on_down,
-	.drained = on_drained,
-};
-
 /* ---- connections ---- */
-
-void
-bgp_link_close(struct bgp_link *l, const struct bgp_notify *n)
-{
-	struct bgp_session *s = l->s;
-	struct fab_buf *last = NULL;
-
-	fab_timer_cancel(l->hold);
-	fab_timer_cancel(l->keepalive);
-	if (l->state >= BGP_OPEN_SENT && s->backoff_ms < BGP_RETRY_ERROR_MS)
-		s->backoff_ms = BGP_RETRY_ERROR_MS;
-	if (l->t == NULL)
-		return;
-	bgp_cut_drop(l);
-	if (n != NULL && l->state >= BGP_OPEN_SENT) {
-		last = l->t->ops->encode_notify(n);
-		s->stats.notifications_out++;
-	}
-	if (s->cut_out)
-		bgp_cut_park(s, l->t);
-	else
-		l->t->ops->close(l->t, last);
-	fab_buf_unref(last);
-	l->t = NULL;
-}
 
 /* Where an accepted connection goes: the listener's place, the dialler's if that is free, or that
  * of an older one from the same side, which the peer must have given up. */
@@ -331,58 +156,8 @@ bgp_listener_free(struct bgp_listener *l)
 
 /* ---- timers ---- */
 
-void
-bgp_link_arm_hold(struct bgp_link *l, uint32_t ms)
-{
-	l->hold_ms = ms;
-	l->hold_grace = false;
-	l->last_rx = fab_mono_now();
-	if (ms > 0)
-		fab_timer_set_ms(l->hold, ms);
-	else
-		fab_timer_cancel(l->hold);
-}
-
-/* The timer is not set anew for each message: when it fires, it looks how long the silence is. Once
- * it is long enough, what has arrived meanwhile gets a chance to be read, should we be the slow
- * ones. */
-static void
-on_hold(void *arg)
-{
-	struct bgp_link *l = arg;
-	uint64_t silent_us = fab_mono_us_between(l->last_rx, fab_mono_now());
-	uint64_t hold_us = (uint64_t)l->hold_ms * 1000;
-
-	if (silent_us < hold_us) {
-		l->hold_grace = false;
-		fab_timer_set_ms(l->hold, (hold_us - silent_us) / 1000 + 1);
-	} else if (!l->hold_grace) {
-		l->hold_grace = true;
-		fab_timer_set_ms(l->hold, BGP_HOLD_GRACE_MS);
-	} else {
-		bgp_link_event(l, BGP_EV_HOLD_EXPIRED);
-	}
-}
-
-void
-bgp_link_arm_keepalive(struct bgp_link *l)
-{
-	uint32_t ms = l->hold_ms / 3; /* RFC 4271 10 */
-
-	if (l->hold_ms == 0)
-		return;
-	if (l->s->conf.keepalive_ms > 0 && l->s->conf.keepalive_ms < ms)
-		ms = l->s->conf.keepalive_ms;
-	fab_timer_set_ms(l->keepalive, jitter(ms));
-}
-
-static void
-on_keepalive(void *arg)
-{
-	bgp_link_event(arg, BGP_EV_KEEPALIVE_DUE);
-}
-
-/* The next delay doubles, up to connect_retry_ms. */
+/* Each delay is half as long again, up to connect_retry_ms: whenever the peer appears, it is found
+ * within half of the time that it took. */
 void
 bgp_session_arm_retry(struct bgp_session *s)
 {
@@ -390,18 +165,28 @@ bgp_session_arm_retry(struct bgp_session *s)
 
 	if (ms > s->conf.connect_retry_ms)
 		ms = s->conf.connect_retry_ms;
-	s->backoff_ms = ms > UINT32_MAX / 2 ? ms : 2 * ms;
-	fab_timer_set_ms(s->retry, jitter(ms));
+	s->backoff_ms = ms > UINT32_MAX / 2 ? ms : ms + (ms + 1) / 2;
+	fab_timer_set_ms(s->retry, bgp_jitter(ms));
 }
 
 /* ---- what comes next ---- */
+
+/* A peer that only has to begin anew (RS-96) may do so at once; one that did wrong has to wait. */
+static bool
+reset_forgives(const struct bgp_session *s)
+{
+	return s->reset.code == BGP_ERR_CEASE && (s->reset.subcode == BGP_CEASE_ADMIN_RESET ||
+						     s->reset.subcode == BGP_CEASE_CONFIG_CHANGE);
+}
 
 static void
 reset_now(struct bgp_session *s)
 {
 	s->reset.due = false;
-	s->holdoff = true;
-	s->backoff_ms = s->conf.connect_retry_ms;
+	if (!reset_forgives(s)) {
+		s->holdoff = true;
+		s->backoff_ms = s->conf.connect_retry_ms;
+	}
 	for (int i = 0; i < BGP_LINKS; i++) {
 		struct bgp_link *l = &s->link[i];
 
@@ -480,18 +265,6 @@ own_conf(struct bgp_session *s, const struct bgp_session_conf *conf)
 	return FAB_OK;
 }
 
-static int
-link_init(struct bgp_link *l, struct bgp_session *s)
-{
-	int rc;
-
-	l->s = s;
-	rc = fab_timer_new(&l->hold, s->loop, on_hold, l);
-	if (rc == FAB_OK)
-		rc = fab_timer_new(&l->keepalive, s->loop, on_keepalive, l);
-	return rc;
-}
-
 int
 bgp_session_new(struct bgp_session **out, struct fab_loop *loop,
     const struct bgp_session_conf *conf, const struct bgp_session_cb *cb, void *ctx)
@@ -514,7 +287,7 @@ bgp_session_new(struct bgp_session **out, struct fab_loop *loop,
 	s->backoff_ms = BGP_RETRY_FIRST_MS;
 	rc = own_conf(s, conf);
 	for (int i = 0; i < BGP_LINKS && rc == FAB_OK; i++)
-		rc = link_init(&s->link[i], s);
+		rc = bgp_link_init(&s->link[i], s);
 	if (rc == FAB_OK)
 		rc = fab_timer_new(&s->retry, loop, on_retry, s);
 	if (rc != FAB_OK) {
@@ -561,8 +334,8 @@ bgp_session_start(struct bgp_session *s)
 		bgp_link_event(&s->link[BGP_DIALLER], BGP_EV_START);
 }
 
-static void
-stop_now(struct bgp_session *s)
+void
+bgp_session_stop_now(struct bgp_session *s)
 {
 	const struct bgp_notify n = { BGP_ERR_CEASE, (uint8_t)s->stop.subcode, s->stop.data_len,
 		s->stop.data };
@@ -587,7 +360,7 @@ bgp_session_stop(struct bgp_session *s, enum bgp_cease subcode, const char *text
 	s->stop.subcode = subcode;
 	s->stop.data_len = text == NULL ? 0 : (uint16_t)bgp_shutdown_encode(s->stop.data, text);
 	if (s->depth == 0)
-		stop_now(s);
+		bgp_session_stop_now(s);
 }
 
 void
@@ -603,6 +376,12 @@ bgp_session_reset(struct bgp_session *s, enum bgp_error code, uint8_t subcode, c
 }
 
 void
+bgp_session_out_of_resources(struct bgp_session *s, const char *why)
+{
+	bgp_session_reset(s, BGP_ERR_CEASE, BGP_CEASE_OUT_OF_RESOURCES, why);
+}
+
+void
 bgp_session_send(struct bgp_session *s, struct fab_buf *b)
 {
 	struct bgp_link *l = established(s);
@@ -610,7 +389,7 @@ bgp_session_send(struct bgp_session *s, struct fab_buf *b)
 	if (l == NULL || s->reset.due)
 		return;
 	if (bgp_session_backlog(s) + b->len > BGP_BACKLOG_MAX) {
-		out_of_resources(s, "the peer does not read: backlog above the limit");
+		bgp_session_out_of_resources(s, "the peer does not read: backlog above the limit");
 		return;
 	}
 	s->stats.updates_out++;

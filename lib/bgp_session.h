@@ -96,8 +96,9 @@ void bgp_session_start(struct bgp_session *s); /* started already: nothing happe
  * session stays Idle until started again. No `down` callback follows. Called from inside a callback
  * of this session it takes effect when the callback has returned. */
 void bgp_session_stop(struct bgp_session *s, enum bgp_cease subcode, const char *text);
-/* NOTIFICATION, then back to trying after connect_retry_ms (until then the peer is refused, too);
- * `down` is called, from the loop, with reason. No further UPDATE is delivered meanwhile. */
+/* NOTIFICATION, then back to trying after connect_retry_ms; until then the peer is refused, too,
+ * unless it was Cease with Administrative Reset or Other Configuration Change. `down` is called,
+ * from the loop, with reason. No further UPDATE is delivered meanwhile. */
 void bgp_session_reset(
     struct bgp_session *s, enum bgp_error code, uint8_t subcode, const char *reason);
 

@@ -515,6 +515,26 @@ expect_reset_from_a_callback(struct pair *p)
 	CU_ASSERT(ms_since(start) >= 300);
 }
 
+/* RS-96: a session that is only to begin anew does not wait for connect_retry_ms. */
+static void
+expect_an_administrative_reset_to_be_short(struct pair *p)
+{
+	struct fab_mono start;
+
+	p->side[RS].conf.connect_retry_ms = 30000;
+	p->side[NVA].conf.connect_retry_ms = 30000;
+	pair_open(p);
+	WAIT(both_up(p));
+	start = fab_mono_now();
+	bgp_session_reset(p->side[RS].s, BGP_ERR_CEASE, BGP_CEASE_ADMIN_RESET, "to begin anew");
+	WAIT(p->side[RS].downs == 1 && p->side[NVA].downs == 1);
+	CU_ASSERT_STRING_EQUAL(p->side[RS].reason, "to begin anew");
+	CU_ASSERT_STRING_EQUAL(
+	    p->side[NVA].reason, "received NOTIFICATION Cease/Administrative Reset");
+	WAIT(both_up(p));
+	CU_ASSERT(ms_since(start) < 2000);
+}
+
 static void
 expect_stop_from_a_callback(struct pair *p)
 {
@@ -651,6 +671,7 @@ OVER_BOTH(a_second_connection_does_not_disturb)
 OVER_BOTH(a_short_cut_delays)
 OVER_BOTH(no_timers_without_hold_time)
 OVER_BOTH(reset_from_a_callback)
+OVER_BOTH(an_administrative_reset_to_be_short)
 OVER_BOTH(stop_from_a_callback)
 OVER_BOTH(a_wrong_peer_as_is_refused)
 OVER_BOTH(refused_connections)
@@ -798,6 +819,7 @@ static CU_TestInfo tests[] = {
 	{ "a short cut delays and loses nothing", test_a_short_cut_delays },
 	{ "no timers without hold time", test_no_timers_without_hold_time },
 	{ "reset from a callback (RS-21)", test_reset_from_a_callback },
+	{ "an administrative reset is short (RS-96)", test_an_administrative_reset_to_be_short },
 	{ "stop from a callback", test_stop_from_a_callback },
 	{ "a wrong peer AS is refused", test_a_wrong_peer_as_is_refused },
 	{ "refused connections (RS-36)", test_refused_connections },

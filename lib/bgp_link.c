@@ -1,0 +1,242 @@
+/*
+ * One connection of a session: messages in and out, its hold and keepalive timers, its end. Turns
+ * what a transport tells into events for the state machine (bgp_fsm.c).
+ */
+#include "lib/bgp_fsm.h"
+#include "lib/err.h"
+
+#include <stdlib.h> /* arc4random */
+
+struct bgp_link *
+bgp_link_other(struct bgp_link *l)
+{
+	return l == &l->s->link[BGP_DIALLER] ? &l->s->link[BGP_LISTENER] : &l->s->link[BGP_DIALLER];
+}
+
+void
+bgp_link_event(struct bgp_link *l, enum bgp_event ev)
+{
+	struct bgp_session *s = l->s;
+
+	s->depth++;
+	bgp_fsm_step(l, ev);
+	while (s->loser != NULL) {
+		struct bgp_link *loser = s->loser;
+
+		s->loser = NULL;
+		bgp_fsm_step(loser, BGP_EV_RESET);
+	}
+	s->depth--;
+	if (s->depth == 0 && s->stop.due)
+		bgp_session_stop_now(s);
+}
+
+/* ---- sending and receiving ---- */
+
+void
+bgp_link_send(struct bgp_link *l, struct fab_buf *b)
+{
+	struct bgp_session *s = l->s;
+
+	if (b == NULL) {
+		bgp_session_out_of_resources(s, "out of memory");
+		return;
+	}
+	s->stats.msgs_out++;
+	s->stats.octets_out += b->len;
+	if (s->cut_out)
+		bgp_cut_hold_out(l, b);
+	else if (l->t->ops->send(l->t, b) == FAB_ENOMEM)
+		bgp_session_out_of_resources(s, "out of memory");
+	fab_buf_unref(b);
+}
+
+static enum bgp_event
+event_of(const struct bgp_msg *m)
+{
+	static const enum bgp_event events[BGP_MSG_TYPE_COUNT] = {
+		[BGP_MSG_OPEN] = BGP_EV_RX_OPEN,
+		[BGP_MSG_UPDATE] = BGP_EV_RX_UPDATE,
+		[BGP_MSG_NOTIFICATION] = BGP_EV_RX_NOTIFICATION,
+		[BGP_MSG_KEEPALIVE] = BGP_EV_RX_KEEPALIVE,
+		[BGP_MSG_REFRESH] = BGP_EV_RX_REFRESH,
+		[BGP_MSG_HELLO] = BGP_EV_RX_BAD, /* it has been said, or has no place here */
+	};
+
+	return events[m->type];
+}
+
+void
+bgp_link_receive(struct bgp_link *l, const uint8_t *data, size_t len)
+{
+	struct bgp_session *s = l->s;
+	enum bgp_event ev;
+	struct bgp_msg m;
+	int rc;
+
+	if (s->reset.due || s->stop.due)
+		return;
+	s->stats.msgs_in++;
+	s->stats.octets_in += len;
+	l->last_rx = fab_mono_now();
+	l->err = (struct bgp_notify){ BGP_ERR_HEADER, BGP_HEADER_BAD_TYPE, 0, NULL };
+	rc = l->t->ops->decode(&m, &s->scratch, &l->opts, data, len, &l->err);
+	if (rc == FAB_ENOMEM)
+		l->err = (struct bgp_notify){ BGP_ERR_CEASE, BGP_CEASE_OUT_OF_RESOURCES, 0, NULL };
+	ev = rc == FAB_OK ? event_of(&m) : BGP_EV_RX_BAD;
+	l->rx = &m;
+	bgp_link_event(l, ev);
+	l->rx = NULL;
+}
+
+static void
+on_up(void *ctx)
+{
+	bgp_link_event(ctx, BGP_EV_CONN_UP);
+}
+
+static void
+on_message(void *ctx, const uint8_t *data, size_t len)
+{
+	struct bgp_link *l = ctx;
+
+	if (l->s->cut_in)
+		bgp_cut_hold_in(l, data, len);
+	else
+		bgp_link_receive(l, data, len);
+}
+
+static void
+on_down(void *ctx, int err)
+{
+	struct bgp_link *l = ctx;
+
+	if (l->s->cut_in && l->state >= BGP_OPEN_SENT) {
+		l->lost = err;
+		return;
+	}
+	if (l->state < BGP_OPEN_SENT)
+		bgp_session_set_error(l->s, "connect: %s", fab_strerror(err));
+	else if (err == FAB_ECLOSED)
+		bgp_session_set_error(l->s, "connection closed by the peer");
+	else
+		bgp_session_set_error(l->s, "connection lost: %s", fab_strerror(err));
+	bgp_link_event(l, BGP_EV_CONN_DOWN);
+}
+
+static void
+on_drained(void *ctx)
+{
+	struct bgp_link *l = ctx;
+	struct bgp_session *s = l->s;
+
+	if (l->state == BGP_ESTABLISHED && s->cb.drained != NULL)
+		s->cb.drained(s->ctx, s);
+}
+
+const struct bgp_transport_cb bgp_link_cb = {
+	.up = on_up,
+	.message = on_message,
+	.down = on_down,
+	.drained = on_drained,
+};
+
+/* ---- the end ---- */
+
+void
+bgp_link_close(struct bgp_link *l, const struct bgp_notify *n)
+{
+	struct bgp_session *s = l->s;
+	struct fab_buf *last = NULL;
+
+	fab_timer_cancel(l->hold);
+	fab_timer_cancel(l->keepalive);
+	if (l->state >= BGP_OPEN_CONFIRM && s->backoff_ms < BGP_RETRY_ERROR_MS)
+		s->backoff_ms = BGP_RETRY_ERROR_MS;
+	if (l->t == NULL)
+		return;
+	bgp_cut_drop(l);
+	if (n != NULL && l->state >= BGP_OPEN_SENT) {
+		last = l->t->ops->encode_notify(n);
+		s->stats.notifications_out++;
+		s->stats.msgs_out++;
+	}
+	if (s->cut_out)
+		bgp_cut_park(s, l->t);
+	else
+		l->t->ops->close(l->t, last);
+	fab_buf_unref(last);
+	l->t = NULL;
+}
+
+/* ---- timers ---- */
+
+/* RFC 4271 10: 75 to 100 percent, so that peers do not march in step. */
+uint32_t
+bgp_jitter(uint32_t ms)
+{
+	return ms - arc4random_uniform(ms / 4 + 1);
+}
+
+void
+bgp_link_arm_hold(struct bgp_link *l, uint32_t ms)
+{
+	l->hold_ms = ms;
+	l->hold_grace = false;
+	l->last_rx = fab_mono_now();
+	if (ms > 0)
+		fab_timer_set_ms(l->hold, ms);
+	else
+		fab_timer_cancel(l->hold);
+}
+
+/* The timer is not set anew for each message: when it fires, it looks how long the silence is. Once
+ * it is long enough, what has arrived meanwhile gets a chance to be read, should we be the slow
+ * ones. */
+static void
+on_hold(void *arg)
+{
+	struct bgp_link *l = arg;
+	uint64_t silent_us = fab_mono_us_between(l->last_rx, fab_mono_now());
+	uint64_t hold_us = (uint64_t)l->hold_ms * 1000;
+
+	if (silent_us < hold_us) {
+		l->hold_grace = false;
+		fab_timer_set_ms(l->hold, (hold_us - silent_us) / 1000 + 1);
+	} else if (!l->hold_grace) {
+		l->hold_grace = true;
+		fab_timer_set_ms(l->hold, BGP_HOLD_GRACE_MS);
+	} else {
+		bgp_link_event(l, BGP_EV_HOLD_EXPIRED);
+	}
+}
+
+void
+bgp_link_arm_keepalive(struct bgp_link *l)
+{
+	uint32_t ms = l->hold_ms / 3; /* RFC 4271 10 */
+
+	if (l->hold_ms == 0)
+		return;
+	if (l->s->conf.keepalive_ms > 0 && l->s->conf.keepalive_ms < ms)
+		ms = l->s->conf.keepalive_ms;
+	fab_timer_set_ms(l->keepalive, bgp_jitter(ms));
+}
+
+static void
+on_keepalive(void *arg)
+{
+	bgp_link_event(arg, BGP_EV_KEEPALIVE_DUE);
+}
+
+int
+bgp_link_init(struct bgp_link *l, struct bgp_session *s)
+{
+	int rc;
+
+	l->s = s;
+	rc = fab_timer_new(&l->hold, s->loop, on_hold, l);
+	if (rc == FAB_OK)
+		rc = fab_timer_new(&l->keepalive, s->loop, on_keepalive, l);
+	return rc;
+}
