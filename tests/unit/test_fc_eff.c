@@ -3,10 +3,10 @@
  * listing and look-up with a naive model.
  */
 #include "fabricd/fc_layers_int.h"
-#include "lib/clock.h"
 #include "tests/unit/fab_cunit.h"
 #include "tests/unit/fc_fixture.h"
 #include "tests/unit/fc_plan.h"
+#include "tests/unit/fc_seed.h"
 
 static const char plan[] = PLAN;
 
@@ -573,17 +573,54 @@ compare_nic(struct fix *f, const struct model *m, int nic, unsigned *seed)
 	free(rows);
 }
 
+/* The plan with other user-defined routes for udr11. */
+static void
+random_plan(char *yaml, size_t size, unsigned *seed)
+{
+	static const char *const hops[] = { "VirtualAppliance 10.1.2.4", "Internet", "VnetLocal",
+		"None" };
+	struct ipnet used[12];
+	size_t n = 0;
+
+	snprintf(yaml, size,
+	    HUB1 SPOKES PEERINGS RS NVAS VMS
+	    "route_tables:\n"
+	    "  rt-internet: {routes: {out: {prefix: 0.0.0.0/0, next_hop: Internet}}}\n"
+	    "  rt-still: {disable_bgp_route_propagation: %s}\n"
+	    "  rt-udr:\n"
+	    "    routes:\n",
+	    rand_r(seed) % 2 == 0 ? "true" : "false");
+	for (int i = 0; i < 12; i++) {
+		struct ipnet net = random_net(seed);
+		char text[IPNET_STRLEN];
+		bool known = false;
+
+		for (size_t k = 0; k < n; k++)
+			known = known || ipnet_eq(used[k], net);
+		if (known)
+			continue; /* UDR-4 */
+		used[n++] = net;
+		snprintf(yaml + strlen(yaml), size - strlen(yaml),
+		    "      r%d: {prefix: %s, next_hop: %s}\n", i, ipnet_format(text, net),
+		    hops[rand_r(seed) % 4]);
+	}
+}
+
 static void
 test_same_answers_as_the_naive_model(void)
 {
 	static const char *const nics[] = { "vm11", "udr11", "work1", "out1", "still1", "nva1" };
-	unsigned seed = (unsigned)fab_mono_now().ns;
+	unsigned seed = fc_seed();
 	struct model m = { .n_bgp = 0 };
+	char yaml[8192];
 	struct fix f;
 
-	printf("(seed %u) ", seed);
 	fix_open(&f, plan);
 	for (int round = 0; round < 200; round++) {
+		if (round % 10 == 9) {
+			random_plan(yaml, sizeof(yaml), &seed);
+			fix_rebind(&f, yaml);
+		}
 		for (int i = 0; i < 5; i++)
 			change_model(&f, &m, &seed);
 		for (size_t i = 0; i < sizeof(nics) / sizeof(nics[0]); i++)
