@@ -76,6 +76,9 @@ fc_open(struct fc *f, const char *path, char why[static FC_STORE_WHY_MAX])
 	if (err != FAB_OK)
 		return err;
 	f->revision = fc_store_revision(f->store);
+	snprintf(why, FC_STORE_WHY_MAX, "cannot read the store");
+	if ((err = fc_links_load(f->links)) != FAB_OK)
+		return err;
 	return fc_apply_stored(f, why);
 }
 

@@ -308,7 +308,7 @@ fc_api_link(void *ctx, struct fab_rpc_call *call, const ProtobufCMessage *msg)
 		.a = req->a, .b = req->b, .cut = req->cut, .one_way = req->one_way
 	};
 	struct fc *f = ctx;
-	char text[FC_TIMELINE_TEXT_MAX], subject[FC_TIMELINE_NAME_MAX];
+	char text[FC_TIMELINE_TEXT_MAX], subject[FC_TIMELINE_NAME_MAX], why[FC_STORE_WHY_MAX];
 	uint64_t now = fab_wall_us();
 	bool cut = req->cut;
 	int err;
@@ -320,12 +320,12 @@ fc_api_link(void *ctx, struct fab_rpc_call *call, const ProtobufCMessage *msg)
 	snprintf(subject, sizeof(subject), "%s", req->a);
 	snprintf(text, sizeof(text), "link %s %.40s %s %.40s", cut ? "cut" : "restore", req->a,
 	    req->one_way ? "->" : "<->", req->b);
-	err = fc_links_change(f->links, &c, link_done, call); /* may end call, and with it req */
+	err = fc_links_change(f->links, &c, link_done, call, why); /* may end call, and req */
 	if (err == FAB_ENOENT)
 		fab_rpc_fail(call, FAB_RPC_NOT_FOUND,
 		    "'%s' and '%s' have no session with each other", req->a, req->b);
 	else if (err != FAB_OK)
-		fab_rpc_fail(call, fab_rpc_status_of(err), "%s", fab_strerror(err));
+		fab_rpc_fail(call, fab_rpc_status_of(err), "%s", why);
 	if (err != FAB_OK)
 		return;
 	fc_events_add(f->events, FC_EVENT_FAULT, now, subject, "%s", text);

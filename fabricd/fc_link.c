@@ -6,6 +6,7 @@
 #include "fabricd/fc_mem.h"
 #include "fabricd/fc_pairs.h"
 #include "lib/err.h"
+#include "lib/log.h"
 #include "proto/node.pb-c.h"
 
 #include <stdio.h>
@@ -119,8 +120,9 @@ fault_answered(
 	struct link_job *job = ctx;
 
 	(void)reply;
-	/* A node that is gone is told when it comes back. */
+	/* One that is gone, paused, or has not its peers yet is told by its configuration. */
 	if (status != FAB_RPC_OK && status != FAB_RPC_UNAVAILABLE && status != FAB_RPC_CANCELLED &&
+	    status != FAB_RPC_DEADLINE_EXCEEDED && status != FAB_RPC_NOT_FOUND &&
 	    job->err == FAB_OK) {
 		job->err = FAB_EIO;
 		snprintf(
@@ -148,59 +150,142 @@ tell_end(
 	    FAULT_TIMEOUT_MS, fault_answered, job);
 }
 
-struct change_walk {
-	struct fc_links *ls;
+/* ---- changing ---- */
+
+/* A session that a change names, its ends in the order of the change. */
+struct hit {
+	struct fc_end a, b;
+	bool was_ab, was_ba;
+};
+
+struct search {
+	const struct fc_links *ls;
 	const struct fc_link_change *c;
-	struct link_job *job;
-	size_t found;
-	int err;
+	struct hit *hits; /* NULL: only count */
+	size_t n;
 };
 
 static void
-change_pair(struct change_walk *w, const struct fc_end *a, const struct fc_end *b)
+find_hit(void *arg, const struct fc_pair *p)
 {
-	int err = cut_set(w->ls, a->name, b->name, w->c->cut);
+	struct search *s = arg;
+	const struct topo *t = s->ls->f->topo;
+	const struct fc_end *a = &p->dial, *b = &p->listen;
 
-	if (err == FAB_OK && !w->c->one_way)
-		err = cut_set(w->ls, b->name, a->name, w->c->cut);
-	if (err != FAB_OK)
-		w->err = err;
-	w->found++;
-	tell_end(w->ls, a, b, w->job);
-	tell_end(w->ls, b, a, w->job);
+	if (!fc_end_named(t, a, s->c->a) || !fc_end_named(t, b, s->c->b)) {
+		a = &p->listen;
+		b = &p->dial;
+		if (!fc_end_named(t, a, s->c->a) || !fc_end_named(t, b, s->c->b))
+			return;
+	}
+	if (s->hits != NULL)
+		s->hits[s->n] = (struct hit){ .a = *a,
+			.b = *b,
+			.was_ab = fc_link_is_cut(s->ls, a->name, b->name),
+			.was_ba = fc_link_is_cut(s->ls, b->name, a->name) };
+	s->n++;
+}
+
+static int
+set_all(struct fc_links *ls, const struct search *s)
+{
+	int err = FAB_OK;
+
+	for (size_t i = 0; i < s->n && err == FAB_OK; i++) {
+		err = cut_set(ls, s->hits[i].a.name, s->hits[i].b.name, s->c->cut);
+		if (err == FAB_OK && !s->c->one_way)
+			err = cut_set(ls, s->hits[i].b.name, s->hits[i].a.name, s->c->cut);
+	}
+	return err;
 }
 
 static void
-change_if_named(void *arg, const struct fc_pair *p)
+set_back(struct fc_links *ls, const struct search *s)
 {
-	struct change_walk *w = arg;
-	const struct topo *t = w->ls->f->topo;
+	for (size_t i = 0; i < s->n; i++) {
+		cut_set(ls, s->hits[i].a.name, s->hits[i].b.name, s->hits[i].was_ab);
+		cut_set(ls, s->hits[i].b.name, s->hits[i].a.name, s->hits[i].was_ba);
+	}
+}
 
-	if (fc_end_named(t, &p->dial, w->c->a) && fc_end_named(t, &p->listen, w->c->b))
-		change_pair(w, &p->dial, &p->listen);
-	else if (fc_end_named(t, &p->listen, w->c->a) && fc_end_named(t, &p->dial, w->c->b))
-		change_pair(w, &p->listen, &p->dial);
+/* The cuts as the store keeps them. */
+static int
+save(struct fc_links *ls, char why[static FC_STORE_WHY_MAX])
+{
+	size_t n = HASH_COUNT(ls->cuts), i = 0;
+	const char **keys;
+	int err;
+
+	if (ls->f->store == NULL)
+		return FAB_OK;
+	if ((keys = calloc(n + 1, sizeof(*keys))) == NULL)
+		return FAB_ENOMEM;
+	for (const struct fc_cut *c = ls->cuts; c != NULL; c = c->hh.next)
+		keys[i++] = c->key;
+	err = fc_store_set_cuts(ls->f->store, keys, n, why);
+	free(keys);
+	return err;
+}
+
+static int
+load_cut(void *arg, const char *key)
+{
+	struct fc_links *ls = arg;
+	char copy[2 * FC_NODE_NAME_MAX], *to;
+
+	snprintf(copy, sizeof(copy), "%s", key);
+	if ((to = strchr(copy, ' ')) == NULL)
+		return FAB_EBADMSG;
+	*to++ = '\0';
+	return cut_set(ls, copy, to, true);
 }
 
 int
-fc_links_change(
-    struct fc_links *ls, const struct fc_link_change *c, fc_link_done_fn *done, void *ctx)
+fc_links_load(struct fc_links *ls)
 {
-	struct link_job *job = calloc(1, sizeof(*job));
-	struct change_walk w = { .ls = ls, .c = c, .job = job };
+	return fc_store_each_cut(ls->f->store, load_cut, ls);
+}
 
-	if (job == NULL)
-		return FAB_ENOMEM;
-	*job = (struct link_job){ .pending = 1, .done = done, .ctx = ctx };
-	fc_pairs_each(ls->f->topo, change_if_named, &w);
-	if (w.found == 0) {
-		free(job);
-		return FAB_ENOENT;
+static void
+tell_all(struct fc_links *ls, const struct search *s, struct link_job *job)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		tell_end(ls, &s->hits[i].a, &s->hits[i].b, job);
+		tell_end(ls, &s->hits[i].b, &s->hits[i].a, job);
+	}
+}
+
+int
+fc_links_change(struct fc_links *ls, const struct fc_link_change *c, fc_link_done_fn *done,
+    void *ctx, char why[static FC_STORE_WHY_MAX])
+{
+	struct search s = { .ls = ls, .c = c };
+	struct link_job *job = calloc(1, sizeof(*job));
+	int err = job == NULL ? FAB_ENOMEM : FAB_OK;
+
+	fc_pairs_each(ls->f->topo, find_hit, &s);
+	if (s.n == 0)
+		err = FAB_ENOENT;
+	else if ((s.hits = calloc(s.n, sizeof(*s.hits))) == NULL)
+		err = FAB_ENOMEM;
+	snprintf(why, FC_STORE_WHY_MAX, "%s", fab_strerror(err));
+	if (err != FAB_OK)
+		goto done;
+	s.n = 0;
+	fc_pairs_each(ls->f->topo, find_hit, &s);
+	if ((err = set_all(ls, &s)) != FAB_OK || (err = save(ls, why)) != FAB_OK) {
+		set_back(ls, &s);
+		goto done;
 	}
 	fc_nodes_sync(ls->f->nodes);
-	job->err = w.err;
+	*job = (struct link_job){ .pending = 1, .done = done, .ctx = ctx };
+	tell_all(ls, &s, job);
 	job_release(job); /* calls done at once if nobody was there to be told */
-	return FAB_OK;
+	job = NULL;
+done:
+	free(s.hits);
+	free(job);
+	return err;
 }
 
 static void
@@ -219,7 +304,9 @@ mark_pair(void *arg, const struct fc_pair *p)
 void
 fc_links_prune(struct fc_links *ls)
 {
+	char why[FC_STORE_WHY_MAX];
 	struct fc_cut *c, *tmp;
+	bool gone = false;
 
 	if (ls->cuts == NULL)
 		return;
@@ -227,6 +314,10 @@ fc_links_prune(struct fc_links *ls)
 		c->in_topology = false;
 	fc_pairs_each(ls->f->topo, mark_pair, ls);
 	HASH_ITER (hh, ls->cuts, c, tmp)
-		if (!c->in_topology)
+		if (!c->in_topology) {
 			cut_free(ls, c);
+			gone = true;
+		}
+	if (gone && save(ls, why) != FAB_OK)
+		fab_warn("cut links: %s", why);
 }

@@ -5,7 +5,7 @@
  * the hold timer has to find it. The cut is part of both ends' configuration, so it outlives their
  * restart and there is no moment in which a new session slips through; Node.Fault tells them too,
  * and its answer says that it is in force. A foreign end is not told; dropping at the other end is
- * enough. Cuts live in memory: a restart of fabricd restores all links.
+ * enough. The store keeps the cuts: a fabricd that dies restores no link.
  */
 #include "fabricd/fc_nodes.h"
 
@@ -21,9 +21,12 @@ typedef void fc_link_done_fn(void *ctx, int err, const char *why);
 int fc_links_new(struct fc_links **out, struct fc *f);
 void fc_links_free(struct fc_links *ls);
 
-/* FAB_ENOENT: a and b have no session with each other; done is not called then. */
-int fc_links_change(
-    struct fc_links *ls, const struct fc_link_change *c, fc_link_done_fn *done, void *ctx);
+/* FAB_ENOENT: a and b have no session with each other; others: why. Nothing was changed then, and
+ * done is not called. It may be called from inside. */
+int fc_links_change(struct fc_links *ls, const struct fc_link_change *c, fc_link_done_fn *done,
+    void *ctx, char why[static FC_STORE_WHY_MAX]);
+/* From the store, before the resources. */
+int fc_links_load(struct fc_links *ls);
 /* Forgets pairs that are no longer in the topology. */
 void fc_links_prune(struct fc_links *ls);
 /* Whether what `from` sends to `to` (names of two ends) is dropped. */

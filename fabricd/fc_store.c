@@ -27,6 +27,7 @@ static const char schema[] =
     "BEGIN IMMEDIATE;"
     "CREATE TABLE resource(kind TEXT NOT NULL, name TEXT NOT NULL, body TEXT NOT NULL,"
     " PRIMARY KEY(kind, name)) WITHOUT ROWID;"
+    "CREATE TABLE cut(key TEXT PRIMARY KEY) WITHOUT ROWID;"
     "CREATE TABLE meta(key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
     "INSERT INTO meta VALUES('revision', 0);"
     "PRAGMA user_version=1;"
@@ -178,6 +179,22 @@ write_change(struct fc_store *s, const struct fc_store_change *c)
 	return run(st);
 }
 
+/* Ends the transaction: with COMMIT, or after an error with ROLLBACK. */
+static int
+finish(struct fc_store *s, int rc, char why[static FC_STORE_WHY_MAX])
+{
+	int err;
+
+	if (rc == SQLITE_OK)
+		rc = sqlite3_exec(s->db, "COMMIT", NULL, NULL, NULL);
+	if (rc == SQLITE_OK)
+		return FAB_OK;
+	err = failed(s, rc, "cannot write the store", why);
+	if (!sqlite3_get_autocommit(s->db))
+		sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+	return err;
+}
+
 int
 fc_store_commit(struct fc_store *s, const struct fc_store_change *changes, size_t n,
     char why[static FC_STORE_WHY_MAX])
@@ -189,15 +206,40 @@ fc_store_commit(struct fc_store *s, const struct fc_store_change *changes, size_
 		rc = write_change(s, &changes[i]);
 	if (rc == SQLITE_OK)
 		rc = run(s->bump);
-	if (rc == SQLITE_OK)
-		rc = sqlite3_exec(s->db, "COMMIT", NULL, NULL, NULL);
-	if (rc == SQLITE_OK) {
+	if ((err = finish(s, rc, why)) == FAB_OK)
 		s->revision++;
-		return FAB_OK;
+	return err;
+}
+
+int
+fc_store_set_cuts(
+    struct fc_store *s, const char *const *keys, size_t n, char why[static FC_STORE_WHY_MAX])
+{
+	sqlite3_stmt *st = NULL;
+	int rc = sqlite3_exec(s->db, "BEGIN IMMEDIATE; DELETE FROM cut", NULL, NULL, NULL);
+
+	if (rc == SQLITE_OK)
+		rc = sqlite3_prepare_v2(s->db, "INSERT INTO cut VALUES(?1)", -1, &st, NULL);
+	for (size_t i = 0; i < n && rc == SQLITE_OK; i++) {
+		sqlite3_bind_text(st, 1, keys[i], -1, SQLITE_STATIC);
+		rc = run(st);
 	}
-	err = failed(s, rc, "cannot write the store", why);
-	if (!sqlite3_get_autocommit(s->db))
-		sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+	sqlite3_finalize(st);
+	return finish(s, rc, why);
+}
+
+int
+fc_store_each_cut(struct fc_store *s, fc_store_cut_fn *fn, void *arg)
+{
+	sqlite3_stmt *st = NULL;
+	int rc = sqlite3_prepare_v2(s->db, "SELECT key FROM cut ORDER BY key", -1, &st, NULL);
+	int err = err_from_sqlite(rc);
+
+	while (err == FAB_OK && (rc = sqlite3_step(st)) == SQLITE_ROW)
+		err = fn(arg, (const char *)sqlite3_column_text(st, 0));
+	if (err == FAB_OK)
+		err = err_from_sqlite(rc);
+	sqlite3_finalize(st);
 	return err;
 }
 

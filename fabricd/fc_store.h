@@ -2,8 +2,8 @@
 #define FABRICD_FC_STORE_H
 /*
  * The desired resources on disk: one SQLite file with the table resource(kind, name, body) and a
- * revision that counts the changes. It is the only thing that fabricd keeps; everything else comes
- * back from the nodes.
+ * revision that counts the changes, and beside it the links that somebody cut. fabricd keeps
+ * nothing else; everything else comes back from the nodes.
  *
  * fc_store_commit() is one transaction. Once it has returned FAB_OK the change survives kill -9 of
  * this process and a loss of power (WAL, synchronous=FULL); before that, nothing of it is visible
@@ -39,6 +39,11 @@ uint64_t fc_store_revision(const struct fc_store *s);
 /* Calls fn for each resource, by kind and name; stops at the first error of fn and returns it. */
 typedef int fc_store_row_fn(void *arg, const char *kind, const char *name, const char *body);
 int fc_store_each(struct fc_store *s, fc_store_row_fn *fn, void *arg);
+/* The list of cut links, replaced as a whole; not part of the revision. */
+int fc_store_set_cuts(
+    struct fc_store *s, const char *const *keys, size_t n, char why[static FC_STORE_WHY_MAX]);
+typedef int fc_store_cut_fn(void *arg, const char *key);
+int fc_store_each_cut(struct fc_store *s, fc_store_cut_fn *fn, void *arg);
 /* -1 when it cannot be read. */
 int64_t fc_store_count(struct fc_store *s);
 

@@ -296,8 +296,10 @@ test_links_of_absent_nodes_are_cut_when_they_come(void)
 	struct fixture fx;
 	struct fake nva1;
 
-	fixture_init(&fx, SMALL, false);
+	fixture_init(&fx, SMALL, true);
 	CU_ASSERT_EQUAL(set_link(&fx, "rs-0", "nva1", true, false), FAB_RPC_OK);
+	fixture_kill_fabric(&fx); /* the cut outlives fabricd */
+	fixture_start_fabric(&fx);
 	fake_init(&nva1, &fx, "nva1", NULL);
 	AWAIT(fx.loop, nva1.configs == 1);
 	CU_ASSERT_TRUE(cut_is(&nva1, "rs-0", true, true));

@@ -103,6 +103,40 @@ test_changes_are_there_after_reopening(void)
 	teardown();
 }
 
+static int
+append_cut(void *arg, const char *key)
+{
+	char *text = arg;
+
+	snprintf(text + strlen(text), 512 - strlen(text), "%s;", key);
+	return FAB_OK;
+}
+
+static void
+test_cut_links_are_replaced_as_a_whole(void)
+{
+	static const char *const first[] = { "a b", "b a" }, *const second[] = { "c d" },
+				 *const twice[] = { "e f", "e f" };
+	char why[FC_STORE_WHY_MAX], text[512] = "";
+	struct fc_store *s;
+
+	setup();
+	s = open_store();
+	CU_ASSERT_EQUAL(fc_store_set_cuts(s, first, 2, why), FAB_OK);
+	CU_ASSERT_EQUAL(fc_store_set_cuts(s, second, 1, why), FAB_OK);
+	CU_ASSERT_NOT_EQUAL(fc_store_set_cuts(s, twice, 2, why), FAB_OK); /* changes nothing */
+	CU_ASSERT_EQUAL(fc_store_revision(s), 0);
+	fc_store_close(s);
+	s = open_store();
+	CU_ASSERT_EQUAL(fc_store_each_cut(s, append_cut, text), FAB_OK);
+	CU_ASSERT_STRING_EQUAL(text, "c d;");
+	CU_ASSERT_EQUAL(fc_store_set_cuts(s, NULL, 0, why), FAB_OK);
+	CU_ASSERT_EQUAL(fc_store_each_cut(s, append_cut, text), FAB_OK);
+	CU_ASSERT_STRING_EQUAL(text, "c d;");
+	fc_store_close(s);
+	teardown();
+}
+
 static void
 test_a_failing_change_leaves_nothing(void)
 {
@@ -284,6 +318,7 @@ test_no_acknowledged_change_is_lost_to_sigkill(void)
 
 static CU_TestInfo tests[] = {
 	{ "changes are there after reopening", test_changes_are_there_after_reopening },
+	{ "cut links are replaced as a whole", test_cut_links_are_replaced_as_a_whole },
 	{ "a failing change leaves nothing", test_a_failing_change_leaves_nothing },
 	{ "refusals are one line", test_refusals_are_one_line },
 	{ "a store has one fabric", test_a_store_has_one_fabric },
