@@ -115,10 +115,10 @@ not_running(const struct fault *f)
 static int
 signal_and_end(struct fault *f, int sig)
 {
-	if (ctl_proc_signal(f->state.proc, sig) != FAB_OK)
-		return not_running(f);
 	if (sig == SIGTERM)
 		ctl_proc_signal(f->state.proc, SIGCONT); /* a paused one ends too */
+	if (ctl_proc_signal(f->state.proc, sig) != FAB_OK)
+		return not_running(f);
 	if (ctl_proc_await_end(f->state.proc, STOP_MS) != FAB_OK)
 		return ctl_fail(CTL_NO, "TIMEOUT",
 		    "%s (pid %d) does not end; 'fabctl kill %s' does", f->name,

@@ -209,8 +209,10 @@ ctl_proc_end_all(const struct ctl_proc *v, size_t n, uint32_t grace_ms)
 	size_t killed = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		ctl_proc_signal(v[i], SIGTERM);
+		/* In this order: a SIGCONT later on would undo the SIGSTOPs by which a leak checker
+		 * halts the threads of a process that is ending, and both would wait for ever. */
 		ctl_proc_signal(v[i], SIGCONT);
+		ctl_proc_signal(v[i], SIGTERM);
 	}
 	for (size_t i = 0; i < n; i++) {
 		if (ctl_proc_await_end(v[i], ms_left(since, grace_ms)) == FAB_OK)
