@@ -249,27 +249,53 @@ fetch_topology(struct ctl *c, struct topo **out)
 	return status;
 }
 
+/* The state file tells of the software that the topology wants. Another build of our own daemon
+ * will do; other software has to have the same command line. */
+static bool
+same_software(const struct topo_node *n, const struct ctl_state *s, const json_t *argv)
+{
+	const char *path = json_string_value(json_array_get(s->argv, 0));
+	const char *slash = strrchr(path, '/');
+
+	if (n->n_run > 0)
+		return json_equal(s->argv, argv);
+	return strcmp(slash != NULL ? slash + 1 : path, programs[n->kind].daemon) == 0;
+}
+
+static int
+start_one(const struct topo_node *n, const char *run_dir, const char *topo_dir)
+{
+	struct ctl_state s;
+	json_t *argv;
+	char why[256];
+	bool keep;
+	int status = CTL_OK;
+
+	if (ctl_node_argv(&argv, n, run_dir, topo_dir, why) != FAB_OK)
+		return ctl_fail(CTL_NO, "START", "%s", why);
+	if (ctl_state_load(&s, run_dir, n->name) == FAB_OK) {
+		keep = same_software(n, &s, argv); /* it runs, or was stopped on purpose */
+		if (!keep)
+			ctl_proc_end_all(&s.proc, 1, CTL_END_GRACE_MS);
+		ctl_state_fini(&s);
+		if (keep)
+			goto done;
+	}
+	if (ctl_node_start(n, argv, run_dir, topo_dir) != FAB_OK)
+		status = ctl_fail(CTL_NO, "START", "cannot start %s", n->name);
+done:
+	json_decref(argv);
+	return status;
+}
+
 static int
 start_new(const struct topo *t, const char *run_dir, const char *topo_dir)
 {
-	int status = CTL_OK;
+	int status = CTL_OK, one;
 
 	for (size_t i = 0; i < t->n_nodes; i++) {
-		struct ctl_state s;
-		char why[256];
-		json_t *argv;
-
-		if (ctl_state_load(&s, run_dir, t->nodes[i].name) == FAB_OK) {
-			ctl_state_fini(&s); /* runs, or was stopped on purpose */
-			continue;
-		}
-		if (ctl_node_argv(&argv, &t->nodes[i], run_dir, topo_dir, why) != FAB_OK) {
-			status = ctl_fail(CTL_NO, "START", "%s", why);
-			continue;
-		}
-		if (ctl_node_start(&t->nodes[i], argv, run_dir, topo_dir) != FAB_OK)
-			status = ctl_fail(CTL_NO, "START", "cannot start %s", t->nodes[i].name);
-		json_decref(argv);
+		if ((one = start_one(&t->nodes[i], run_dir, topo_dir)) != CTL_OK)
+			status = one;
 	}
 	return status;
 }

@@ -42,8 +42,9 @@ int ctl_node_start(
  * many had to be killed. */
 size_t ctl_end_everything(const char *run_dir);
 
-/* After a change of resources: starts the processes of new nodes and ends those of nodes that are
- * gone. Does nothing without a local run directory. */
+/* After a change of resources: starts the processes of new nodes, ends those of nodes that are
+ * gone, and replaces those that are to run other software. Does nothing without a local run
+ * directory. */
 int ctl_reconcile(struct ctl *c);
 
 #endif

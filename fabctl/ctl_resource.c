@@ -135,6 +135,24 @@ change_list(const Fab__V1__ApplyReply *r)
 	return list;
 }
 
+/* Whether there may be other processes afterwards than before. */
+static bool
+touches_nodes(const json_t *changes)
+{
+	static const char *const kinds[] = { "route_server", "nva", "gateway", "circuit", "site" };
+	const json_t *change;
+	size_t i;
+
+	json_array_foreach(changes, i, change)
+	{
+		for (size_t k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++) {
+			if (strcmp(ctl_str(change, "kind"), kinds[k]) == 0)
+				return true;
+		}
+	}
+	return false;
+}
+
 static int
 apply(struct ctl *c, const char *file, bool dry_run)
 {
@@ -160,7 +178,7 @@ apply(struct ctl *c, const char *file, bool dry_run)
 	if (status == CTL_OK)
 		changes = change_list(CTL_REPLY(Fab__V1__ApplyReply, reply));
 	ctl_reply_free(reply);
-	if (status == CTL_OK && !dry_run && json_array_size(changes) > 0)
+	if (status == CTL_OK && !dry_run && touches_nodes(changes))
 		status = ctl_reconcile(c);
 	if (changes != NULL && status == CTL_OK)
 		return ctl_answer(c, changes, &change_view);
@@ -251,13 +269,18 @@ static int
 change(struct ctl *c, const char *method, const ProtobufCMessage *req)
 {
 	ProtobufCMessage *reply;
+	json_t *changes;
 	int status;
 
 	if ((status = ctl_call(c, method, req, &reply)) != CTL_OK)
 		return status;
 	status = refused(CTL_REPLY(Fab__V1__ApplyReply, reply), NULL);
+	changes = change_list(CTL_REPLY(Fab__V1__ApplyReply, reply));
 	ctl_reply_free(reply);
-	return status != CTL_OK ? status : ctl_reconcile(c);
+	if (status == CTL_OK && touches_nodes(changes))
+		status = ctl_reconcile(c);
+	json_decref(changes);
+	return status;
 }
 
 /* Answers with the resource as it is now. */

@@ -432,6 +432,31 @@ class MultiRegion(unittest.TestCase):
         until(lambda: log.read_text() == want, lambda: log.read_text())
         self.fabctl("down")
 
+    def test_apply_of_other_software(self):
+        """A changed command line, or nvad instead of it, replaces the process; others stay."""
+        path = self.top / "foreign.yaml"
+        path.write_text(FOREIGN.replace("asn: 65001", RUN + SLEEP))
+        self.fabctl("up", path, "--wait", "0")
+        run = self.top / f"hubspoke-{os.getuid()}/small"
+
+        def words(name):
+            pid = json.loads((run / f"{name}.json").read_text())["pid"]
+            return pid, pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+
+        before = {name: words(name) for name in SMALL_NODES}
+        self.assertEqual(before["nva1"][1][1], b"600")
+        self.fabctl("wait", "node rs1 up")
+        path.write_text(FOREIGN.replace("asn: 65001", RUN + "[sleep, '601']"))
+        self.fabctl("apply", path)
+        self.assertEqual(words("nva1")[1][1], b"601")
+        path.write_text(SMALL)
+        self.fabctl("apply", path)
+        self.fabctl("wait", "converged")
+        self.assertIn(b"--name", words("nva1")[1])
+        for name in ("fabricd", "rs1-0", "rs1-1"):
+            self.assertEqual(words(name), before[name])
+        self.fabctl("down")
+
     def test_two_fabrics_side_by_side(self):
         """Each by its own run directory; `current` is the last one."""
         first, second = Fabric(MULTI_REGION), Fabric(MULTI_REGION)
