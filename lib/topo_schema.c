@@ -27,7 +27,7 @@ topo_type_noun(enum topo_type type)
 		[TOPO_T_BOOL] = "true or false",
 		[TOPO_T_UINT] = "a whole number",
 		[TOPO_T_WORD] = "a word",
-		[TOPO_T_TEXT] = "text",
+		[TOPO_T_TEXT] = "one line of text",
 		[TOPO_T_NAME] = "a name",
 		[TOPO_T_SUBNET] = "a subnet, written VNET/SUBNET",
 		[TOPO_T_ADDR] = "an IPv4 address such as 10.1.0.4",

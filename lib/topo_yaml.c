@@ -30,6 +30,9 @@ struct anchor {
 struct parser {
 	struct fy_parser *fy;
 	struct fy_diag *diag;
+	struct fy_token_iter *iter;
+	char *text; /* the scalar that is being read */
+	size_t text_size;
 	struct topo_arena *arena;
 	struct topo_errors *errs;
 	struct anchor *anchors;
@@ -88,20 +91,60 @@ next_event(struct parser *p)
 	return ev;
 }
 
+/* Appends to the scalar in p->text, which has len octets so far. */
+static int
+append_text(struct parser *p, size_t len, const char *more, size_t n)
+{
+	char *grown;
+
+	if (len + n > p->text_size) {
+		if ((grown = realloc(p->text, 2 * (len + n))) == NULL)
+			return FAB_ENOMEM;
+		p->text = grown;
+		p->text_size = 2 * (len + n);
+	}
+	if (n > 0)
+		memcpy(p->text + len, more, n);
+	return FAB_OK;
+}
+
+/* A scalar's text into p->text. Chunk by chunk, since of libfyaml 0.7 fy_token_get_text() leaks
+ * memory for a scalar with many escapes, and fy_token_iter_read() mixes them up. */
+static int
+read_token(struct parser *p, struct fy_token *token, size_t *len)
+{
+	const struct fy_iter_chunk *chunk = NULL;
+	int err = FAB_OK, failed = 0;
+
+	*len = 0;
+	fy_token_iter_start(token, p->iter);
+	while (
+	    err == FAB_OK && (chunk = fy_token_iter_chunk_next(p->iter, chunk, &failed)) != NULL) {
+		err = append_text(p, *len, chunk->str, chunk->len);
+		*len += chunk->len;
+	}
+	fy_token_iter_finish(p->iter);
+	return failed != 0 ? FAB_EINVAL : err;
+}
+
 static int
 text_of(struct parser *p, struct fy_token *token, unsigned line, const char **out)
 {
 	size_t len = 0;
-	const char *text = token == NULL ? "" : fy_token_get_text(token, &len);
-	json_t *probe = text == NULL ? NULL : json_stringn(text, len);
+	json_t *probe = NULL;
+	int err = token == NULL ? FAB_OK : read_token(p, token, &len);
 
-	if (probe == NULL || memchr(text, '\0', len) != NULL) {
+	if (err == FAB_ENOMEM)
+		return err;
+	if (err == FAB_OK)
+		probe = json_stringn(len == 0 ? "" : p->text, len);
+	if (probe == NULL || (len > 0 && memchr(p->text, '\0', len) != NULL)) {
 		json_decref(probe);
 		topo_error_add(p->errs, line, "InvalidText", "text with NUL or not in UTF-8");
 		return FAB_EINVAL;
 	}
 	json_decref(probe);
-	*out = topo_arena_text(p->arena, text, len);
+	*out = topo_arena_text(p->arena, p->text, len);
 	return FAB_OK;
 }
 
@@ -449,6 +492,8 @@ parser_open(struct parser *p, const char *text, size_t len)
 		return FAB_ENOMEM;
 	fy_diag_set_collect_errors(p->diag, true);
 	cfg.diag = p->diag;
+	if ((p->iter = fy_token_iter_create(NULL)) == NULL)
+		return FAB_ENOMEM;
 	if ((p->fy = fy_parser_create(&cfg)) == NULL || fy_parser_set_string(p->fy, text, len) != 0)
 		return FAB_ENOMEM;
 	return FAB_OK;
@@ -470,6 +515,9 @@ topo_yaml_parse(struct topo_yaml **out, struct topo_arena *arena, const char *te
 	if (p.fy != NULL)
 		fy_parser_destroy(p.fy);
 	fy_diag_destroy(p.diag);
+	if (p.iter != NULL)
+		fy_token_iter_destroy(p.iter);
+	free(p.text);
 	if (err != FAB_OK && errs->n == errors)
 		topo_error_add(errs, 0, "OutOfMemory", "no memory for the file's values");
 	return err == FAB_OK ? FAB_OK : FAB_EINVAL;

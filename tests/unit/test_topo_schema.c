@@ -99,7 +99,7 @@ static const struct topo_case value_cases[] = {
 	{ "sites: {s: {asn: 64900, ip: 172.20.0.1, run: bird -f}}\n", 1, "WrongType",
 	    "site s: run: must be a list, not \"bird -f\"" },
 	{ "sites: {s: {asn: 64900, ip: 172.20.0.1, run: [\"a\\tb\"]}}\n", 1, "InvalidValue",
-	    "site s: run.0: \"a b\" is not text" },
+	    "site s: run.0: \"a b\" is not one line of text" },
 	{ "gateways: {g: {vnet: v, type: VPN}}\n", 1, "InvalidValue",
 	    "gateway g: type: \"VPN\" is unknown; did you mean Vpn?" },
 	{ "gateways: {g: {vnet: v, type: ExpressRoute, circuits: {c: {routing_weight: 40000}}}}\n", 1,

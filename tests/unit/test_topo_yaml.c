@@ -92,6 +92,40 @@ test_merge_keys(void)
 	topo_free(t);
 }
 
+/* libfyaml has a way of its own for each style and for each amount of escapes. */
+static void
+test_scalar_styles(void)
+{
+	static const struct {
+		const char *yaml, *text;
+	} cases[] = {
+		{ "plain words", "plain words" },
+		{ "two\n      lines", "two lines" },
+		{ "'it''s \"x\"'", "it's \"x\"" },
+		{ "\"a\\u20ac\\x41\\\\b\"", "a\342\202\254A\\b" },
+		{ "''''''''''''''''''''''''''''''''''''''''", "'''''''''''''''''''" },
+		{ "\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\"",
+		    "\"\"\"\"\"\"\"\"\"\"\"\"" },
+		{ ">-\n      folded\n      text", "folded text" },
+		{ "|-\n      literal", "literal" },
+		{ "\"\"", "" },
+	};
+	char text[512];
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct topo *t;
+
+		snprintf(text, sizeof(text),
+		    "vnets:\n  a:\n    region: %s\n    address_space: 10.1.0.0/16\n",
+		    cases[i].yaml);
+		t = topo_case_build(text, strlen(text));
+		topo_case_print(cases[i].yaml, &topo_case_errors);
+		CU_ASSERT_PTR_NOT_NULL_FATAL(t);
+		CU_ASSERT_STRING_EQUAL(t->vnets[0].region, cases[i].text);
+		topo_free(t);
+	}
+}
+
 /* ---- amounts ---- */
 
 static void
@@ -306,6 +340,7 @@ static CU_TestInfo tests[] = {
 	{ "what is not a topology ends in one line", test_syntax },
 	{ "aliases of nothing or of themselves", test_bad_aliases },
 	{ "anchors, aliases and merge keys", test_merge_keys },
+	{ "styles of scalars", test_scalar_styles },
 	{ "alias bomb", test_alias_bomb },
 	{ "merge bomb", test_merge_bomb },
 	{ "depth", test_depth },
