@@ -213,6 +213,13 @@ parse_scalar(struct parser *p, struct fy_event *ev, struct topo_yaml **out)
 	y->plain = fy_token_scalar_style(ev->scalar.value) == FYSS_PLAIN;
 	if (text_of(p, ev->scalar.value, y->line, &y->text) != FAB_OK)
 		return FAB_EINVAL;
+	/* libfyaml 0.7 misreads '' directly behind '': 'a''''b' becomes a'''. */
+	if (fy_token_scalar_style(ev->scalar.value) == FYSS_SINGLE_QUOTED &&
+	    strstr(y->text, "''") != NULL) {
+		topo_error_add(p->errs, y->line, "InvalidText",
+		    "write text with several ' in a row in double quotes");
+		return FAB_EINVAL;
+	}
 	*out = y;
 	return anchor_set(p, ev->scalar.anchor, y);
 }
