@@ -97,10 +97,11 @@ struct fc_trace {
 	char reason[160]; /* why not delivered; or a warning (OPEN-9); else "" */
 };
 
-/* Ends of a trace: a NIC, or a site (src: its routes; dst: an address). */
+/* Ends of a trace: a NIC, a site or a client of a VPN gateway (src), an address (dst). */
 struct fc_endpoint {
 	int nic;       /* -1 if not a NIC; addr may also be one that its NVA owns */
 	int site;      /* -1 if not a site */
+	int gateway;   /* -1 unless addr is in a client pool of this VPN gateway (VPN-20) */
 	uint32_t addr; /* address of the endpoint */
 	bool internet; /* destination outside of everything known */
 };

@@ -33,6 +33,17 @@ nic_owning(const struct topo *t, uint32_t addr)
 }
 
 static int
+gateway_with(const struct topo *t, uint32_t addr)
+{
+	struct ipnet net;
+
+	for (size_t i = 0; i < t->n_gateways; i++)
+		if (fc_cover_nets(&t->gateways[i].p2s_pools, addr, &net) >= 0)
+			return (int)i;
+	return -1;
+}
+
+static int
 site_with(const struct topo *t, uint32_t addr)
 {
 	int best = -1, found = -1;
@@ -67,8 +78,10 @@ resolve_address(const struct topo *t, struct fc_endpoint *out)
 	if (out->nic < 0)
 		out->nic = nic_owning(t, out->addr);
 	if (out->nic < 0)
+		out->gateway = gateway_with(t, out->addr);
+	if (out->nic < 0 && out->gateway < 0)
 		out->site = site_with(t, out->addr);
-	out->internet = out->nic < 0 && out->site < 0 && !in_some_vnet(t, out->addr) &&
+	out->internet = !fc_endpoint_is_source(out) && !in_some_vnet(t, out->addr) &&
 			!fc_sys_none_range(out->addr);
 }
 
@@ -76,7 +89,7 @@ int
 fc_endpoint_parse(const struct fc_layers *l, struct fc_endpoint *out, const char *text)
 {
 	const struct topo *t = l->topo;
-	struct fc_endpoint e = { .nic = -1, .site = -1 };
+	struct fc_endpoint e = { .nic = -1, .site = -1, .gateway = -1 };
 
 	if (ipaddr_parse(&e.addr, text) == FAB_OK) {
 		resolve_address(t, &e);
@@ -100,7 +113,7 @@ fc_endpoint_parse(const struct fc_layers *l, struct fc_endpoint *out, const char
 bool
 fc_endpoint_is_source(const struct fc_endpoint *e)
 {
-	return e->nic >= 0 || e->site >= 0;
+	return e->nic >= 0 || e->site >= 0 || e->gateway >= 0;
 }
 
 /* ---- both directions ---- */

@@ -161,7 +161,10 @@ start(struct fc_walk *w)
 	const struct topo_nic *n;
 
 	if (w->src.nic < 0) {
-		fc_walk_go(w, FC_STAGE_SITE, w->src.site);
+		if (w->src.site >= 0)
+			fc_walk_go(w, FC_STAGE_SITE, w->src.site);
+		else
+			fc_walk_go(w, FC_STAGE_GATEWAY, w->src.gateway);
 		return;
 	}
 	n = &w->t->nics[w->src.nic];

@@ -517,6 +517,11 @@ test_vpn_20_22_udr_and_clients(void)
 	    "vm11 [VPN-14] 192.168.251.0/24 VirtualNetworkGateway 10.1.1.6\n"
 	    "vpn1-0\n"
 	    "delivered");
+	fix_expect_trace(&f, "192.168.251.3", "vm11",
+	    "vpn1-0 [SYS-6] 10.11.0.0/16 VNetPeering\n"
+	    "vm11\n"
+	    "delivered");
+	expect_pair(&f, "192.168.251.3", "vm11", true, false);
 	fix_close(&f);
 	fix_open(&f, VNETS("", "", USES("rt-dc"), "") PEERINGS TABLES RS NVAS VMS);
 	fix_expect_trace(&f, "vm11", "172.21.0.1",
@@ -741,6 +746,7 @@ test_endpoints(void)
 		{ "10.12.0.5", FAB_OK, "10.12.0.5", NULL, NULL, false },
 		{ "172.20.9.9", FAB_OK, "172.20.9.9", NULL, "dc1", false },
 		{ "192.168.250.7", FAB_OK, "192.168.250.7", "nva1", NULL, false },
+		{ "192.168.251.7", FAB_OK, "192.168.251.7", NULL, NULL, false },
 		{ "192.168.1.1", FAB_OK, "192.168.1.1", NULL, NULL, false },
 		{ "8.8.8.8", FAB_OK, "8.8.8.8", NULL, NULL, true },
 		{ "nobody", FAB_ENOENT, NULL, NULL, NULL, false },
@@ -761,8 +767,9 @@ test_endpoints(void)
 		CU_ASSERT_EQUAL(e.nic, rows[i].nic != NULL ? fix_nic(&f, rows[i].nic) : -1);
 		CU_ASSERT_EQUAL(e.site >= 0, rows[i].site != NULL);
 		CU_ASSERT_EQUAL(e.internet, rows[i].internet);
-		CU_ASSERT_EQUAL(
-		    fc_endpoint_is_source(&e), rows[i].nic != NULL || rows[i].site != NULL);
+		CU_ASSERT_EQUAL(e.gateway >= 0, strncmp(rows[i].text, "192.168.251.", 12) == 0);
+		CU_ASSERT_EQUAL(fc_endpoint_is_source(&e),
+		    rows[i].nic != NULL || rows[i].site != NULL || e.gateway >= 0);
 	}
 	fix_close(&f);
 }
