@@ -144,8 +144,10 @@ check_peer_transport(
 		    p->name);
 }
 
+/* Addresses that tell the peers of one Route Server apart; 0: none. */
 static void
-check_peer_addresses(struct topo_build *b, size_t i)
+check_distinct(struct topo_build *b, size_t i, const char *code, const char *what,
+    uint32_t (*address)(const struct topo_rs_peer *))
 {
 	const struct topo_route_server *s = &b->t->servers[i];
 	struct topo_span *v = topo_arena_alloc(b->arena, s->n_peers, sizeof(*v));
@@ -153,15 +155,28 @@ check_peer_addresses(struct topo_build *b, size_t i)
 	char pointer[TOPO_POINTER_MAX], a[IPADDR_STRLEN];
 
 	for (size_t k = 0; v != NULL && k < s->n_peers; k++)
-		v[k] = (struct topo_span){ { s->peers[k].peer_ip, 32 }, k };
+		v[k] = (struct topo_span){ { address(&s->peers[k]), 32 }, k };
 	while (v != NULL && topo_span_clash(v, s->n_peers, &clash)) {
 		if (clash.b->net.addr == 0)
 			continue;
 		snprintf(pointer, sizeof(pointer), "/peers/%s", s->peers[clash.b->tag].name);
-		topo_build_error(b, TOPO_ROUTE_SERVER, i, pointer, "DuplicatePeerIp",
-		    "peer %.64s has address %s already", s->peers[clash.a->tag].name,
+		topo_build_error(b, TOPO_ROUTE_SERVER, i, pointer, code,
+		    "peer %.64s has %s %s already", s->peers[clash.a->tag].name, what,
 		    ipaddr_format(a, clash.b->net.addr));
 	}
+}
+
+static uint32_t
+peer_ip(const struct topo_rs_peer *p)
+{
+	return p->peer_ip;
+}
+
+/* RS-36: who connects over TCP is known by the address that he comes from. */
+static uint32_t
+peer_source(const struct topo_rs_peer *p)
+{
+	return p->transport == TOPO_TCP ? p->transport_address : 0;
 }
 
 static void
@@ -193,7 +208,8 @@ check_server_peers(struct topo_build *b, size_t i)
 			check_peer_ip(b, i, p, pointer);
 		check_peer_transport(b, i, p, pointer);
 	}
-	check_peer_addresses(b, i);
+	check_distinct(b, i, "DuplicatePeerIp", "address", peer_ip);
+	check_distinct(b, i, "DuplicateTransportAddress", "transport_address", peer_source);
 }
 
 void

@@ -258,7 +258,7 @@ has_gateway(const struct topo_vnet *v)
 	return v->route_server >= 0 || v->vpn_gateway >= 0 || v->er_gateway >= 0;
 }
 
-/* PEER-9, PEER-10. */
+/* PEER-9, PEER-10, ERR-1. */
 static void
 check_remote_gateways(struct topo_build *b, size_t i)
 {

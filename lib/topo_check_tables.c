@@ -184,6 +184,12 @@ check_server_subnet(struct topo_build *b, size_t i)
 		    "RouteServerSubnet must not have a network security group (RS-6)");
 }
 
+static bool
+covers_public(const struct topo *t, const struct topo_vnet *v, struct ipnet prefix)
+{
+	return v->vpn_gateway >= 0 && ipnet_has_addr(prefix, t->gateways[v->vpn_gateway].public_ip);
+}
+
 /* ER-35: accepted by Azure, but the gateway suffers. ER-36: the Route Server behind it too. */
 static void
 warn_covered(struct topo_build *b, size_t i, const struct topo_route_table *t)
@@ -203,11 +209,12 @@ warn_covered(struct topo_build *b, size_t i, const struct topo_route_table *t)
 
 		if (r->prefix.len == 0 || r->hop == HOP_VNET_LOCAL)
 			continue;
-		if (ipnet_contains(r->prefix, own->prefix))
+		if (ipnet_contains(r->prefix, own->prefix) || covers_public(b->t, v, r->prefix))
 			topo_build_warn(b, TOPO_VNET, i, "/subnets/GatewaySubnet/route_table",
 			    "GatewaySubnetCovered",
-			    "route %.64s %s covers GatewaySubnet itself (ER-35)", r->name,
-			    ipnet_format(p, r->prefix));
+			    "route %.64s %s covers GatewaySubnet or the gateway's public address "
+			    "(ER-35)",
+			    r->name, ipnet_format(p, r->prefix));
 		if (rs != NULL && !rs_local && ipnet_contains(r->prefix, rs->prefix))
 			topo_build_warn(b, TOPO_VNET, i, "/subnets/GatewaySubnet/route_table",
 			    "RouteServerSubnetCovered",

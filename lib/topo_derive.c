@@ -169,7 +169,8 @@ has_gateway(const struct topo_vnet *v)
 	return v->route_server >= 0 || v->vpn_gateway >= 0 || v->er_gateway >= 0;
 }
 
-/* PEER-8: routes come from the VNet itself or through its one peering with useRemoteGateways. */
+/* PEER-8: routes come from the VNet itself or through its one peering with useRemoteGateways, be it
+ * global or not (PEER-11). */
 static void
 derive_scopes(struct topo *t)
 {

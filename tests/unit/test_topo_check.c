@@ -231,7 +231,7 @@ static const struct topo_case server_cases[] = {
 	{ NET "limits: {rs_vnets: 1}\nroute_servers: {rs: {vnet: hub}}\n"
 	    "peerings: [{hub: hub, spoke: spoke}]\n", 5, "RouteServerVnetLimitReached",
 	    "route_server rs: vnet: 2 VNets use it; the limit is 1 (RS-24)" },
-	/* RS-34, RS-40, RS-43 */
+	/* RS-34, RS-40, RS-43, ERR-13 */
 	{ NET NVA("70000") RS, 5, "InvalidPeerAsn",
 	    "route_server rs: peers.a: ASN 70000 does not fit in 16 bits (RS-34)" },
 	{ NET NVA("65515") RS, 5, "InvalidPeerAsn", "route_server rs: peers.a: ASN 65515 is reserved "
@@ -239,6 +239,10 @@ static const struct topo_case server_cases[] = {
 	{ NET NVA("65520") RS, 5, "InvalidPeerAsn", "route_server rs: peers.a: ASN 65520 is reserved "
 	    "(RS-40); take one of 64512-65514 or 65521-65534" },
 	{ NET NVA("12076") RS, 5, "InvalidPeerAsn", "route_server rs: peers.a: ASN 12076 is reserved "
+	    "(RS-40); take one of 64512-65514 or 65521-65534" },
+	{ NET NVA("65535") RS, 5, "InvalidPeerAsn", "route_server rs: peers.a: ASN 65535 is reserved "
+	    "(RS-40); take one of 64512-65514 or 65521-65534" },
+	{ NET NVA("65517") RS, 5, "InvalidPeerAsn", "route_server rs: peers.a: ASN 65517 is reserved "
 	    "(RS-40); take one of 64512-65514 or 65521-65534" },
 	{ NET NVA("23456") RS, 5, "InvalidPeerAsn", "route_server rs: peers.a: ASN 23456 is reserved "
 	    "(RS-40); take one of 64512-65514 or 65521-65534" },
@@ -260,6 +264,13 @@ static const struct topo_case server_cases[] = {
 	    "      x: {peer_ip: 10.1.2.4, peer_asn: 65001}\n"
 	    "      y: {peer_ip: 10.1.2.4, peer_asn: 65002}\n", 11, "DuplicatePeerIp",
 	    "route_server rs: peers.y: peer x has address 10.1.2.4 already" },
+	{ NET "nvas: {a: {subnet: hub/nva, ip: 10.1.2.4, asn: 65001, run: [bird]}, "
+	    "b: {subnet: hub/nva, ip: 10.1.2.5, asn: 65001, run: [bird]}}\n"
+	    "route_servers:\n  rs:\n    vnet: hub\n"
+	    "    bgp_listen: ['127.0.0.1:1790', '127.0.0.2:1790']\n    peers:\n"
+	    "      a: {transport_address: 127.0.1.1}\n      b: {transport_address: 127.0.1.1}\n",
+	    11, "DuplicateTransportAddress",
+	    "route_server rs: peers.b: peer a has transport_address 127.0.1.1 already" },
 	/* transports */
 	{ NET "nvas: {a: {subnet: hub/nva, ip: 10.1.2.4, asn: 65001, run: [bird]}}\n"
 	    "route_servers: {rs: {vnet: hub, peers: {a: {transport: nng}}}}\n", 5,
@@ -409,7 +420,11 @@ static const struct topo_case warning_cases[] = {
 	    "gateway g: vnet: GatewaySubnet 10.1.0.0/28 works, but /27 is recommended (ER-34)" },
 	{ TABLED("rt", "      a: {prefix: 10.1.1.0/24, next_hop: None}\n"), 6,
 	    "GatewaySubnetCovered", "vnet hub: subnets.GatewaySubnet.route_table: route a 10.1.1.0/24 "
-	    "covers GatewaySubnet itself (ER-35)" },
+	    "covers GatewaySubnet or the gateway's public address (ER-35)" },
+	{ TABLED("rt", "      a: {prefix: 203.0.113.0/24, next_hop: None}\n")
+	    "gateways: {g: {vnet: hub, type: Vpn}}\n", 6, "GatewaySubnetCovered",
+	    "vnet hub: subnets.GatewaySubnet.route_table: route a 203.0.113.0/24 covers "
+	    "GatewaySubnet or the gateway's public address (ER-35)" },
 	{ TABLED("rt", "      a: {prefix: 10.1.0.0/24, next_hop: None}\n")
 	    "route_servers: {rs: {vnet: hub}}\n", 6, "RouteServerSubnetCovered",
 	    "vnet hub: subnets.GatewaySubnet.route_table: route a 10.1.0.0/24 catches the sessions "
@@ -443,6 +458,27 @@ CASES(server)
 CASES(gateway)
 CASES(router)
 
+/* RS-41: the private ASNs that are left, at their borders, and public ones. */
+static void
+test_usable_asns(void)
+{
+	static const char *const asns[] = { "64512", "65514", "65521", "65534", "1", "64495",
+		"8073", "12075" };
+	char text[1024];
+
+	for (size_t i = 0; i < sizeof(asns) / sizeof(asns[0]); i++) {
+		struct topo *t;
+
+		snprintf(text, sizeof(text),
+		    "%snvas: {a: {subnet: hub/nva, ip: 10.1.2.4, asn: %s}}\n%s", NET, asns[i], RS);
+		t = topo_case_build(text, strlen(text));
+		topo_case_print(asns[i], &topo_case_errors);
+		CU_ASSERT_PTR_NOT_NULL(t);
+		CU_ASSERT_EQUAL(topo_case_warnings.n, 0);
+		topo_free(t);
+	}
+}
+
 static void
 test_warnings(void)
 {
@@ -458,6 +494,7 @@ static CU_TestInfo tests[] = {
 	{ "route tables: UDR-3, UDR-4, UDR-6, RS-6, ER-35, ER-37", test_table },
 	{ "Route Servers: RS-4, RS-5, RS-20, RS-24, RS-34, RS-37, RS-38, RS-40, RS-43",
 	    test_server },
+	{ "usable ASNs: RS-41", test_usable_asns },
 	{ "gateways and circuits: ER-1, ER-2, ER-19, ER-33, ER-34, VPN-2, VPN-3, VPN-6, B2B-3",
 	    test_gateway },
 	{ "NVAs and sites: timers, transports, addresses", test_router },

@@ -209,6 +209,19 @@ test_peerings(void)
 	topo_free(t);
 }
 
+/* PEER-11: gateways serve a VNet of another region too. */
+static void
+test_gateway_transit_is_global(void)
+{
+	struct topo *t = build_text(HUB "route_servers: {rs: {vnet: hub}}\n"
+					"peerings: [{hub: hub, spoke: far}]\n");
+	int hub = topo_find_vnet(t, "hub"), far = topo_find_vnet(t, "far");
+
+	CU_ASSERT(t->peerings[topo_find_peering(t, far, hub)].global);
+	CU_ASSERT_EQUAL(t->vnets[far].scope, hub);
+	topo_free(t);
+}
+
 /* What a Route Server's peer does not say comes from the NVA of its name; RS-38. */
 static void
 test_route_server_peers(void)
@@ -450,6 +463,7 @@ static CU_TestInfo tests[] = {
 	{ "defaults are Azure's: TIME-1", test_defaults },
 	{ "timing profiles and overrides", test_timing },
 	{ "peerings, their states and scopes: PEER-1, PEER-7, PEER-8", test_peerings },
+	{ "gateway transit over global peering: PEER-11", test_gateway_transit_is_global },
 	{ "peers of Route Servers: RS-38", test_route_server_peers },
 	{ "peers of routers are mirrored", test_router_peers_are_mirrored },
 	{ "announcements and policies", test_announcements },
