@@ -3,7 +3,8 @@
  * find a silent peer, and an end to reading while the peer does not read our answers.
  *
  * One timer per link, armed for the earliest moment at which silence can matter, so traffic costs
- * no timer work and an idle link wakes once in FAB_RPC_HEARTBEAT_MS.
+ * no timer work. The server is a bit more patient than the client; so on an idle link only the
+ * client sends PING, and the server's timer finds that it heard something.
  */
 #include "lib/rpc_impl.h"
 
@@ -12,10 +13,12 @@
 
 #include <stdlib.h>
 
-#define MISSED_MAX   3
-#define HIGH_WATER   (4u << 20) /* octets of answers that wait: stop reading requests */
-#define FLUSH_MS     2000
-#define HEARTBEAT_US (FAB_RPC_HEARTBEAT_MS * UINT64_C(1000))
+#define MISSED_MAX      3
+#define HIGH_WATER      (4u << 20) /* octets of answers that wait: stop reading requests */
+#define FLUSH_MS        2000
+#define PATIENCE_US     (UINT64_C(1000) * FAB_RPC_HEARTBEAT_MS)
+#define SERVER_EXTRA_US UINT64_C(500000)
+#define TIMER_SLACK_US  UINT64_C(20000) /* not worth another wakeup */
 
 struct rpc_link {
 	struct fab_loop *loop;
@@ -25,7 +28,8 @@ struct rpc_link {
 	struct fab_rpc_stats *stats;
 	struct fab_timer *timer;
 	struct fab_mono last_rx;
-	uint64_t sent_then; /* fab_conn_sent() at the last heartbeat while paused */
+	uint64_t patience_us; /* silence before PING, and between PINGs */
+	uint64_t sent_then;   /* fab_conn_sent() at the last heartbeat while paused */
 	unsigned missed;
 	bool up;
 	bool paused;
@@ -89,9 +93,13 @@ on_heartbeat(void *arg)
 	struct rpc_link *l = arg;
 	uint64_t silent = fab_mono_us_between(l->last_rx, fab_mono_now());
 
-	if (silent < HEARTBEAT_US || (l->paused && paused_peer_reads(l))) {
+	if (silent + TIMER_SLACK_US < l->patience_us) {
+		arm_heartbeat(l, l->patience_us - silent);
+		return;
+	}
+	if (l->paused && paused_peer_reads(l)) {
 		l->missed = 0;
-		arm_heartbeat(l, silent < HEARTBEAT_US ? HEARTBEAT_US - silent : HEARTBEAT_US);
+		arm_heartbeat(l, l->patience_us);
 		return;
 	}
 	if (l->missed++ == MISSED_MAX) {
@@ -102,7 +110,7 @@ on_heartbeat(void *arg)
 	}
 	if (!l->paused)
 		send_kind(l, FAB__V1__RPC_FRAME__KIND__PING);
-	arm_heartbeat(l, HEARTBEAT_US);
+	arm_heartbeat(l, l->patience_us);
 }
 
 /* ---- connection ---- */
@@ -194,7 +202,8 @@ rpc_link_new(struct rpc_link **out, struct fab_loop *loop, struct fab_conn *conn
 	l->ctx = ctx;
 	l->stats = stats;
 	l->last_rx = fab_mono_now();
-	arm_heartbeat(l, HEARTBEAT_US);
+	l->patience_us = PATIENCE_US + (greet ? SERVER_EXTRA_US : 0);
+	arm_heartbeat(l, l->patience_us);
 	fab_conn_set_high_water(conn, HIGH_WATER);
 	fab_conn_set_cb(conn, &conn_cb, l);
 	if (greet)
