@@ -24,7 +24,8 @@ struct count {
 	uint32_t up, all;
 };
 
-/* Sessions of foreign software, as the other ends see them. */
+/* Sessions of foreign software, as the other ends see them. Between two that are foreign nobody can
+ * tell, so those do not count. */
 static void
 count_foreign(void *arg, const struct fc_pair *p)
 {
@@ -39,8 +40,10 @@ count_foreign(void *arg, const struct fc_pair *p)
 	}
 	if (strcmp(me->name, c->n->name) != 0 || other->node == NULL)
 		return;
-	c->all++;
 	n = fc_node_find(c->f->nodes, other->node->name);
+	if (n != NULL && n->foreign)
+		return;
+	c->all++;
 	s = n == NULL ? NULL : fc_session_find(n, me->name);
 	c->up += s != NULL && s->established;
 }

@@ -10,6 +10,15 @@
 	"  nva1: {subnet: hub/nva, ip: 10.1.2.4, asn: 65001}\n"                                    \
 	"  fw: {subnet: hub/nva, ip: 10.1.2.6, asn: 65003, run: [bird, -f]}\n"
 
+/* The two that are foreign have a session with each other. */
+#define WITH_TWO_FOREIGN                                                                           \
+	SMALL_NET("nva1: {}, fw: {transport_address: 127.0.1.1}")                                  \
+	"nvas:\n"                                                                                  \
+	"  nva1: {subnet: hub/nva, ip: 10.1.2.4, asn: 65001}\n"                                    \
+	"  fw: {subnet: hub/nva, ip: 10.1.2.6, asn: 65003, run: [bird, -f], peers: {lb: {}}}\n"    \
+	"  lb: {subnet: hub/nva, ip: 10.1.2.7, asn: 65004, run: [bgpd], "                          \
+	"bgp_listen: '127.0.1.2:1790'}\n"
+
 static const struct fake_route default_nva1 = { "0.0.0.0/0", "10.1.2.4", "nva1" };
 
 /* All four nodes of SMALL, with all their sessions up. */
@@ -412,13 +421,13 @@ test_processes(void)
 	struct fixture fx;
 	struct fake rs0;
 
-	fixture_init(&fx, WITH_FOREIGN, false);
+	fixture_init(&fx, WITH_TWO_FOREIGN, false);
 	fake_init(&rs0, &fx, "rs-0", &said);
 	AWAIT(fx.loop, rs0.configs == 1);
 	CU_ASSERT_EQUAL(fixture_wait(&fx, "session rs-0 fw up", 20000), FAB_RPC_OK);
 	l = (Fab__V1__NodeList *)fixture_call(&fx, "Ps", &req.base, &status);
 	CU_ASSERT_EQUAL_FATAL(status, FAB_RPC_OK);
-	CU_ASSERT_EQUAL_FATAL(l->n_nodes, 5);
+	CU_ASSERT_EQUAL_FATAL(l->n_nodes, 6);
 	CU_ASSERT_STRING_EQUAL(l->nodes[0]->name, "fabricd");
 	CU_ASSERT_EQUAL(l->nodes[0]->pid, getpid());
 	for (size_t i = 1; i < l->n_nodes; i++) {
@@ -439,6 +448,9 @@ test_processes(void)
 			CU_ASSERT_FALSE(k->converged);
 			CU_ASSERT_EQUAL_FATAL(k->n_run, 2);
 			CU_ASSERT_STRING_EQUAL(k->run[0], "bird");
+		} else if (strcmp(k->name, "lb") == 0) {
+			CU_ASSERT_EQUAL(k->sessions, 0); /* nobody of ours sees that with fw */
+			CU_ASSERT_TRUE(k->converged);
 		} else {
 			CU_ASSERT_STRING_EQUAL(k->state, "never seen");
 			CU_ASSERT_EQUAL(k->sessions_up, 0);
