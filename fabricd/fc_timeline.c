@@ -23,6 +23,7 @@ static const char *const stage_names[] = {
 	[FC_STAGE_CONFIG] = "config",
 	[FC_STAGE_DETECT] = "detect",
 	[FC_STAGE_WITHDRAW] = "withdraw",
+	[FC_STAGE_ADJ_RIB_IN] = "adj-rib-in",
 	[FC_STAGE_BEST_PATH] = "best-path",
 	[FC_STAGE_LAYER] = "layer",
 };
@@ -226,7 +227,8 @@ fc_timeline_batch(struct fc_timeline *tl, const struct fc_batch_stamps *b)
 		uint64_t at_us;
 		uint32_t routes;
 	} later[] = {
-		{ FC_STAGE_WITHDRAW, b->withdraw_us, b->routes },
+		{ b->announces ? FC_STAGE_ADJ_RIB_IN : FC_STAGE_WITHDRAW, b->withdraw_us,
+		    b->routes },
 		{ FC_STAGE_BEST_PATH, b->best_path_us, b->routes },
 		{ FC_STAGE_LAYER, b->layer_us, b->changed },
 	};

@@ -26,10 +26,11 @@
 #define FC_TIMELINE_TEXT_MAX 128
 
 enum fc_stage_kind {
-	FC_STAGE_FAULT,  /* somebody broke or repaired something */
-	FC_STAGE_CONFIG, /* the configuration was changed */
-	FC_STAGE_DETECT, /* a node noticed */
-	FC_STAGE_WITHDRAW,
+	FC_STAGE_FAULT,      /* somebody broke or repaired something */
+	FC_STAGE_CONFIG,     /* the configuration was changed */
+	FC_STAGE_DETECT,     /* a node noticed */
+	FC_STAGE_WITHDRAW,   /* routes left an Adj-RIB-In */
+	FC_STAGE_ADJ_RIB_IN, /* routes only came or changed there */
 	FC_STAGE_BEST_PATH,
 	FC_STAGE_LAYER, /* the layers behind the NICs follow */
 	FC_STAGE_KIND_COUNT
@@ -61,6 +62,7 @@ struct fc_batch_stamps {
 	uint64_t detect_us, withdraw_us, best_path_us, layer_us;
 	uint32_t routes;  /* in the batch */
 	uint32_t changed; /* entries of the layers that changed */
+	bool announces;   /* it takes no route back */
 };
 
 struct fc_timeline;

@@ -5,6 +5,8 @@
 
 #include "lib/err.h"
 
+#include <string.h>
+
 static bool
 prefixes_ok(const uint32_t *addr, size_t n_addr, const ProtobufCBinaryData *len)
 {
@@ -68,6 +70,23 @@ wire_batch_decode(struct fc_mem *mem, struct fc_route_batch *out, uint32_t *pref
 	return FAB_OK;
 }
 
+/* Whether routes only came or changed. A peer may also lose a route whose prefix has another path:
+ * no withdrawal in the batch then, but the cause says so. */
+static bool
+only_announces(const Fab__V1__RouteBatch *m)
+{
+	static const char *const news[] = { ": UPDATE", ": session up" }; /* bgp_speaker.c */
+	size_t len = strlen(m->cause->text);
+
+	for (size_t i = 0; m->n_withdrawn_addr == 0 && i < sizeof(news) / sizeof(news[0]); i++) {
+		size_t n = strlen(news[i]);
+
+		if (len >= n && strcmp(m->cause->text + len - n, news[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
 void
 wire_batch_stamps(struct fc_batch_stamps *out, const char *node, const Fab__V1__RouteBatch *m)
 {
@@ -81,4 +100,5 @@ wire_batch_stamps(struct fc_batch_stamps *out, const char *node, const Fab__V1__
 	out->detect_us = c->detect_us;
 	out->withdraw_us = c->withdraw_us;
 	out->best_path_us = c->best_path_us;
+	out->announces = only_announces(m);
 }

@@ -47,6 +47,31 @@ count(const struct fc_change *c, enum fc_stage_kind kind)
 }
 
 static void
+test_stage_of_the_adj_rib_in(void)
+{
+	static const struct {
+		bool announces;
+		const char *name;
+	} rows[] = { { false, "withdraw" }, { true, "adj-rib-in" } };
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct fc_timeline *tl = timeline_fast();
+		const struct fc_change *c;
+
+		fc_timeline_batch(tl, &(struct fc_batch_stamps){ .node = "rs1-0",
+					  .subject = "nva1",
+					  .text = "peer nva1: UPDATE",
+					  .detect_us = 100 * S,
+					  .withdraw_us = 100 * S + 10,
+					  .announces = rows[i].announces });
+		c = fc_timeline_get(tl, 1);
+		CU_ASSERT_EQUAL_FATAL(c->n_stages, 2);
+		CU_ASSERT_STRING_EQUAL(fc_stage_name(c->stages[1].kind), rows[i].name);
+		fc_timeline_free(tl);
+	}
+}
+
+static void
 test_fault_and_its_effects_are_one_change(void)
 {
 	static const enum fc_stage_kind want[] = { FC_STAGE_FAULT, FC_STAGE_DETECT,
@@ -183,6 +208,7 @@ test_memory_is_bounded(void)
 }
 
 static CU_TestInfo tests[] = {
+	{ "the stage of the Adj-RIB-In", test_stage_of_the_adj_rib_in },
 	{ "a fault and its effects are one change", test_fault_and_its_effects_are_one_change },
 	{ "what opens a change", test_what_opens_a_change },
 	{ "a late stamp goes to the change of its time",
