@@ -194,15 +194,14 @@ ctl_end_everything(const char *run_dir)
 	struct ctl_proc *procs;
 	size_t n, killed;
 
-	if (ctl_state_list(&v, &n, run_dir) != FAB_OK)
+	if (ctl_state_procs(&procs, &n, run_dir) != FAB_OK)
 		return 0;
-	FAB_ASSERT((procs = calloc(n + 1, sizeof(*procs))) != NULL);
-	for (size_t i = 0; i < n; i++)
-		procs[i] = v[n - 1 - i].proc; /* fabricd, the first, ends last */
 	killed = ctl_proc_end_all(procs, n, CTL_END_GRACE_MS);
+	free(procs);
+	if (ctl_state_list(&v, &n, run_dir) != FAB_OK)
+		return killed;
 	for (size_t i = 0; i < n; i++)
 		ctl_state_forget(run_dir, v[i].name);
-	free(procs);
 	ctl_state_list_free(v, n);
 	return killed;
 }

@@ -6,11 +6,13 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -167,6 +169,51 @@ ctl_proc_await_end(struct ctl_proc p, uint32_t timeout_ms)
 	if (pfd.fd >= 0)
 		close(pfd.fd);
 	return dead ? FAB_OK : FAB_ETIMEOUT;
+}
+
+/* Whether the process's standard output is a log in dir, a directory's full name without links. */
+static bool
+logs_into(pid_t pid, const char *dir)
+{
+	size_t len = strlen(dir);
+	char path[64], target[PATH_MAX];
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd/1", (int)pid);
+	if ((n = readlink(path, target, sizeof(target) - 1)) < 0)
+		return false; /* gone, or not ours to look at */
+	target[n] = '\0';
+	return (size_t)n > len + 4 && strncmp(target, dir, len) == 0 && target[len] == '/' &&
+	       strcmp(target + n - 4, ".log") == 0;
+}
+
+int
+ctl_proc_find(struct ctl_proc **out, size_t *n_out, const char *dir)
+{
+	char real[PATH_MAX];
+	struct ctl_proc *v = NULL;
+	struct dirent *d;
+	struct ctl_stat st;
+	size_t n = 0;
+	DIR *proc;
+
+	if (realpath(dir, real) == NULL)
+		return FAB_ENOENT;
+	if ((proc = opendir("/proc")) == NULL)
+		return fab_err_from_errno(errno);
+	while ((d = readdir(proc)) != NULL) {
+		pid_t pid = (pid_t)strtol(d->d_name, NULL, 10);
+
+		if (pid <= 0 || pid == getpid() || !logs_into(pid, real) ||
+		    stat_read(&st, pid) != FAB_OK || st.group != pid)
+			continue;
+		FAB_ASSERT((v = realloc(v, (n + 1) * sizeof(*v))) != NULL);
+		v[n++] = (struct ctl_proc){ .pid = pid, .start = st.start };
+	}
+	closedir(proc);
+	*out = v;
+	*n_out = n;
+	return FAB_OK;
 }
 
 /* ---- end ---- */

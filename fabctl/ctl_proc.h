@@ -38,6 +38,9 @@ enum ctl_proc_state ctl_proc_state(struct ctl_proc p);
 int ctl_proc_signal(struct ctl_proc p, int sig);
 /* Waits until p is dead. FAB_ETIMEOUT if it is not after timeout_ms. */
 int ctl_proc_await_end(struct ctl_proc p, uint32_t timeout_ms);
+/* Leaders of process groups, other than the caller, that write to a log in dir: what was started
+ * there, whether or not anybody noted it. *out is malloc()ed; NULL if there are none. */
+int ctl_proc_find(struct ctl_proc **out, size_t *n_out, const char *dir);
 /*
  * Ends all processes and what is left of their groups: SIGCONT and SIGTERM in the order given, then
  * SIGKILL for what still lives after grace_ms. Returns how many had to be killed.

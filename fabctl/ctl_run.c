@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -209,15 +210,15 @@ ctl_run_lock(int *lock, const char *dir, bool wait)
 static bool
 any_alive(const char *dir)
 {
-	struct ctl_state *v;
+	struct ctl_proc *v;
 	bool alive = false;
 	size_t n;
 
-	if (ctl_state_list(&v, &n, dir) != FAB_OK)
+	if (ctl_state_procs(&v, &n, dir) != FAB_OK)
 		return true; /* unreadable: leave it alone */
 	for (size_t i = 0; i < n; i++)
-		alive |= ctl_proc_state(v[i].proc) != CTL_PROC_DEAD;
-	ctl_state_list_free(v, n);
+		alive |= ctl_proc_state(v[i]) != CTL_PROC_DEAD;
+	free(v);
 	return alive;
 }
 

@@ -74,6 +74,9 @@ void ctl_state_forget(const char *dir, const char *name);
 /* All of a run directory, fabricd first, then by name. malloc()ed array. */
 int ctl_state_list(struct ctl_state **out, size_t *n, const char *dir);
 void ctl_state_list_free(struct ctl_state *v, size_t n);
+/* Every process of a run directory in the order in which they are to end, fabricd last. Those come
+ * first that have no state file, because the fabctl that started them was killed. malloc()ed. */
+int ctl_state_procs(struct ctl_proc **out, size_t *n, const char *dir);
 
 /* Starts a process with its log in dir and saves its state. argv[0] and cwd must be absolute paths
  * or, argv[0], a name for PATH. */

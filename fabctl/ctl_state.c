@@ -127,6 +127,39 @@ ctl_state_list_free(struct ctl_state *v, size_t n)
 	free(v);
 }
 
+static bool
+is_noted(const struct ctl_state *v, size_t n, struct ctl_proc p)
+{
+	for (size_t i = 0; i < n; i++)
+		if (v[i].proc.pid == p.pid && v[i].proc.start == p.start)
+			return true;
+	return false;
+}
+
+int
+ctl_state_procs(struct ctl_proc **out, size_t *n_out, const char *dir)
+{
+	struct ctl_proc *found = NULL, *all;
+	struct ctl_state *v = NULL;
+	size_t n = 0, n_found = 0, n_all = 0;
+	int err;
+
+	if ((err = ctl_state_list(&v, &n, dir)) != FAB_OK)
+		return err;
+	ctl_proc_find(&found, &n_found, dir); /* best effort: needs /proc */
+	FAB_ASSERT((all = calloc(n + n_found + 1, sizeof(*all))) != NULL);
+	for (size_t i = 0; i < n_found; i++)
+		if (!is_noted(v, n, found[i]))
+			all[n_all++] = found[i];
+	for (size_t i = n; i-- > 0;)
+		all[n_all++] = v[i].proc;
+	free(found);
+	ctl_state_list_free(v, n);
+	*out = all;
+	*n_out = n_all;
+	return FAB_OK;
+}
+
 int
 ctl_state_spawn(const char *dir, const char *name, const char *kind, json_t *argv, const char *cwd)
 {
