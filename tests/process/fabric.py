@@ -7,11 +7,12 @@
 
 The build under test is FAB_BUILD (default build/debug). Nothing here sleeps and hopes: `until()` polls a
 condition with a deadline. After each test class the fabric is taken down and nothing may be left: no
-process, no file.
+process, no file; and no log may have anything of a sanitizer or an assertion, leaks at exit included.
 """
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -23,6 +24,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 BUILD = pathlib.Path(os.environ.get("FAB_BUILD", ROOT / "build/debug")).resolve()
 BIN = BUILD / "bin"
 POLL_S = 0.02
+FAILURE = re.compile(r"AddressSanitizer|LeakSanitizer|runtime error: |assertion failed: ")
 
 
 def until(condition, what, timeout=15.0):
@@ -107,17 +109,36 @@ class Fabric:
         return self
 
     def down(self):
+        kept = self.keep_logs()
         try:
             if self.run_dir.exists():
                 self.fabctl("down", "--run-dir", self.run_dir)
+            self.check_logs(kept)
             left = processes_using(self.run_dir)
-            files = list(self.top.iterdir())
+            files = list(self.top.iterdir()) if self.top.exists() else []
             if left or files:
                 raise AssertionError(f"left behind: processes {left}, files {files}")
         finally:
             for pid in processes_using(self.run_dir):
                 os.kill(pid, signal.SIGKILL)
             shutil.rmtree(self.top, ignore_errors=True)
+            shutil.rmtree(kept, ignore_errors=True)
+
+    def keep_logs(self):
+        """Links to all logs, outside of the run directory: they outlive it and get what is written
+        by processes that are about to end."""
+        kept = pathlib.Path(tempfile.mkdtemp(prefix="fab-logs-", dir=self.top.parent))
+        for log in self.run_dir.glob("*.log"):
+            os.link(log, kept / log.name)
+        return kept
+
+    @staticmethod
+    def check_logs(kept):
+        for log in sorted(kept.iterdir()):
+            text = log.read_text(errors="replace")
+            found = FAILURE.search(text)
+            if found:
+                raise AssertionError(f"{log.name}: {text[max(0, found.start() - 200):][:4000]}")
 
     def logs(self, lines=6):
         """The last lines of every log, for a failed test's report."""
@@ -179,6 +200,7 @@ class FabricTestCase(unittest.TestCase):
 
     topology = None        # path, relative to the root of the tree
     topology_text = None   # or the YAML itself
+    wait = "30s"           # for it to converge; "0s" if it will not
 
     @classmethod
     def setUpClass(cls):
@@ -187,7 +209,7 @@ class FabricTestCase(unittest.TestCase):
         path = ROOT / cls.topology if cls.topology else cls.files / "topology.yaml"
         if cls.topology_text:
             path.write_text(cls.topology_text)
-        cls.fabric = Fabric(path)
+        cls.fabric = Fabric(path, cls.wait)
         cls.addClassCleanup(cls.fabric.down)
         cls.fabric.up()
 
