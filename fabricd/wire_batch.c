@@ -75,7 +75,8 @@ wire_batch_decode(struct fc_mem *mem, struct fc_route_batch *out, uint32_t *pref
 static bool
 only_announces(const Fab__V1__RouteBatch *m)
 {
-	static const char *const news[] = { ": UPDATE", ": session up" }; /* bgp_speaker.c */
+	static const char *const news[] = { ": UPDATE", ": session up",
+		"origination changed" }; /* bgp_speaker.c, bgp_speaker_in.c */
 	size_t len = strlen(m->cause->text);
 
 	for (size_t i = 0; m->n_withdrawn_addr == 0 && i < sizeof(news) / sizeof(news[0]); i++) {
