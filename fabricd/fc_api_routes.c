@@ -61,7 +61,7 @@ fill_row(struct fc_mem *mem, Fab__V1__EffectiveRoute *out, const struct fc_eff_r
 	out->disable_bgp_route_propagation = propagation_disabled;
 	if ((out->address_prefix = fc_mem_take(mem, 1, sizeof(char *))) != NULL)
 		out->address_prefix[out->n_address_prefix++] = net_text(mem, r->prefix);
-	/* EFF-15: one row, a list of next hops. */
+	/* EFF-15, OPEN-10: one row, a list of next hops. */
 	out->next_hop_ip_address = fc_mem_take(mem, r->n_next_hops, sizeof(char *));
 	for (size_t i = 0; i < r->n_next_hops && out->next_hop_ip_address != NULL; i++)
 		out->next_hop_ip_address[out->n_next_hop_ip_address++] =

@@ -231,7 +231,7 @@ start_patience(struct fc_reporter *r)
 	const struct topo_timing *t = &r->f->topo->timing;
 
 	if (fab_timer_new(&r->patience, r->f->loop, patience_over, r) == FAB_OK)
-		fab_timer_set_ms(r->patience, (uint64_t)t->hold_ms + 2 * t->connect_retry_ms);
+		fab_timer_set_ms(r->patience, t->hold_ms + 2ull * t->connect_retry_ms);
 }
 
 static void

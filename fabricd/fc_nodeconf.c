@@ -27,13 +27,11 @@ node_url(struct build *b, const char *template, const char *name)
 {
 	char buf[FC_URL_MAX];
 	int err = fc_url_format(buf, template, name);
-	char *url;
 
-	if (err != FAB_OK)
-		b->nc->mem.err = err;
-	if (err != FAB_OK || (url = fc_mem_take(&b->nc->mem, 1, strlen(buf) + 1)) == NULL)
-		return "";
-	return strcpy(url, buf);
+	if (err == FAB_OK)
+		return fc_mem_format(&b->nc->mem, "%s", buf);
+	b->nc->mem.err = err;
+	return "";
 }
 
 static struct wire_nets
@@ -204,7 +202,7 @@ adverts(struct build *b, const struct topo_advert *v, size_t n)
 /* ---- sections ---- */
 
 /* A VNet whose prefixes gateways and Route Server of `hub` announce: AGT here, URG there (RS-71,
- * RS-76, PEER-8). */
+ * RS-76, PEER-8, OPEN-12). */
 static bool
 uses_gateways_of(const struct topo *t, const struct topo_peering *p)
 {

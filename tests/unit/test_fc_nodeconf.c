@@ -322,7 +322,7 @@ test_route_server(void)
 	CU_ASSERT_PTR_NOT_NULL_FATAL(c->rs);
 	CU_ASSERT_PTR_NULL(c->gw);
 	CU_ASSERT_TRUE(nets_are(&c->rs->vnet, "10.1.0.0/16")); /* RS-70 */
-	/* RS-71, RS-76: hub2 is peered without gateway transit. */
+	/* RS-71, RS-76, OPEN-12: hub2 is peered without gateway transit. */
 	CU_ASSERT_TRUE(nets_are(&c->rs->spokes, "10.11.0.0/16 10.12.0.0/16"));
 	CU_ASSERT_TRUE(c->rs->branch_to_branch);
 	CU_ASSERT_STRING_EQUAL(c->rs->sibling, "rs1-0");
