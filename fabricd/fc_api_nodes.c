@@ -272,7 +272,8 @@ ask_about_peer(struct fc *f, struct fab_rpc_call *call, const ProtobufCMessage *
 		.kinds = kinds, .instance = -1, .method = method, .req = &about.base
 	};
 
-	/* RS-113: a peer that is down has no routes; one that is not configured is a mistake. */
+	/* RS-113: a peer that is down has no routes; one that is not configured is a mistake, and
+	 * gateways are no peers of a Route Server (RS-114). */
 	if (req->peer[0] != '\0' && !has_peer(f, req->resource, req->peer)) {
 		fab_rpc_fail(call, FAB_RPC_NOT_FOUND, "no %s '%s' with a peer '%s'", what,
 		    req->resource, req->peer);

@@ -59,7 +59,7 @@ int fc_layers_snapshot_end(struct fc_layers *l, const char *reporter, size_t *ch
  * been converged until it disconnects; before and after that its sibling does if it can (RS-66,
  * RS-93). An instance that loses a session keeps its NICs, which then miss these routes (RS-94).
  * With both gone the last routes stay (RS-95). A gateway instance that is not connected loses its
- * routes unless all are gone; until the first one has connected, all count. */
+ * routes unless all are gone (VPN-18); until the first one has connected, all count. */
 void fc_layers_reporter_state(
     struct fc_layers *l, const char *reporter, bool connected, bool converged);
 

@@ -22,7 +22,7 @@ struct fc_sys {
 int fc_sys_build(struct fc_sys *s, const struct topo *t, int vnet);
 void fc_sys_fini(struct fc_sys *s);
 
-/* Routes that win over BGP whatever the prefix length (EFF-7). */
+/* Routes that win over BGP whatever the prefix length (EFF-7, MR-8). */
 static inline bool
 fc_hop_is_vnet(enum fc_hop h)
 {

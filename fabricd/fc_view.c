@@ -161,7 +161,7 @@ fc_view_subnet(
 		v->user = &l->user[v->table];
 		v->propagates = !t->tables[v->table].disable_bgp_route_propagation;
 	}
-	if (v->propagates) /* UDR-7, RS-63: all of them or none */
+	if (v->propagates) /* UDR-7, RS-63, SYS-8: all of them or none */
 		v->bgp = fc_bgp_table(&l->bgp, v->scope, instance);
 	v->default_overridden = has_default(v->user) || has_default(v->bgp);
 }
@@ -191,8 +191,8 @@ longest_system(const struct fc_view *v, struct ipnet net)
 	return NULL;
 }
 
-/* Longest prefix first; of equal ones user, then BGP, then system (EFF-6). BGP routes as long as a
- * VNet prefix around net, or longer, do not take part (EFF-7). */
+/* Longest prefix first (HRP-1); of equal ones user, then BGP, then system (EFF-6, UDR-8). BGP
+ * routes as long as a VNet prefix around net, or longer, do not take part (EFF-7). */
 bool
 fc_view_lookup(const struct fc_view *v, struct ipnet net, struct fc_eff_route *out)
 {

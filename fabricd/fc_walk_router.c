@@ -94,7 +94,7 @@ step_nva(struct fc_walk *w, const struct topo_nva *nva)
 		p = guess_tunnel(w, nva->peers, nva->n_peers, &net);
 	else if (fc_layers_router_lookup(w->l, nva->name, w->dst.addr, &net, &next))
 		p = peer_named(nva->peers, nva->n_peers, next);
-	if (p == NULL || !p->tunnel) { /* MR-5, RS-81: out of the NIC, whose table decides */
+	if (p == NULL || !p->tunnel) { /* MR-5, MR-7, RS-81: out of the NIC, whose table decides */
 		fc_walk_go(w, FC_STAGE_NIC, w->index);
 		return;
 	}

@@ -1,6 +1,6 @@
 /*
  * Route selection between sources (hrp.h). Steps 1 to 3 each shrink the set of candidates; what is
- * left is used, all of it (ECMP).
+ * left is used, all of it (ECMP). No step puts static routes first (HRP-7, OPEN-6).
  */
 #include "lib/hrp.h"
 

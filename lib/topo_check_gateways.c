@@ -195,6 +195,7 @@ check_server_peers(struct topo_build *b, size_t i)
 
 		snprintf(pointer, sizeof(pointer), "/peers/%s", p->name);
 		if (p->peer_ip == 0 || p->peer_asn == 0) {
+			/* MR-1: not even another Route Server */
 			if (topo_doc_find(b->doc, TOPO_NVA, p->name) == NULL)
 				topo_build_error(b, TOPO_ROUTE_SERVER, i, pointer,
 				    "UnknownReference",

@@ -36,7 +36,7 @@ static const struct topo_key timing[] = {
 
 static const struct topo_key limits[] = {
 	LIMIT("bgp_peers", "8", "peers of one Route Server (RS-20)"),
-	LIMIT("routes_per_peer", "4000", "routes a Route Server takes from one peer (RS-21)"),
+	LIMIT("routes_per_peer", "4000", "routes a Route Server takes from one peer (RS-21, OPEN-2)"),
 	LIMIT("rs_vnets", "500", "VNets that one Route Server serves (RS-24)"),
 	LIMIT("rs_prefixes", "10000", "prefixes in one Route Server (RS-25)"),
 	LIMIT("er_prefixes_out", "1000", "prefixes sent to one circuit (RS-26, ER-21)"),

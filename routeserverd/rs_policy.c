@@ -219,7 +219,7 @@ may_pass(const struct rs_policy *p, const struct rs_export *x)
 	/* RS-78: to no BGP peer */
 	if (bgp_attrs_has_community(x->in, BGP_COMMUNITY_NO_ADVERTISE))
 		return false;
-	/* RS-79: not out of the AS, which gateways belong to */
+	/* RS-79, OPEN-18: not out of the AS, which gateways belong to */
 	return x->to != RS_SIDE_NVA || !bgp_attrs_has_community(x->in, BGP_COMMUNITY_NO_EXPORT);
 }
 

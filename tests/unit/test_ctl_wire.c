@@ -79,6 +79,32 @@ test_rs110_learned(void)
 	    "\"origin\":\"EBgp\",\"asPath\":\"65001-65001-65001\",\"weight\":32768}]}");
 }
 
+/* RS-3: which address an instance has is not fixed, and the answer may have any order. */
+static void
+test_rs3_instances_have_names(void)
+{
+	struct fixture a, b;
+	Fab__V1__InstanceRouteList *lists[2];
+	const json_t *row;
+	json_t *v;
+
+	fixture_init(&a, 1);
+	a.route.local_address = IP(10, 1, 0, 4);
+	fixture_init(&b, 0);
+	b.route.local_address = IP(10, 1, 0, 5);
+	lists[0] = &a.list;
+	lists[1] = &b.list;
+	a.m.instances = lists;
+	a.m.n_instances = 2;
+	v = ctl_wire_learned(&a.m);
+	CU_ASSERT_EQUAL(json_object_size(v), 2);
+	row = json_array_get(json_object_get(v, "RouteServiceRole_IN_0"), 0);
+	CU_ASSERT_STRING_EQUAL(ctl_str(row, "localAddress"), "10.1.0.5");
+	row = json_array_get(json_object_get(v, "RouteServiceRole_IN_1"), 0);
+	CU_ASSERT_STRING_EQUAL(ctl_str(row, "localAddress"), "10.1.0.4");
+	json_decref(v);
+}
+
 static void
 test_rs111_advertised(void)
 {
@@ -349,6 +375,7 @@ test_ps_joins_both_sides(void)
 
 static CU_TestInfo tests[] = {
 	{ "RS-110: learned", test_rs110_learned },
+	{ "RS-3: instances have names", test_rs3_instances_have_names },
 	{ "RS-111: advertised", test_rs111_advertised },
 	{ "RS-113: nothing is two empty lists", test_rs113_nothing_is_two_empty_lists },
 	{ "ER-17, VPN-15: gateway learned", test_er17_vpn15_gateway_learned },

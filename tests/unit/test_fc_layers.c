@@ -237,6 +237,14 @@ test_vpn14_instances_merge_their_next_hops(void)
 	fix_tell(&f, "vpn1-0", VPN, "172.20.0.0/16", "10.1.1.6");
 	CU_ASSERT_EQUAL(fix_tell(&f, "vpn1-1", VPN, "172.20.0.0/16", "10.1.1.7"), 2);
 	fix_expect_lookup(&f, "vm0", "172.20.0.1", DC_VIA "10.1.1.6 10.1.1.7");
+	/* VPN-18: one instance is lost, the other one carries everything, and back */
+	fc_layers_reporter_state(f.l, "vpn1-1", true, true);
+	fix_expect_lookup(&f, "vm0", "172.20.0.1", DC_VIA "10.1.1.7");
+	fc_layers_reporter_state(f.l, "vpn1-0", true, true);
+	fix_expect_lookup(&f, "vm0", "172.20.0.1", DC_VIA "10.1.1.6 10.1.1.7");
+	fc_layers_reporter_state(f.l, "vpn1-0", false, false);
+	fix_expect_lookup(&f, "vm0", "172.20.0.1", DC_VIA "10.1.1.7");
+	fc_layers_reporter_state(f.l, "vpn1-0", true, true);
 	CU_ASSERT_EQUAL(fix_withdraw(&f, "vpn1-0", "172.20.0.0/16"), 2);
 	fix_expect_lookup(&f, "vm0", "172.20.0.1", DC_VIA "10.1.1.7");
 	fix_withdraw(&f, "vpn1-1", "172.20.0.0/16");
@@ -487,7 +495,8 @@ static CU_TestInfo layers_tests[] = {
 	{ "snapshot that never ended is superseded", test_snapshot_that_never_ended_is_superseded },
 	{ "ER-23: ExpressRoute beats VPN for the same prefix",
 	    test_er23_expressroute_beats_vpn_for_the_same_prefix },
-	{ "VPN-14: instances merge their next hops", test_vpn14_instances_merge_their_next_hops },
+	{ "VPN-14, VPN-18: instances merge their next hops",
+	    test_vpn14_instances_merge_their_next_hops },
 	{ "ER-18: weight decides between circuits", test_er18_weight_decides_between_circuits },
 	{ "gateway that is gone loses its routes unless all are",
 	    test_gateway_that_is_gone_loses_its_routes_unless_all_are },

@@ -345,12 +345,12 @@ test_er_gateway_and_msee(void)
 	fabric_load(&f, "topologies/multi-region.yaml");
 	c = node(&f, "er1-0");
 	CU_ASSERT_PTR_NOT_NULL_FATAL(c->gw);
-	CU_ASSERT_TRUE(nets_are(&c->gw->vnet, "10.1.0.0/16")); /* ER-10 */
-	CU_ASSERT_TRUE(nets_are(&c->gw->spokes, "10.11.0.0/16 10.12.0.0/16"));
-	CU_ASSERT_TRUE(nets_are(&c->gw->ignored, "10.2.0.0/16")); /* VPN-10 */
+	CU_ASSERT_TRUE(nets_are(&c->gw->vnet, "10.1.0.0/16"));                 /* ER-10 */
+	CU_ASSERT_TRUE(nets_are(&c->gw->spokes, "10.11.0.0/16 10.12.0.0/16")); /* OPEN-12 */
+	CU_ASSERT_TRUE(nets_are(&c->gw->ignored, "10.2.0.0/16"));              /* VPN-10 */
 	CU_ASSERT_TRUE(c->gw->has_route_server);
 	CU_ASSERT_FALSE(c->gw->standby);
-	CU_ASSERT_EQUAL(c->gw->max_prefixes_out, 1000); /* ER-21 */
+	CU_ASSERT_EQUAL(c->gw->max_prefixes_out, 1000); /* RS-26, ER-21 */
 	CU_ASSERT_STRING_EQUAL(addr(c->gw->sibling_address), "10.1.1.13");
 	CU_ASSERT_EQUAL_FATAL(c->gw->n_circuits, 1);
 	CU_ASSERT_STRING_EQUAL(c->gw->circuits[0].name, "circuit1");
@@ -486,6 +486,7 @@ test_vpn_gateway_active_active(void)
 	CU_ASSERT_EQUAL_FATAL(c->gw->n_statics, 1);
 	CU_ASSERT_STRING_EQUAL(c->gw->statics[0].name, "b2");
 	CU_ASSERT_TRUE(nets_are(&c->gw->statics[0].prefixes, "172.22.0.0/16")); /* VPN-6 */
+	CU_ASSERT_TRUE(c->gw->statics[0].up); /* VPN-21: no session, no tunnel, and there */
 	CU_ASSERT_STRING_EQUAL(addr(c->address), "10.1.1.5");
 	CU_ASSERT_EQUAL(peer(&f, "vpn-1", "b1")->max_prefixes, 4000); /* VPN-7 */
 	CU_ASSERT_STRING_EQUAL(peer(&f, "vpn-1", "b1")->resource, "b1");

@@ -209,7 +209,7 @@ test_er_connection_limit_ER_21(void)
 {
 	setup_er(0, true);
 	announce("rs1-0", "192.168.1.0/24 192.168.2.0/24", PATH(65001));
-	/* 3 VNet prefixes and 2 of the Route Server: at the limit of 5. */
+	/* RS-26: 3 VNet prefixes and 2 of the Route Server: at the limit of 5. */
 	CU_ASSERT_PTR_NOT_NULL(fake_find("circuit1-primary"));
 	announce("rs1-0", "192.168.3.0/24", PATH(65001));
 	CU_ASSERT_PTR_NULL(fake_find("circuit1-primary"));

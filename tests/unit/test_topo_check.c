@@ -26,6 +26,11 @@ static const struct topo_case reference_cases[] = {
 	{ NET "route_servers:\n  rs:\n    vnet: hub\n    peers:\n      nva9:\n", 8,
 	    "UnknownReference", "route_server rs: peers.nva9: there is no NVA \"nva9\"; name one, or "
 	    "give peer_ip and peer_asn" },
+	/* MR-1 */
+	{ "vnets:\n" HUB "  hub2: {address_space: 10.2.0.0/16, subnets: {RouteServerSubnet: 10.2.0.0/26}}\n"
+	    "route_servers:\n  rs: {vnet: hub, peers: [rs2]}\n  rs2: {vnet: hub2}\n", 5,
+	    "UnknownReference", "route_server rs: peers.rs2: there is no NVA \"rs2\"; name one, or "
+	    "give peer_ip and peer_asn" },
 	{ NET "gateways: {er: {vnet: hub, type: ExpressRoute, circuits: [c1]}}\n", 4,
 	    "UnknownReference", "gateway er: circuits.c1: there is no circuit \"c1\"" },
 	{ NET "gateways: {vpn: {vnet: hub, type: Vpn, connections: {dc: {}}}}\n", 4,
@@ -248,7 +253,7 @@ static const struct topo_case server_cases[] = {
 	    "(RS-40); take one of 64512-65514 or 65521-65534" },
 	{ NET NVA("64511") RS, 5, "InvalidPeerAsn", "route_server rs: peers.a: ASN 64511 is reserved "
 	    "(RS-40); take one of 64512-65514 or 65521-65534" },
-	/* RS-37, RS-38 */
+	/* RS-37, RS-38, ERR-13 */
 	{ NET "nvas: {a: {subnet: spoke/vms, ip: 10.11.0.4, asn: 65001}}\n" RS, 5, "InvalidPeerIp",
 	    "route_server rs: peers.a: 10.11.0.4 is neither in VNet hub nor in one that is peered "
 	    "with it (RS-38)" },
@@ -485,6 +490,27 @@ test_warnings(void)
 	TOPO_WARNED(warning_cases);
 }
 
+/* RS-41; 65516 between them is OPEN-4. */
+static void
+test_rs41_private_asns(void)
+{
+	static const char *const asns[] = { "64512", "65001", "65514", "65521", "65534" };
+	char text[512];
+
+	for (size_t i = 0; i < sizeof(asns) / sizeof(asns[0]); i++) {
+		struct topo *t;
+
+		snprintf(text, sizeof(text),
+		    NET "nvas: {a: {subnet: hub/nva, ip: 10.1.2.4, asn: %s}}\n" RS, asns[i]);
+		t = topo_case_build(text, strlen(text));
+		topo_case_print(asns[i], &topo_case_errors);
+		topo_case_print(asns[i], &topo_case_warnings);
+		CU_ASSERT_PTR_NOT_NULL(t);
+		CU_ASSERT_EQUAL(topo_case_warnings.n, 0);
+		topo_free(t);
+	}
+}
+
 static CU_TestInfo tests[] = {
 	{ "references lead somewhere", test_reference },
 	{ "names are unique across processes", test_name },
@@ -492,6 +518,7 @@ static CU_TestInfo tests[] = {
 	{ "NIC addresses: ARM-6, ERR-5", test_address },
 	{ "peerings: PEER-3, PEER-9, PEER-10, PEER-12, PEER-13", test_peering },
 	{ "route tables: UDR-3, UDR-4, UDR-6, RS-6, ER-35, ER-37", test_table },
+	{ "RS-41: private ASNs that a Route Server takes", test_rs41_private_asns },
 	{ "Route Servers: RS-4, RS-5, RS-20, RS-24, RS-34, RS-37, RS-38, RS-40, RS-43",
 	    test_server },
 	{ "usable ASNs: RS-41", test_usable_asns },

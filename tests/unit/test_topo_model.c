@@ -132,6 +132,7 @@ static void
 test_defaults(void)
 {
 	struct topo *t = build_text("vnets: {}\n");
+	/* RS-20, OPEN-2, ... */
 	const struct topo_limits want = { 8, 4000, 500, 10000, 1000, 8, 4000, 4000, 400, 500 };
 
 	CU_ASSERT_STRING_EQUAL(t->name, "fabric");
