@@ -114,6 +114,14 @@ class ScA(Scenario):
         self.assertEqual(self.route("isolated", "0.0.0.0/0"), INTERNET)
         self.assertNotIn(GATEWAY, [row[0] for row in self.fabric.effective("isolated").values()])
 
+    def test_every_row_repeats_the_setting_of_the_subnet(self):
+        """EFF-12"""
+        for nic, disabled in [("isolated", True), ("vm11", False), ("bypass", False)]:
+            rows = self.fabric.json("routes", "effective", nic)["value"]
+            self.assertEqual({row["disableBgpRoutePropagation"] for row in rows}, {disabled})
+            self.assertEqual([row["name"] for row in rows if row["name"]],
+                             ["internet"] if nic == "bypass" else [])
+
     def test_inspecting_private_traffic_only(self):
         """RS-53: a supernet is programmed; RS-51: a VNet's own prefix is dropped."""
         self.change("nva", "fw", "advertise=[10.0.0.0/8, 10.11.0.0/16, 10.12.0.0/24]")
