@@ -35,7 +35,8 @@ struct bench {
 	int signal;
 	/* One round of questions, one per NIC. */
 	size_t answers;
-	size_t with_victim; /* tables that still lead to the victim */
+	size_t with_victim; /* tables that lead to the victim */
+	size_t normally;    /* tables that do so while it is well */
 	size_t failures;
 };
 
@@ -89,16 +90,15 @@ ask_all(struct bench *b)
 	return b->failures > 0 ? SIZE_MAX : b->with_victim;
 }
 
+/* Asks until exactly so many tables lead to the victim; *us is the time since start. */
 static int
-wait_until(struct bench *b, bool victim_used, uint64_t *us)
+wait_until(struct bench *b, size_t tables, struct fab_mono start, uint64_t *us)
 {
-	struct fab_mono start = fab_mono_now();
-
 	for (;;) {
 		size_t n = ask_all(b);
 		uint64_t spent = fab_mono_us_between(start, fab_mono_now());
 
-		if (n != SIZE_MAX && (n > 0) == victim_used) {
+		if (n == tables) {
 			*us = spent;
 			return FAB_OK;
 		}
@@ -209,16 +209,20 @@ print_result(const struct bench *b, uint64_t *us, size_t n, bool json)
 static int
 one_run(struct bench *b, const char *url, uint64_t *us)
 {
-	uint64_t unused;
 	pid_t pid = victim_pid(b);
+	struct fab_mono start;
+	uint64_t unused;
 
 	if (pid < 0) {
 		fprintf(stderr, "bench_failover: %s has no process\n", b->victim);
 		return FAB_ENOENT;
 	}
-	if (wait_until(b, true, &unused) != FAB_OK || kill(pid, b->signal) != 0)
+	if (wait_until(b, b->normally, fab_mono_now(), &unused) != FAB_OK)
+		return FAB_ETIMEOUT;
+	start = fab_mono_now(); /* before the signal: the victim may die before kill() returns */
+	if (kill(pid, b->signal) != 0)
 		return FAB_EIO;
-	if (wait_until(b, false, us) != FAB_OK)
+	if (wait_until(b, 0, start, us) != FAB_OK)
 		return FAB_ETIMEOUT;
 	return fabctl(url, b->signal == SIGSTOP ? "resume" : "start", b->victim) == FAB_OK &&
 		       fabctl(url, "wait", "converged") == FAB_OK
@@ -278,6 +282,11 @@ main(int argc, char **argv)
 		return 3;
 	if (add_nics(&b, "vm") != FAB_OK || add_nics(&b, "nva") != FAB_OK)
 		goto out;
+	b.normally = ask_all(&b);
+	if (b.normally == 0 || b.normally == SIZE_MAX) {
+		fprintf(stderr, "bench_failover: no NIC has a route to %s\n", b.address);
+		goto out;
+	}
 	while (done < runs && one_run(&b, url, &us[done]) == FAB_OK)
 		done++;
 	if (done > 0)
