@@ -184,8 +184,8 @@ static void
 test_files_that_are_no_state_are_skipped(void)
 {
 	static const char *const texts[] = { "", "[]", "{}", "{\"name\":\"bad\"}", "garbage",
-		"{\"name\":\"other\",\"kind\":\"k\",\"pid\":1,\"start_time\":1,\"started_us\":1,"
-		"\"cwd\":\"/\",\"argv\":[\"x\"]}" };
+		("{\"name\":\"other\",\"kind\":\"k\",\"pid\":1,\"start_time\":1,\"started_us\":1,"
+		 "\"cwd\":\"/\",\"argv\":[\"x\"]}") };
 	struct ctl_state s, *v;
 	char path[128];
 	size_t n;
