@@ -42,8 +42,9 @@ setup(void)
 	CU_ASSERT_EQUAL_FATAL(wire_node_new(&node, loop, "nva1", NULL, &nva_role, &to), FAB_OK);
 	fx_conf_init(&fx, "nva1", FAB__V1__NODE_KIND__NODE_NVA, 65001, "10.1.2.4");
 	fx.router.relay = true;
-	fx_peer(&fx, "rs1-0", RS, 65515, "10.1.0.4", "10.1.2.4")->resource = fx.peers[0].name;
-	fx_peer(&fx, "rs1-1", RS, 65515, "10.1.0.5", "10.1.2.4")->resource = fx.peers[0].name;
+	fx_peer(&fx, "rs1-0", RS, 65515, "10.1.0.4", "10.1.2.4");
+	fx_peer(&fx, "rs1-1", RS, 65515, "10.1.0.5", "10.1.2.4");
+	fx.peers[0].resource = fx.peers[1].resource = fx.peers[0].name;
 	fx_peer(&fx, "nva3", ROUTER, 65002, "10.2.2.4", "10.1.2.4");
 	fx_originate(&fx, "192.168.250.0/24");
 	configure();

@@ -115,6 +115,15 @@ withdraw(const char *peer, const char *prefixes)
 	fab_loop_turn(loop, 0);
 }
 
+static bool
+same_route(const struct fx_route *x, const struct fx_route *y)
+{
+	return ipnet_eq(x->net, y->net) && x->source == y->source &&
+	       x->n_next_hops == y->n_next_hops && x->weight == y->weight &&
+	       memcmp(x->next_hops, y->next_hops, x->n_next_hops * sizeof(x->next_hops[0])) == 0 &&
+	       strcmp(x->path, y->path) == 0 && strcmp(x->peer, y->peer) == 0;
+}
+
 static void
 check_snapshot_equals_delta(void)
 {
@@ -127,7 +136,7 @@ check_snapshot_equals_delta(void)
 		    fx_reported(&snap, ipnet_format(text, delta.routes[i].net));
 
 		CU_ASSERT_PTR_NOT_NULL_FATAL(r);
-		CU_ASSERT_EQUAL(memcmp(r, &delta.routes[i], sizeof(*r)), 0);
+		CU_ASSERT(same_route(r, &delta.routes[i]));
 	}
 }
 
