@@ -55,6 +55,7 @@ struct bgp_link {
 	struct bgp_decode_opts opts;
 	uint32_t hold_ms; /* in force; 0: none */
 	struct fab_mono last_rx;
+	struct fab_mono hold_set; /* when the hold timer was last set */
 	struct fab_timer *hold;
 	struct fab_timer *keepalive;
 	const struct bgp_msg *rx; /* during an RX event */

@@ -7,6 +7,9 @@
 
 #include <stdlib.h> /* arc4random */
 
+/* A burst sets the hold timer once a quarter of it at most. */
+#define HOLD_RESET_US(hold_ms) ((uint64_t)(hold_ms)*250)
+
 struct bgp_link *
 bgp_link_other(struct bgp_link *l)
 {
@@ -66,6 +69,18 @@ event_of(const struct bgp_msg *m)
 	return events[m->type];
 }
 
+/* Between KEEPALIVEs the timer never fires only to find that it is too early. */
+static void
+hold_heard(struct bgp_link *l)
+{
+	l->last_rx = fab_mono_now();
+	if (l->hold_ms == 0 || l->hold_grace ||
+	    fab_mono_us_between(l->hold_set, l->last_rx) < HOLD_RESET_US(l->hold_ms))
+		return;
+	l->hold_set = l->last_rx;
+	fab_timer_set_ms(l->hold, l->hold_ms);
+}
+
 void
 bgp_link_receive(struct bgp_link *l, const uint8_t *data, size_t len)
 {
@@ -78,7 +93,7 @@ bgp_link_receive(struct bgp_link *l, const uint8_t *data, size_t len)
 		return;
 	s->stats.msgs_in++;
 	s->stats.octets_in += len;
-	l->last_rx = fab_mono_now();
+	hold_heard(l);
 	l->err = (struct bgp_notify){ BGP_ERR_HEADER, BGP_HEADER_BAD_TYPE, 0, NULL };
 	rc = l->t->ops->decode(&m, &s->scratch, &l->opts, data, len, &l->err);
 	if (rc == FAB_ENOMEM)
@@ -183,16 +198,15 @@ bgp_link_arm_hold(struct bgp_link *l, uint32_t ms)
 {
 	l->hold_ms = ms;
 	l->hold_grace = false;
-	l->last_rx = fab_mono_now();
+	l->last_rx = l->hold_set = fab_mono_now();
 	if (ms > 0)
 		fab_timer_set_ms(l->hold, ms);
 	else
 		fab_timer_cancel(l->hold);
 }
 
-/* The timer is not set anew for each message: when it fires, it looks how long the silence is. Once
- * it is long enough, what has arrived meanwhile gets a chance to be read, should we be the slow
- * ones. */
+/* Not set anew for each message, so it looks how long the silence is. Once it is long enough, what
+ * has arrived meanwhile gets a chance to be read, should we be the slow ones. */
 static void
 on_hold(void *arg)
 {
@@ -220,7 +234,9 @@ bgp_link_arm_keepalive(struct bgp_link *l)
 		return;
 	if (l->s->conf.keepalive_ms > 0 && l->s->conf.keepalive_ms < ms)
 		ms = l->s->conf.keepalive_ms;
-	fab_timer_set_ms(l->keepalive, bgp_jitter(ms));
+	/* The range of RFC 4271 10 for jitter, but daemons of a machine meet within it: the
+	 * KEEPALIVEs of a fabric are most of what it does while idle. */
+	fab_timer_set_within(l->keepalive, ms - ms / 4, ms);
 }
 
 static void

@@ -18,6 +18,8 @@
 
 /* Deferred work may defer more; that still belongs to the turn, but not without end. */
 #define DEFER_ROUNDS_MAX 8
+/* Where timers with a window gather, on CLOCK_MONOTONIC, which all processes of a machine share. */
+#define GRID_US UINT64_C(1000000)
 
 struct post_list {
 	struct fab_post *head;
@@ -386,12 +388,32 @@ fab_timer_free(struct fab_timer *t)
 	free(t);
 }
 
+static void
+timer_set_us(struct fab_timer *t, uint64_t us)
+{
+	struct timeval tv = { (time_t)(us / 1000000), (suseconds_t)(us % 1000000) };
+
+	evtimer_add(t->ev, &tv);
+}
+
 void
 fab_timer_set_ms(struct fab_timer *t, uint64_t ms)
 {
-	struct timeval tv = { (time_t)(ms / 1000), (suseconds_t)(ms % 1000) * 1000 };
+	timer_set_us(t, ms * 1000);
+}
 
-	evtimer_add(t->ev, &tv);
+void
+fab_timer_set_within(struct fab_timer *t, uint64_t earliest_ms, uint64_t latest_ms)
+{
+	uint64_t now_us = fab_mono_now().ns / 1000;
+	uint64_t latest_us = latest_ms * 1000;
+	uint64_t past_us = (now_us + latest_us) % GRID_US; /* from the last grid point to the end */
+
+	if (past_us <= (latest_ms - earliest_ms) * 1000)
+		timer_set_us(t, latest_us - past_us);
+	else
+		fab_timer_set_ms(
+		    t, latest_ms - arc4random_uniform((uint32_t)(latest_ms - earliest_ms) + 1));
 }
 
 void

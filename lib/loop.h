@@ -68,6 +68,10 @@ void fab_loop_drain(struct fab_loop *loop, uint32_t timeout_ms);
 int fab_timer_new(struct fab_timer **out, struct fab_loop *loop, fab_loop_fn *fn, void *arg);
 void fab_timer_free(struct fab_timer *t);
 void fab_timer_set_ms(struct fab_timer *t, uint64_t ms);
+/* Fires at some moment between earliest_ms and latest_ms from now: at the last whole second of the
+ * machine's clock in that window, or at a random moment when there is none. For what need not be
+ * punctual: the timers of all daemons that fall together cost each of them one wake-up. */
+void fab_timer_set_within(struct fab_timer *t, uint64_t earliest_ms, uint64_t latest_ms);
 void fab_timer_cancel(struct fab_timer *t);
 bool fab_timer_pending(const struct fab_timer *t);
 

@@ -18,7 +18,6 @@
 #define FLUSH_MS        2000
 #define PATIENCE_US     (UINT64_C(1000) * FAB_RPC_HEARTBEAT_MS)
 #define SERVER_EXTRA_US UINT64_C(500000)
-#define TIMER_SLACK_US  UINT64_C(20000) /* not worth another wakeup */
 
 struct rpc_link {
 	struct fab_loop *loop;
@@ -28,7 +27,8 @@ struct rpc_link {
 	struct fab_rpc_stats *stats;
 	struct fab_timer *timer;
 	struct fab_mono last_rx;
-	uint64_t patience_us; /* silence before PING, and between PINGs */
+	uint64_t patience_us; /* at most so much silence before PING, and between PINGs; 3/4 of it
+				 at least */
 	uint64_t sent_then;   /* fab_conn_sent() at the last heartbeat while paused */
 	unsigned missed;
 	bool up;
@@ -71,7 +71,9 @@ send_kind(struct rpc_link *l, Fab__V1__RpcFrame__Kind kind)
 static void
 arm_heartbeat(struct rpc_link *l, uint64_t us)
 {
-	fab_timer_set_ms(l->timer, (us + 999) / 1000);
+	uint64_t ms = (us + 999) / 1000;
+
+	fab_timer_set_within(l->timer, ms - ms / 4, ms);
 }
 
 /* While we do not read because the peer does not, silence says nothing, but progress does. */
@@ -93,7 +95,7 @@ on_heartbeat(void *arg)
 	struct rpc_link *l = arg;
 	uint64_t silent = fab_mono_us_between(l->last_rx, fab_mono_now());
 
-	if (silent + TIMER_SLACK_US < l->patience_us) {
+	if (silent < l->patience_us - l->patience_us / 4) {
 		arm_heartbeat(l, l->patience_us - silent);
 		return;
 	}

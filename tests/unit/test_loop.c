@@ -12,6 +12,7 @@
 #define POSTERS      4
 #define POSTS_EACH   2000
 #define TURN_WAIT_MS 1000
+#define NS_PER_S     UINT64_C(1000000000)
 
 static char trace[64];
 
@@ -252,6 +253,34 @@ raise_signal(void *arg)
 }
 
 static void
+test_timers_with_a_window_gather(void)
+{
+	struct fab_loop *loop = new_loop();
+	struct fab_timer *wide, *narrow;
+	struct fab_mono start;
+
+	CU_ASSERT_EQUAL_FATAL(fab_timer_new(&wide, loop, note, "w"), FAB_OK);
+	CU_ASSERT_EQUAL_FATAL(fab_timer_new(&narrow, loop, note, "n"), FAB_OK);
+	/* A window of a second holds a whole second; it fires after that, never before. */
+	start = fab_mono_now();
+	fab_timer_set_within(wide, 0, 1000);
+	while (trace[0] == '\0')
+		fab_loop_turn(loop, TURN_WAIT_MS);
+	CU_ASSERT_STRING_EQUAL(trace, "w");
+	CU_ASSERT(fab_mono_now().ns / NS_PER_S > start.ns / NS_PER_S);
+	/* Just after a whole second none is near: any moment of the window will do. */
+	start = fab_mono_now();
+	fab_timer_set_within(narrow, 20, 30);
+	while (trace[1] == '\0')
+		fab_loop_turn(loop, TURN_WAIT_MS);
+	CU_ASSERT_STRING_EQUAL(trace, "wn");
+	CU_ASSERT(fab_mono_us_between(start, fab_mono_now()) >= 20000);
+	fab_timer_free(wide);
+	fab_timer_free(narrow);
+	fab_loop_free(loop);
+}
+
+static void
 test_signals_end_the_loop(void)
 {
 	static int signals[] = { SIGTERM, SIGINT };
@@ -294,6 +323,7 @@ static CU_TestInfo tests[] = {
 	    test_endless_deferring_does_not_hold_the_turn },
 	{ "timers fire in order, never early", test_timers_fire_in_order_never_early },
 	{ "timers: cancel, re-arm, free inside", test_timer_cancel_rearm_and_free_inside },
+	{ "timers with a window gather", test_timers_with_a_window_gather },
 	{ "SIGTERM and SIGINT end the loop", test_signals_end_the_loop },
 	{ "exit work runs when the loop is freed", test_exit_work_runs_when_the_loop_is_freed },
 	CU_TEST_INFO_NULL,
