@@ -6,6 +6,7 @@ pkg_check_modules(LIBEVENT REQUIRED IMPORTED_TARGET libevent_core)
 pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson)
 pkg_check_modules(LIBFYAML REQUIRED IMPORTED_TARGET libfyaml)
 pkg_check_modules(SQLITE REQUIRED IMPORTED_TARGET sqlite3)
+pkg_check_modules(LIBMNL REQUIRED IMPORTED_TARGET libmnl)
 find_program(PROTOC_C protoc-c REQUIRED)
 
 # Debian's NNG ships neither a pkg-config file nor a CMake package.

@@ -1,0 +1,139 @@
+#ifndef VSWITCHD_VS_MODEL_H
+#define VSWITCHD_VS_MODEL_H
+/*
+ * What the switch knows: ports, groups and tables, as fabricd streams them. Nothing is kept per
+ * port but references: a port names up to three tables (layers), and a table's entry names a group.
+ *
+ *   port  -> user, bgp, system: tables of prefix -> group
+ *   group -> deliver (by destination address, in a table of owners) | via (addresses of next hops)
+ *            | ports | Internet | drop
+ *
+ * Readers (the engine) and the one writer (the loop) meet at a mutex: the engine holds it for a
+ * burst of packets, the writer while it puts a new set of tables in force, not while it builds
+ * them.
+ */
+#include "vswitchd/vs_table.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define VS_NONE        0 /* no table; ids start at 1 */
+#define VS_NAME_MAX    64
+#define VS_MEMBERS_MAX 64
+#define VS_PORTS_MAX   65536
+#define VS_ROUTES_MAX  (4u << 20) /* entries of all tables together */
+
+/* Why a packet was dropped. The first four are those of SwitchDrop, in its order. */
+enum vs_drop {
+	VS_DROP_NONE_ROUTE, /* next hop None (SYS-3, UDR-4) */
+	VS_DROP_NO_ROUTE,
+	VS_DROP_UNREACHABLE,    /* next hop that is not directly reachable (EFF-16, UDR-3) */
+	VS_DROP_NOT_CARRIED,    /* a destination that the data plane does not model */
+	VS_DROP_NO_OWNER,       /* nobody has the destination, or the next hop, address */
+	VS_DROP_NOT_FORWARDING, /* next hop without IP forwarding (UDR-3) */
+	VS_DROP_SOURCE,         /* a source address that is not the sender's (UDR-3) */
+	VS_DROP_PORT_DOWN,      /* the taker is down or nobody is attached: a dead member */
+	VS_DROP_LOOP,           /* too many routers without leaving the switch */
+	VS_DROP_BAD_FRAME,      /* not Ethernet, ARP or IPv4, or cut short */
+	VS_DROP_FULL,           /* the taker's queue was full */
+	VS_DROP_COUNT
+};
+
+const char *vs_drop_name(enum vs_drop d); /* "none-route" */
+
+enum vs_group_kind {
+	VS_GROUP_DROP,
+	VS_GROUP_DELIVER,
+	VS_GROUP_VIA,
+	VS_GROUP_PORTS,
+	VS_GROUP_INTERNET
+};
+
+struct vs_group_conf {
+	uint32_t id;
+	enum vs_group_kind kind;
+	enum vs_drop reason;     /* DROP */
+	uint32_t table;          /* DELIVER */
+	const uint32_t *members; /* VIA: addresses; PORTS: port ids; 1 ... VS_MEMBERS_MAX */
+	size_t n_members;
+};
+
+struct vs_port_conf {
+	uint32_t id;
+	const char *name;
+	bool router; /* no interface: what it gets is looked up again in its own tables */
+	uint32_t ip;
+	uint8_t prefix_len; /* of its subnet */
+	bool up;
+	bool forwarding;
+	uint32_t user, bgp, system; /* tables, VS_NONE */
+	uint16_t mtu;
+};
+
+struct vs_table_delta {
+	uint32_t id;
+	bool replace;         /* forget what it held */
+	const uint32_t *addr; /* n entries: prefix and group */
+	const uint8_t *len;
+	const uint32_t *group;
+	size_t n;
+	const uint32_t *withdrawn_addr;
+	const uint8_t *withdrawn_len;
+	size_t n_withdrawn;
+};
+
+/* One message of the stream. Everything is borrowed for the call. */
+struct vs_update {
+	uint64_t generation;
+	bool snapshot; /* starts a snapshot: what is not repeated up to `last` is gone */
+	bool last;     /* put in force what came since the last `last` */
+	const struct vs_group_conf *groups;
+	size_t n_groups;
+	const struct vs_table_delta *tables;
+	size_t n_tables;
+	const struct vs_port_conf *ports;
+	size_t n_ports;
+	const uint32_t *gone_groups, *gone_tables, *gone_ports;
+	size_t n_gone_groups, n_gone_tables, n_gone_ports;
+};
+
+struct vs_model;
+
+int vs_model_new(struct vs_model **out);
+void vs_model_free(struct vs_model *m);
+
+/* Loop thread. FAB_EINVAL (why says what): an id that is not there, a prefix with host bits, a
+ * limit; what came since the last `last` is then forgotten and the switch forwards as before: the
+ * caller asks for a new snapshot. Fail-static: nothing here ever removes what is in force but a
+ * complete update. */
+int vs_model_apply(struct vs_model *m, const struct vs_update *u, char why[static 128]);
+uint64_t vs_model_generation(const struct vs_model *m); /* in force; 0: nothing yet */
+size_t vs_model_memory(const struct vs_model *m);       /* octets */
+
+/* ---- for the engine: between lock and unlock ---- */
+
+void vs_model_lock(struct vs_model *m);
+void vs_model_unlock(struct vs_model *m);
+
+struct vs_port; /* vs_port.h: configuration in force, interface, counters */
+
+struct vs_flow {
+	uint32_t src, dst; /* host order */
+	uint32_t hash;     /* 5-tuple, each direction on its own (RS-60, SC-C) */
+};
+
+enum vs_action { VS_TO_PORT, VS_TO_INTERNET, VS_DROPPED };
+
+struct vs_verdict {
+	enum vs_action action;
+	uint32_t port;     /* TO_PORT: the taker, never a router */
+	enum vs_drop drop; /* DROPPED */
+};
+
+/* Where a packet goes that port `from` sent (EFF-1 ... EFF-7, SYS-5, UDR-3). Source checks
+ * included. */
+void vs_lookup(
+    const struct vs_model *m, uint32_t from, const struct vs_flow *flow, struct vs_verdict *out);
+
+#endif
