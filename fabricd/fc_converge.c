@@ -140,7 +140,7 @@ effective_holds(
 struct session_walk {
 	const struct fc *f;
 	const struct fc_expr *e;
-	size_t pairs, up, down;
+	size_t pairs, up;
 };
 
 /* What one end says: 1 up, 0 down, -1 nothing (foreign, or not running). */
@@ -156,8 +156,8 @@ end_says(const struct session_walk *w, const struct fc_end *me, const struct fc_
 	return s != NULL && s->established ? 1 : 0;
 }
 
-/* Up when every end that can speak says so, down when none says up; else neither: one end has not
- * noticed yet. */
+/* Up when every end that can speak says so. One end that gave it up is enough for down: the other
+ * may hang (RS-91). */
 static void
 session_state(void *arg, const struct fc_pair *p)
 {
@@ -172,7 +172,6 @@ session_state(void *arg, const struct fc_pair *p)
 	b = end_says(w, &p->listen, &p->dial);
 	w->pairs++;
 	w->up += a != 0 && b != 0 && (a == 1 || b == 1);
-	w->down += a != 1 && b != 1;
 }
 
 static int
@@ -185,9 +184,9 @@ session_holds(const struct fc *f, const struct fc_expr *e, bool *holds, char why
 		snprintf(why, FC_WHY_MAX, "%.60s and %.60s have no session", e->a, e->b);
 		return FAB_ENOENT;
 	}
-	*holds = (e->up ? w.up : w.down) == w.pairs;
-	snprintf(why, FC_WHY_MAX, "%zu of %zu sessions between %.60s and %.60s are %s",
-	    e->up ? w.up : w.down, w.pairs, e->a, e->b, e->up ? "up" : "down");
+	*holds = e->up ? w.up == w.pairs : w.up == 0;
+	snprintf(why, FC_WHY_MAX, "%zu of %zu sessions between %.60s and %.60s are up", w.up,
+	    w.pairs, e->a, e->b);
 	return FAB_OK;
 }
 

@@ -7,7 +7,8 @@
  *                                    and nothing has changed for timing.converge_quiet
  *   effective NIC PREFIX [via ADDR]  an active route for exactly this prefix (and this next hop)
  *   learned RS PEER PREFIX           every running instance holds the prefix from this peer
- *   session A B up|down              all sessions between A and B are, as both their ends see it
+ *   session A B up|down              all sessions between A and B: up when both their ends
+ *                                    say so, down when one end says that
  *   node NAME up|down                its processes are connected, or none is
  *   no CONDITION                     the opposite of any but converged
  *
