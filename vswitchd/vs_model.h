@@ -18,13 +18,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define VS_NONE        0 /* no table; ids start at 1 */
-#define VS_NAME_MAX    64
+#define VS_NONE        0  /* no table; ids start at 1 */
+#define VS_NAME_MAX    64 /* with NUL */
 #define VS_MEMBERS_MAX 64
 #define VS_PORTS_MAX   65536
 #define VS_ROUTES_MAX  (4u << 20) /* entries of all tables together */
+#define VS_GROUPS_MAX  (1u << 20)
+#define VS_TABLES_MAX  65536
 
-/* Why a packet was dropped. The first four are those of SwitchDrop, in its order. */
+/* Why a packet was dropped. The first four are those of SwitchDrop, in its order; only these can be
+ * the reason of a group. */
 enum vs_drop {
 	VS_DROP_NONE_ROUTE, /* next hop None (SYS-3, UDR-4) */
 	VS_DROP_NO_ROUTE,
@@ -37,6 +40,7 @@ enum vs_drop {
 	VS_DROP_LOOP,           /* too many routers without leaving the switch */
 	VS_DROP_BAD_FRAME,      /* not Ethernet, ARP or IPv4, or cut short */
 	VS_DROP_FULL,           /* the taker's queue was full */
+	VS_DROP_NOT_UNICAST,    /* broadcast, multicast, link-local: Azure carries none of them */
 	VS_DROP_COUNT
 };
 
@@ -71,6 +75,9 @@ struct vs_port_conf {
 	uint16_t mtu;
 };
 
+/* The table is made when it is not there yet. What it withdraws goes first, then what it adds
+ * comes; of a prefix named twice the later one counts. Withdrawing what is not there does nothing.
+ */
 struct vs_table_delta {
 	uint32_t id;
 	bool replace;         /* forget what it held */
@@ -83,7 +90,8 @@ struct vs_table_delta {
 	size_t n_withdrawn;
 };
 
-/* One message of the stream. Everything is borrowed for the call. */
+/* One message of the stream. Everything is borrowed for the call. Ids are any numbers but 0. Within
+ * a message the gone ones go first; what refers to what is looked at when `last` has come. */
 struct vs_update {
 	uint64_t generation;
 	bool snapshot; /* starts a snapshot: what is not repeated up to `last` is gone */
@@ -103,24 +111,30 @@ struct vs_model;
 int vs_model_new(struct vs_model **out);
 void vs_model_free(struct vs_model *m);
 
-/* Loop thread. FAB_EINVAL (why says what): an id that is not there, a prefix with host bits, a
- * limit; what came since the last `last` is then forgotten and the switch forwards as before: the
- * caller asks for a new snapshot. Fail-static: nothing here ever removes what is in force but a
- * complete update. */
+/* Loop thread. FAB_EINVAL (why says what): an id that is not there, a prefix with host bits, a name
+ * twice; FAB_ETOOBIG: a limit; FAB_ENOMEM. What came since the last `last` is then forgotten, the
+ * switch forwards as before, and everything up to the next snapshot is refused: the caller asks for
+ * one. Fail-static: nothing ever removes what is in force but a complete update. */
 int vs_model_apply(struct vs_model *m, const struct vs_update *u, char why[static 128]);
 uint64_t vs_model_generation(const struct vs_model *m); /* in force; 0: nothing yet */
 size_t vs_model_memory(const struct vs_model *m);       /* octets */
+/* The port of that name, NULL: none. Loop thread: valid until the next apply; elsewhere: between
+ * lock and unlock. */
+const struct vs_port_conf *vs_model_find(const struct vs_model *m, const char *name);
 
 /* ---- for the engine: between lock and unlock ---- */
 
 void vs_model_lock(struct vs_model *m);
 void vs_model_unlock(struct vs_model *m);
 
-struct vs_port; /* vs_port.h: configuration in force, interface, counters */
+/* Valid until unlock; NULL: none. While the revision stays, so do the ports and their ids. */
+const struct vs_port_conf *vs_model_port(const struct vs_model *m, uint32_t id);
+uint64_t vs_model_ports_revision(const struct vs_model *m);
 
 struct vs_flow {
 	uint32_t src, dst; /* host order */
-	uint32_t hash;     /* 5-tuple, each direction on its own (RS-60, SC-C) */
+	uint32_t hash;     /* 5-tuple, each direction on its own (RS-60) */
+	uint32_t pair;     /* the same for both directions (SC-C: internal load balancer) */
 };
 
 enum vs_action { VS_TO_PORT, VS_TO_INTERNET, VS_DROPPED };

@@ -1,0 +1,14 @@
+#ifndef VSWITCHD_VS_USER_H
+#define VSWITCHD_VS_USER_H
+/*
+ * The userspace engine: one thread, one epoll, a TAP descriptor for each port. It reads a burst of
+ * a port's frames, asks vs_lookup() for each of them, writes it to the taker unchanged but for the
+ * MAC addresses, and goes on to the next port that has something, so that a guest that floods
+ * takes no more than its turn.
+ */
+#include "vswitchd/vs_engine.h"
+
+/* Starts the thread. The model is borrowed and must outlive the engine. FAB_ENOMEM, FAB_EIO. */
+int vs_user_new(struct vs_engine **out, struct vs_model *m);
+
+#endif
