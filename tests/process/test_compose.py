@@ -21,6 +21,8 @@ def engine_answers():
 def compose_command():
     if shutil.which("docker-compose"):
         return ["docker-compose"]
+    if not shutil.which("docker"):
+        return None
     plugin = subprocess.run(["docker", "compose", "version"], capture_output=True, check=False)
     return ["docker", "compose"] if plugin.returncode == 0 else None
 
