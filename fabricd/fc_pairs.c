@@ -5,7 +5,6 @@
 
 #include <string.h>
 
-#define BGP_PORT         179
 #define ER_PREMIUM_LIMIT 10000 /* ER-6 */
 #define ER_DEFAULT_LIMIT 4000
 
@@ -215,7 +214,7 @@ gw_site(const struct walk *w, int gw, size_t conn)
 
 		if (!g->active_active)
 			p.listen.address = g->ip[0];
-		p.tcp = (struct topo_tcp){ p.listen.address, BGP_PORT };
+		p.tcp = (struct topo_tcp){ p.listen.address, TOPO_BGP_PORT };
 		p.tcp_source = s->bgp_listen.addr;
 		p.dial.resource = g->name;
 		p.dial.alias = c->name;
@@ -266,7 +265,7 @@ circuit_pairs(const struct walk *w, int circuit)
 			.listen = end_of(node_of(w->t, TOPO_NODE_MSEE, circuit, m), WIRE_PEER_MSEE,
 			    TOPO_MSEE_ASN, c->msee_ip[m]),
 			.transport = s->transport,
-			.tcp = { c->msee_ip[m], BGP_PORT },
+			.tcp = { c->msee_ip[m], TOPO_BGP_PORT },
 			.tcp_source = s->bgp_listen.addr,
 		};
 
@@ -329,7 +328,7 @@ router_pairs(
 		p.listen.policy = back == NULL ? NULL : &back->policy;
 		p.tcp = router_tcp(w->t, &p.listen);
 		if (p.tcp.port == 0)
-			p.tcp = (struct topo_tcp){ p.listen.address, BGP_PORT };
+			p.tcp = (struct topo_tcp){ p.listen.address, TOPO_BGP_PORT };
 		p.tcp_source = router_tcp(w->t, &p.dial).addr;
 		emit(w, &p);
 	}

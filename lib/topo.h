@@ -22,11 +22,12 @@
 #define TOPO_ERRORS_MAX 200
 #define TOPO_RSV_ASN    65515 /* RS-1 */
 #define TOPO_MSEE_ASN   12076 /* ER-1 */
+#define TOPO_BGP_PORT   179   /* RFC 4271 4 */
 
 /* ---- documents ---- */
 
 enum topo_kind {
-	TOPO_FABRIC, /* one, named "fabric": name, timing, limits, strict */
+	TOPO_FABRIC, /* one, named "fabric": name, timing, limits, strict, packets */
 	TOPO_VNET,
 	TOPO_PEERING, /* directed: "hub1/spoke11" is the object in hub1 that points to spoke11 */
 	TOPO_ROUTE_TABLE,
@@ -333,7 +334,8 @@ struct topo {
 	char *name;
 	struct topo_timing timing;
 	struct topo_limits limits;
-	bool strict; /* OPEN-1 */
+	bool strict;  /* OPEN-1 */
+	bool packets; /* BGP over TCP runs through the data plane */
 	struct topo_vnet *vnets;
 	size_t n_vnets;
 	struct topo_peering *peerings;

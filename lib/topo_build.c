@@ -271,6 +271,7 @@ build_fabric(struct topo_build *b)
 	props = b->n[TOPO_FABRIC] > 0 ? b->props[TOPO_FABRIC][0] : full;
 	b->t->name = topo_get_copy(b, props, "name");
 	b->t->strict = topo_get_bool(props, "strict");
+	b->t->packets = topo_get_bool(props, "packets");
 	b->t->timing = build_timing(props);
 	if (json_object_get(props, "limits") == NULL)
 		props = full;

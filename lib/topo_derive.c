@@ -86,6 +86,24 @@ derive_circuit(struct topo_build *b, size_t i)
 }
 
 static void
+listen_at(struct topo_tcp *listen, uint32_t ip)
+{
+	if (listen->port == 0)
+		*listen = (struct topo_tcp){ ip, TOPO_BGP_PORT };
+}
+
+/* RS-31, RS-39: inside the fabric, BGP software peers as it does in production. */
+static void
+derive_listeners(struct topo *t)
+{
+	for (size_t i = 0; i < t->n_servers; i++)
+		for (unsigned k = 0; k < 2; k++)
+			listen_at(&t->servers[i].bgp_listen[k], t->servers[i].ip[k]);
+	for (size_t i = 0; i < t->n_nvas; i++)
+		listen_at(&t->nvas[i].bgp_listen, t->nvas[i].ip);
+}
+
+static void
 derive_addresses(struct topo_build *b)
 {
 	struct topo *t = b->t;
@@ -103,6 +121,8 @@ derive_addresses(struct topo_build *b)
 		if (t->sites[i].ip == 0 && t->sites[i].prefixes.n > 0)
 			t->sites[i].ip =
 			    t->sites[i].prefixes.v[0].addr + (t->sites[i].prefixes.v[0].len < 31);
+	if (t->packets)
+		derive_listeners(t);
 }
 
 /* ---- peerings and scopes ---- */

@@ -57,6 +57,10 @@ static const struct topo_key fabric[] = {
 	{ "limits", TOPO_T_STRUCT, "Azure's limits, to be changed for tests", .sub = limits },
 	{ "strict", TOPO_T_BOOL, "refuse what works on Azure against its documentation (OPEN-1)",
 	    .def = "false" },
+	{ "packets", TOPO_T_BOOL,
+	    "BGP over TCP runs through the data plane: Route Servers and NVAs listen on port 179 of "
+	    "their Azure addresses unless they have a bgp_listen; `fabctl up` then needs packets",
+	    .def = "false" },
 	{ NULL },
 };
 

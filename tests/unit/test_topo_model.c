@@ -456,6 +456,33 @@ test_amounts_of_circuits(void)
 	}
 }
 
+/* Inside the fabric BGP software peers as in production: with the instances' addresses, on 179. */
+static void
+test_bgp_through_the_data_plane(void)
+{
+	static const char text[] =
+	    "packets: true\n"
+	    "vnets: {hub: {address_space: 10.1.0.0/16, subnets: {RouteServerSubnet: 10.1.0.0/26, "
+	    "nva: 10.1.2.0/24}}}\n"
+	    "nvas:\n"
+	    "  a: {subnet: hub/nva, ip: 10.1.2.4, asn: 65001, run: [bird]}\n"
+	    "  b: {subnet: hub/nva, ip: 10.1.2.5, asn: 65002, bgp_listen: 127.0.0.9:1790}\n"
+	    "route_servers: {rs: {vnet: hub, peers: {a: {}, b: {}}}}\n";
+	struct topo *t = topo_case_build(text, sizeof(text) - 1);
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(t);
+	CU_ASSERT_TRUE(t->packets);
+	for (unsigned k = 0; k < 2; k++) {
+		CU_ASSERT_EQUAL(t->servers[0].bgp_listen[k].addr, 0x0a010004 + k);
+		CU_ASSERT_EQUAL(t->servers[0].bgp_listen[k].port, 179);
+	}
+	CU_ASSERT_EQUAL(t->nvas[0].bgp_listen.addr, 0x0a010204);
+	CU_ASSERT_EQUAL(t->nvas[0].bgp_listen.port, 179);
+	CU_ASSERT_EQUAL(t->nvas[1].bgp_listen.port, 1790);
+	CU_ASSERT_EQUAL(t->servers[0].peers[0].transport_address, 0); /* comes from its own */
+	topo_free(t);
+}
+
 static CU_TestInfo tests[] = {
 	{ "multi-region builds, with its nodes in order", test_multi_region },
 	{ "topologies/ is good", test_topologies },
@@ -470,6 +497,7 @@ static CU_TestInfo tests[] = {
 	{ "announcements and policies", test_announcements },
 	{ "gateway connections: VPN-6, ER-18, ER-33", test_connections },
 	{ "NICs and their instance: RS-66", test_nics },
+	{ "BGP through the data plane: RS-2, RS-31", test_bgp_through_the_data_plane },
 	{ "many circuits: ER-33", test_amounts_of_circuits },
 	CU_TEST_INFO_NULL,
 };

@@ -187,7 +187,8 @@ test_full_forms(void)
 		const char *given, *full;
 	} cases[] = {
 		{ TOPO_FABRIC, "{'timing':'fast'}",
-		    "{'name':'fabric','timing':{'profile':'fast'},'strict':false}" },
+		    "{'name':'fabric','timing':{'profile':'fast'},'strict':false,'packets':"
+		    "false}" },
 		{ TOPO_VNET, "{'address_space':'10.1.0.0/16','subnets':{'a':'10.1.0.0/24'}}",
 		    "{'region':'westeurope','address_space':['10.1.0.0/16'],'subnets':{'a':{'"
 		    "prefix':'10.1.0.0/24','nsg':false}}}" },

@@ -7,7 +7,8 @@
 #include <unistd.h>
 
 #define KNOWN                                                                                      \
-	"unknown key; known are name, timing, limits, strict, vnets, peerings, route_tables, "     \
+	"unknown key; known are name, timing, limits, strict, packets, vnets, peerings, "          \
+	"route_tables, "                                                                           \
 	"route_servers, nvas, gateways, circuits, sites, vms"
 
 static const struct topo_case syntax_cases[] = {
