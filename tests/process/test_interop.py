@@ -100,6 +100,11 @@ class Interop:
                                for rows in self.fabric.learned("rs1", "fw")),
                    f"10.98.0.0/16 {'in' if present else 'gone from'} both instances", timeout)
 
+    def apply_spokes(self, *spokes):
+        path = self.files / "spokes.yaml"
+        path.write_text(topology(self.configure(), self.transport_port, spokes))
+        self.fabric.fabctl("apply", path)
+
     def pause_pid(self):
         return self.fabric.pid("fw")
 
@@ -159,9 +164,7 @@ class Interop:
     def test_6_new_spoke_reaches_the_peer(self):
         """RS-96, RS-97: a new peering is announced; the session survives the ROUTE-REFRESH."""
         self.wait_learned()
-        path = self.files / "more.yaml"
-        path.write_text(topology(self.configure(), self.transport_port, ("spoke11", "spoke12")))
-        self.fabric.fabctl("apply", path)
+        self.apply_spokes("spoke11", "spoke12")
         self.wait_for_route(0, "10.12.0.0/16")
         self.wait_for_route(1, "10.12.0.0/16")
         self.wait_learned()
@@ -361,15 +364,27 @@ class GoBgp(Interop, FabricTestCase):
             routes[prefix] = (as_path, next_hop, communities)
         return routes
 
-    def updates_received(self, instance):
+    def messages(self, instance):
+        """What the session has carried: (ROUTE-REFRESHs received, UPDATEs sent)."""
         text = self.gobgp("neighbor", RS[instance], "-j")
-        if not text.strip().startswith("{"):
-            return 0
-        return json.loads(text)["state"]["messages"]["received"].get("update", 0)
+        state = json.loads(text)["state"] if text.strip().startswith("{") else {}
+        count = state.get("messages", {})
+        return (count.get("received", {}).get("refresh", 0), count.get("sent", {}).get("update", 0))
 
-    def refresh(self, instance):
-        # softresetin works on its own copy of the table.
-        self.skipTest("gobgp has no command that sends a ROUTE-REFRESH")
+    def test_3_route_refresh_from_the_peer(self):
+        """RS-96: the other direction, because no command of gobgp sends a ROUTE-REFRESH. A new
+        peering makes both instances ask; GoBGP answers with its table and the sessions stay."""
+        self.wait_learned()
+        before = [self.messages(instance) for instance in (0, 1)]
+        self.apply_spokes("spoke11", "spoke13")
+        self.addCleanup(self.apply_spokes, "spoke11")
+        for instance, (refreshes, updates) in enumerate(before):
+            self.until(lambda i=instance, n=refreshes: self.messages(i)[0] > n,
+                       f"a ROUTE-REFRESH from instance {instance}")
+            self.until(lambda i=instance, n=updates: self.messages(i)[1] > n,
+                       f"an UPDATE to instance {instance}")
+            self.wait_for_route(instance, "10.13.0.0/16")
+        self.wait_learned()
 
 
 class OpenBgpd(Interop, FabricTestCase):
