@@ -169,9 +169,10 @@ struct fab_rpc_sub; /* the receiving end of a server stream */
 typedef void fab_rpc_state_fn(void *ctx, bool connected);
 int fab_rpc_client_new(struct fab_rpc_client **out, struct fab_loop *loop, const char *url,
     const struct fab_tls *tls, fab_rpc_state_fn *state, void *ctx);
-/* Fails every call in flight with CANCELLED, then frees; what was sent already still reaches the
- * server. Subscriptions and streams of c fall silent; their owners still free them. Allowed inside
- * any callback of c. NULL is fine. */
+/* Fails every call in flight with CANCELLED, and those that a done() starts then, which it must not
+ * do for ever; then frees. What was sent already still reaches the server. Subscriptions and
+ * streams of c fall silent; their owners still free them. Allowed inside any callback of c. NULL is
+ * fine. */
 void fab_rpc_client_free(struct fab_rpc_client *c);
 const struct fab_rpc_stats *fab_rpc_client_stats(const struct fab_rpc_client *c);
 bool fab_rpc_client_connected(const struct fab_rpc_client *c);

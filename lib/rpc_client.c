@@ -622,10 +622,11 @@ fab_rpc_client_free(struct fab_rpc_client *c)
 	fab_dial_free(c->dial);
 	client_orphan_streams(c);
 	rpc_link_flush_free(c->link);
+	c->link = NULL;
 	c->connected = false;
-	for (size_t i = 0; i <= CALL_FINISHED; i++)
-		while (c->lists[i] != NULL)
-			call_done(c->lists[i], FAB_RPC_CANCELLED, "the client is closed", NULL);
+	/* With those that a done() of them starts. */
+	while (c->calls != NULL)
+		call_done(c->calls, FAB_RPC_CANCELLED, "the client is closed", NULL);
 	fab_loop_defer_cancel(c->loop, &c->finish);
 	for (size_t i = 0; i < 3; i++)
 		free(c->tls_files[i]);

@@ -375,6 +375,51 @@ test_client_free_cancels_also_from_inside(void)
 	net_fini(&n);
 }
 
+/* One that tries again, and gives up what else it had asked for. */
+struct stubborn {
+	struct net *n;
+	uint64_t other;
+	struct answer again;
+};
+
+static void
+on_done_again(
+    void *ctx, enum fab_rpc_status status, const char *message, const ProtobufCMessage *reply)
+{
+	struct stubborn *s = ctx;
+
+	(void)message;
+	(void)reply;
+	CU_ASSERT_EQUAL(status, FAB_RPC_CANCELLED);
+	fab_rpc_cancel(s->n->client, s->other);
+	call(s->n, "Dump", 0, 60000, &s->again);
+}
+
+static void
+test_client_free_ends_what_its_callbacks_start(void)
+{
+	Fab__V1__Empty empty = FAB__V1__EMPTY__INIT;
+	struct stubborn s = { 0 };
+	struct answer other;
+	struct net n;
+
+	net_connect(&n);
+	s.n = &n;
+	fab_rpc_call(n.client, NODE, "Stats", &empty.base, 0, 0, on_done_again, &s);
+	s.other = call(&n, "Stats", 0, 0, &other);
+	AWAIT(n.loop, n.held_count == 2);
+	fab_rpc_client_free(n.client);
+	n.client = NULL;
+	CU_ASSERT_EQUAL(other.done, 1);
+	CU_ASSERT_EQUAL(other.status, FAB_RPC_CANCELLED);
+	CU_ASSERT_EQUAL(s.again.done, 1);
+	CU_ASSERT_EQUAL(s.again.status, FAB_RPC_CANCELLED);
+	AWAIT(n.loop, n.cancelled == 2);
+	answer_held(&n, 0);
+	answer_held(&n, 1);
+	net_fini(&n);
+}
+
 #define MANY 10000
 
 static struct fab_rpc_call *many_calls[MANY];
@@ -593,6 +638,8 @@ static CU_TestInfo tests[] = {
 	    test_loss_fails_calls_in_flight_and_client_returns },
 	{ "first connect is quick", test_first_connect_is_quick_once_the_socket_is_there },
 	{ "freeing the client cancels", test_client_free_cancels_also_from_inside },
+	{ "freeing the client ends what that starts",
+	    test_client_free_ends_what_its_callbacks_start },
 	{ "10,000 calls in flight", test_ten_thousand_calls_in_flight },
 	{ "too many calls are refused", test_too_many_calls_are_refused },
 	{ "oversized request is refused", test_oversized_request_is_refused },
