@@ -37,7 +37,7 @@ struct tx_ring {
 enum tx_phase {
 	TX_WATCHED, /* its end is posted to the loop */
 	TX_QUIET,   /* its end becomes TX_DONE, unless it failed or was partial */
-	TX_DONE,    /* written; tx_watch() does the accounts */
+	TX_DONE,    /* written, all of it; tx_watch() does the accounts */
 };
 
 struct fab_conn {
@@ -508,6 +508,14 @@ tx_tell_drained(struct fab_conn *c)
 		conn_destroy(c);
 }
 
+/* The write is complete: its messages are no longer needed. */
+static void
+tx_settle(struct fab_conn *c)
+{
+	ring_pop(&c->ring, c->inflight);
+	c->inflight = 0;
+}
+
 static void
 tx_done(void *arg)
 {
@@ -524,14 +532,14 @@ tx_done(void *arg)
 		tx_start(c);
 		return;
 	}
-	ring_pop(&c->ring, c->inflight);
-	c->inflight = 0;
+	tx_settle(c);
 	if (c->ring.count > 0)
 		fab_loop_defer(c->loop, &c->tx_work);
 	tx_tell_drained(c);
 }
 
-/* Somebody waits for the end of the write in progress, or for his turn behind it. */
+/* Somebody waits for the end of the write in progress, or for his turn behind it. Calls nobody: a
+ * quiet write is the only one, and it was started below the mark. */
 static void
 tx_watch(struct fab_conn *c)
 {
@@ -539,8 +547,11 @@ tx_watch(struct fab_conn *c)
 
 	if (!c->tx_busy || atomic_compare_exchange_strong(&c->tx_phase, &quiet, TX_WATCHED))
 		return;
-	if (quiet == TX_DONE)
-		tx_done(c);
+	if (quiet == TX_DONE) {
+		c->tx_busy = false;
+		iov_consume(c, c->tx_len);
+		tx_settle(c);
+	}
 }
 
 /* ---- interface ---- */
