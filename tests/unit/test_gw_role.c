@@ -261,8 +261,10 @@ test_msee_prefers_the_shorter_full_path_ER_13(void)
 	fab__v1__msee_config__init(&fx.msee);
 	fx.m.msee = &fx.msee;
 	fx_peer(&fx, "dc1", SITE, 64900, "172.31.0.1", "172.31.0.2");
-	fx_peer(&fx, "er1-0", ERGW, 65515, "10.1.1.12", "10.1.1.4")->resource = fx.peers[1].name;
-	fx_peer(&fx, "er2-0", ERGW, 65515, "10.2.1.12", "10.2.1.4")->resource = fx.peers[2].name;
+	fx_peer(&fx, "er1-0", ERGW, 65515, "10.1.1.12", "10.1.1.4");
+	fx_peer(&fx, "er2-0", ERGW, 65515, "10.2.1.12", "10.2.1.4");
+	fx.peers[1].resource = fx.peers[1].name;
+	fx.peers[2].resource = fx.peers[2].name;
 	configure();
 	up("dc1");
 	up("er1-0");
@@ -325,8 +327,10 @@ setup_vpn(bool active_active, bool standby, bool route_server)
 	fx.gateway.public_address = active_active ? 0 : fx_ip("20.0.0.1");
 	fx_nets(&fx, &fx.gateway.p2s_pools, &fx.gateway.n_p2s_pools, "192.168.9.0/24");
 	fx_static(&fx, "old", "172.22.0.0/16");
-	fx_peer(&fx, "branch1", SITE, 64901, "172.21.0.1", "10.1.1.6")->resource = fx.peers[0].name;
-	fx_peer(&fx, "branch2", SITE, 64902, "172.23.0.1", "10.1.1.6")->resource = fx.peers[1].name;
+	fx_peer(&fx, "branch1", SITE, 64901, "172.21.0.1", "10.1.1.6");
+	fx_peer(&fx, "branch2", SITE, 64902, "172.23.0.1", "10.1.1.6");
+	fx.peers[0].resource = fx.peers[0].name;
+	fx.peers[1].resource = fx.peers[1].name;
 	fx_peer(&fx, "vpn1-sibling", SIBLING, 65515, "10.1.1.8", "10.1.1.6");
 	if (route_server)
 		fx_peer(&fx, "rs1-0", RS, 65515, "10.1.0.4", "10.1.1.6");
