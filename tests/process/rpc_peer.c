@@ -4,7 +4,7 @@
  * rpc_peer URL [CERT KEY CA]. Prints "ready PORT" when it listens. Dump answers with the process
  * id, Stats never answers, Watch streams the numbers 1 ... N (NodeConfig.generation), Report
  * counts. SetLogLevel carries commands: "grow COUNT LENGTH" adds numbers, each padded to LENGTH
- * octets.
+ * octets; "grown N" is printed when the last one is there.
  */
 #include "lib/err.h"
 #include "lib/rpc.h"
@@ -94,8 +94,12 @@ on_grow(void *arg)
 		for (size_t k = 0; k < p->stream_count; k++)
 			put(p, p->streams[k], p->state);
 	}
-	if (p->state < p->wanted)
+	if (p->state < p->wanted) {
 		fab_timer_set_ms(p->grow, 0);
+		return;
+	}
+	printf("grown %llu\n", (unsigned long long)p->state);
+	fflush(stdout);
 }
 
 static void
