@@ -7,18 +7,12 @@
 
 #include <stdlib.h>
 
-/* ---- sorting ---- */
-
-struct input {
-	struct ipnet net;
-	uint32_t group;
-	uint32_t order; /* the later one of two counts */
-};
+/* ---- merging ---- */
 
 static int
-input_cmp(const void *a, const void *b)
+change_cmp(const void *a, const void *b)
 {
-	const struct input *x = a, *y = b;
+	const struct vs_change *x = a, *y = b;
 	int c = ipnet_cmp(&x->net, &y->net);
 
 	if (c != 0)
@@ -26,67 +20,70 @@ input_cmp(const void *a, const void *b)
 	return x->order < y->order ? -1 : 1;
 }
 
-static bool
-well_formed(const uint32_t *addr, const uint8_t *len, size_t n)
+static void
+sort_changes(struct vs_change *c, size_t n)
 {
-	for (size_t i = 0; i < n; i++)
-		if (len[i] > 32 || (addr[i] & ~ipnet_mask(len[i])) != 0)
-			return false;
-	return n < VS_NO_ENTRY / 2; /* ranges: up to twice as many, and one */
-}
-
-static bool
-strictly_sorted(const uint32_t *addr, const uint8_t *len, size_t n)
-{
-	for (size_t i = 1; i < n; i++)
-		if (addr[i - 1] > addr[i] || (addr[i - 1] == addr[i] && len[i - 1] >= len[i]))
-			return false;
-	return true;
-}
-
-/* Writes entries in order, without parents; returns how many are left of n. */
-static size_t
-fill_sorted(
-    struct vs_entry *e, const uint32_t *addr, const uint8_t *len, const uint32_t *group, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		e[i] = (struct vs_entry){ .addr = addr[i], .len = len[i], .group = group[i] };
-	return n;
-}
-
-static size_t
-fill_inputs(struct vs_entry *e, const struct input *in, size_t n)
-{
-	size_t k = 0;
-
-	for (size_t i = 0; i < n; i++) {
-		if (i + 1 < n && ipnet_eq(in[i].net, in[i + 1].net))
+	for (size_t i = 1; i < n; i++) {
+		if (ipnet_cmp(&c[i - 1].net, &c[i].net) < 0)
 			continue;
-		e[k++] = (struct vs_entry){
-			.addr = in[i].net.addr, .len = in[i].net.len, .group = in[i].group
-		};
+		qsort(c, n, sizeof(*c), change_cmp);
+		return;
 	}
-	return k;
 }
 
-static int
-fill_entries(struct vs_entry *e, const uint32_t *addr, const uint8_t *len, const uint32_t *group,
-    size_t n, size_t *n_out)
+static bool
+well_formed(const struct vs_table *old, const struct vs_change *c, size_t n)
 {
-	struct input *in;
-
-	if (strictly_sorted(addr, len, n)) {
-		*n_out = fill_sorted(e, addr, len, group, n);
-		return FAB_OK;
-	}
-	if ((in = malloc(n * sizeof(*in))) == NULL)
-		return FAB_ENOMEM;
 	for (size_t i = 0; i < n; i++)
-		in[i] = (struct input){ { addr[i], len[i] }, group[i], (uint32_t)i };
-	qsort(in, n, sizeof(*in), input_cmp);
-	*n_out = fill_inputs(e, in, n);
-	free(in);
-	return FAB_OK;
+		if (c[i].net.len > 32 || (c[i].net.addr & ~ipnet_mask(c[i].net.len)) != 0)
+			return false;
+	/* Ranges: up to twice as many as entries, and one. */
+	return n < VS_NO_ENTRY / 2 && (old != NULL ? old->n_entries : 0) < VS_NO_ENTRY / 2 - n;
+}
+
+struct merge {
+	const struct vs_entry *old, *end;
+	struct vs_entry *out;
+	size_t n;
+};
+
+/* Copies the old entries before net and leaves out that of net itself. */
+static void
+copy_up_to(struct merge *m, struct ipnet net)
+{
+	for (; m->old < m->end; m->old++) {
+		struct ipnet was = { m->old->addr, m->old->len };
+		int order = ipnet_cmp(&was, &net);
+
+		if (order > 0)
+			return;
+		if (order < 0)
+			m->out[m->n++] = *m->old;
+	}
+}
+
+/* Both are sorted. Writes entries without parents and returns how many. */
+static size_t
+merge(struct vs_entry *out, const struct vs_table *old, const struct vs_change *c, size_t n)
+{
+	struct merge m = { .out = out };
+
+	if (old != NULL) {
+		m.old = old->entries;
+		m.end = old->entries + old->n_entries;
+	}
+	for (size_t i = 0; i < n; i++) {
+		bool outdone = i + 1 < n && ipnet_eq(c[i].net, c[i + 1].net);
+
+		copy_up_to(&m, c[i].net);
+		if (!outdone && c[i].group != 0)
+			out[m.n++] = (struct vs_entry){
+				.addr = c[i].net.addr, .len = c[i].net.len, .group = c[i].group
+			};
+	}
+	while (m.old < m.end)
+		out[m.n++] = *m.old++;
+	return m.n;
 }
 
 /* ---- compiling ---- */
@@ -116,20 +113,19 @@ emit(struct compiler *c, uint32_t start, uint32_t entry)
 		c->ranges[c->n_ranges++] = (struct vs_range){ start, entry };
 }
 
-/* Leaves the entries that end before addr; the stack of open ones is the chain of parents. */
+/* Behind an entry it is its parent's turn again. */
 static uint32_t
-close_before(struct compiler *c, uint32_t open, uint32_t addr)
+leave(struct compiler *c, uint32_t open)
 {
-	while (open != VS_NO_ENTRY && last_addr(&c->entries[open]) < addr) {
-		uint32_t end = last_addr(&c->entries[open]);
+	uint32_t behind = last_addr(&c->entries[open]) + 1;
 
-		open = c->entries[open].parent;
-		emit(c, end + 1, open);
-	}
+	open = c->entries[open].parent;
+	emit(c, behind, open);
 	return open;
 }
 
-/* In ipnet_cmp() order whatever contains an entry comes before it. */
+/* In ipnet_cmp() order whatever contains an entry comes before it: the entries that are open form a
+ * stack, and the chain of parents is that stack. */
 static void
 compile(struct compiler *c, size_t n)
 {
@@ -137,17 +133,14 @@ compile(struct compiler *c, size_t n)
 
 	c->ranges[c->n_ranges++] = (struct vs_range){ 0, VS_NO_ENTRY };
 	for (uint32_t i = 0; i < n; i++) {
-		open = close_before(c, open, c->entries[i].addr);
+		while (open != VS_NO_ENTRY && last_addr(&c->entries[open]) < c->entries[i].addr)
+			open = leave(c, open);
 		c->entries[i].parent = open;
 		emit(c, c->entries[i].addr, i);
 		open = i;
 	}
-	while (open != VS_NO_ENTRY && last_addr(&c->entries[open]) != UINT32_MAX) {
-		uint32_t end = last_addr(&c->entries[open]);
-
-		open = c->entries[open].parent;
-		emit(c, end + 1, open);
-	}
+	while (open != VS_NO_ENTRY && last_addr(&c->entries[open]) != UINT32_MAX)
+		open = leave(c, open);
 }
 
 /* ---- tables ---- */
@@ -178,28 +171,43 @@ table_new(struct compiler *c, size_t n)
 }
 
 int
-vs_table_build(struct vs_table **out, const uint32_t *addr, const uint8_t *len,
-    const uint32_t *group, size_t n)
+vs_table_merge(
+    struct vs_table **out, const struct vs_table *old, struct vs_change *changes, size_t n)
 {
+	size_t room = n + (old != NULL ? old->n_entries : 0);
 	struct compiler c = { 0 };
 	struct vs_table *t = NULL;
-	int err = FAB_ENOMEM;
 
-	if (!well_formed(addr, len, n))
+	if (!well_formed(old, changes, n))
 		return FAB_EINVAL;
-	c.entries = malloc((n + 1) * sizeof(*c.entries));
-	c.ranges = malloc((2 * n + 1) * sizeof(*c.ranges));
-	if (c.entries != NULL && c.ranges != NULL &&
-	    (err = fill_entries(c.entries, addr, len, group, n, &n)) == FAB_OK &&
-	    (t = table_new(&c, n)) == NULL)
-		err = FAB_ENOMEM;
+	sort_changes(changes, n);
+	c.entries = malloc((room + 1) * sizeof(*c.entries));
+	c.ranges = malloc((2 * room + 1) * sizeof(*c.ranges));
+	if (c.entries != NULL && c.ranges != NULL)
+		t = table_new(&c, merge(c.entries, old, changes, n));
 	if (t == NULL) {
 		free(c.entries);
 		free(c.ranges);
-		return err;
+		return FAB_ENOMEM;
 	}
 	*out = t;
 	return FAB_OK;
+}
+
+int
+vs_table_build(struct vs_table **out, const uint32_t *addr, const uint8_t *len,
+    const uint32_t *group, size_t n)
+{
+	struct vs_change *c = malloc((n + 1) * sizeof(*c));
+	int err;
+
+	if (c == NULL)
+		return FAB_ENOMEM;
+	for (size_t i = 0; i < n; i++)
+		c[i] = (struct vs_change){ { addr[i], len[i] }, group[i], (uint32_t)i };
+	err = vs_table_merge(out, NULL, c, n);
+	free(c);
+	return err;
 }
 
 void

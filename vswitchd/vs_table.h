@@ -32,9 +32,20 @@ struct vs_table {
 	bool has_default; /* holds 0.0.0.0/0 (SYS-5, EFF-14) */
 };
 
-/* Routes in any order, a prefix twice: the later one counts. FAB_EINVAL: host bits, length. */
+/* Routes in any order, a prefix twice: the later one counts; groups are not 0. FAB_EINVAL: host
+ * bits, length. */
 int vs_table_build(struct vs_table **out, const uint32_t *addr, const uint8_t *len,
     const uint32_t *group, size_t n);
+struct vs_change {
+	struct ipnet net;
+	uint32_t group; /* 0: withdrawn */
+	uint32_t order; /* of two for one prefix the higher one counts */
+};
+
+/* A table like old (NULL: empty) but for the changes, which it sorts. Linear if they are sorted and
+ * name no prefix twice. FAB_EINVAL as above. */
+int vs_table_merge(
+    struct vs_table **out, const struct vs_table *old, struct vs_change *changes, size_t n);
 void vs_table_free(struct vs_table *t); /* NULL is fine */
 size_t vs_table_memory(const struct vs_table *t);
 

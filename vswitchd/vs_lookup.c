@@ -1,0 +1,232 @@
+/*
+ * Where a packet goes. The selection is the one that the effective routes are listed by: longest
+ * prefix, then user, BGP, system, with Azure's exceptions; a next hop is then followed to the port
+ * that has its address.
+ */
+#include "vswitchd/vs_model_int.h"
+
+#define ROUTERS_MAX 32
+
+/* One packet on its way. */
+struct walk {
+	const struct vs_set *set;
+	const struct vs_flow *flow;
+	const struct vs_port_conf *at; /* whose tables are asked */
+	unsigned routers;              /* passed so far */
+	struct vs_verdict *out;
+};
+
+static const struct vs_port_conf *
+drop(struct walk *w, enum vs_drop why)
+{
+	*w->out = (struct vs_verdict){ .action = VS_DROPPED, .drop = why };
+	return NULL;
+}
+
+/* ---- selection ---- */
+
+/* The system layer as one address sees it. */
+struct system_view {
+	const struct vs_entry *best;
+	unsigned bgp_below; /* only BGP prefixes shorter than this count (EFF-7) */
+};
+
+/* Of each prefix around addr, the longest first. */
+static const struct vs_entry *
+longest(const struct vs_table *t, uint32_t addr)
+{
+	uint32_t e = t != NULL ? vs_table_find(t, addr) : VS_NO_ENTRY;
+
+	return e != VS_NO_ENTRY ? &t->entries[e] : NULL;
+}
+
+static const struct vs_entry *
+shorter(const struct vs_table *t, const struct vs_entry *e)
+{
+	return e->parent != VS_NO_ENTRY ? &t->entries[e->parent] : NULL;
+}
+
+static bool
+is_none(const struct vs_group_conf *g)
+{
+	return g->kind == VS_GROUP_DROP && g->reason == VS_DROP_NONE_ROUTE;
+}
+
+/* SYS-5: None routes give way to a default route of the user or BGP layer. EFF-7: the shortest VNet
+ * or peering prefix around addr keeps out BGP routes as long as it, or longer. */
+static struct system_view
+view_system(const struct vs_set *set, const struct vs_table *t, uint32_t addr, bool overridden)
+{
+	struct system_view v = { .bgp_below = 33 };
+
+	for (const struct vs_entry *e = longest(t, addr); e != NULL; e = shorter(t, e)) {
+		const struct vs_group_conf *g = vs_set_group(set, e->group);
+
+		if (v.best == NULL && !(overridden && is_none(g)))
+			v.best = e;
+		if (g->kind == VS_GROUP_DELIVER)
+			v.bgp_below = e->len;
+	}
+	return v;
+}
+
+static bool
+has_default(const struct vs_table *t)
+{
+	return t != NULL && t->has_default;
+}
+
+static int
+length(const struct vs_entry *e)
+{
+	return e != NULL ? e->len : -1;
+}
+
+/* Longest prefix first; of equal ones user, then BGP, then system (EFF-6, UDR-8). NULL: no route.
+ */
+static const struct vs_group_conf *
+select_route(const struct walk *w, uint32_t dst)
+{
+	const struct vs_table *user = vs_set_table(w->set, w->at->user);
+	const struct vs_table *bgp = vs_set_table(w->set, w->at->bgp);
+	struct system_view sys = view_system(w->set, vs_set_table(w->set, w->at->system), dst,
+	    has_default(user) || has_default(bgp));
+	const struct vs_entry *best = longest(user, dst), *b = longest(bgp, dst);
+
+	while (b != NULL && b->len >= sys.bgp_below)
+		b = shorter(bgp, b);
+	if (length(b) > length(best))
+		best = b;
+	if (length(sys.best) > length(best))
+		best = sys.best;
+	return best != NULL ? vs_set_group(w->set, best->group) : NULL;
+}
+
+/* ---- next hops ---- */
+
+/* Spreads over n without the bias of a remainder. */
+static size_t
+choose(uint32_t hash, size_t n)
+{
+	return (size_t)((uint64_t)hash * n >> 32);
+}
+
+/* Routers behind each other choose anew, or every second member would never be used. */
+static uint32_t
+hash_here(const struct walk *w)
+{
+	uint32_t h = w->flow->hash + w->routers * 0x9e3779b9u;
+
+	h = (h ^ h >> 16) * 0x85ebca6bu;
+	h = (h ^ h >> 13) * 0xc2b2ae35u;
+	return h ^ h >> 16;
+}
+
+static const struct vs_port_conf *
+to_port(struct walk *w, uint32_t id)
+{
+	const struct vs_port_conf *p = vs_set_port(w->set, id);
+
+	if (!p->up)
+		return drop(w, VS_DROP_PORT_DOWN);
+	*w->out = (struct vs_verdict){ .action = VS_TO_PORT, .port = id };
+	return p;
+}
+
+/* Whoever has addr in that VNet. Several have it behind an internal load balancer, which must find
+ * the same one for both directions of a flow (SC-C). */
+static const struct vs_port_conf *
+to_owner(struct walk *w, const struct vs_group_conf *deliver, uint32_t addr)
+{
+	const struct vs_entry *e = longest(vs_set_table(w->set, deliver->table), addr);
+	const struct vs_group_conf *g = e != NULL ? vs_set_group(w->set, e->group) : NULL;
+
+	if (g != NULL && g->kind == VS_GROUP_PORTS)
+		return to_port(w, g->members[choose(w->flow->pair, g->n_members)]);
+	if (g != NULL && g->kind == VS_GROUP_DROP)
+		return drop(w, g->reason);
+	return drop(w, VS_DROP_NO_OWNER);
+}
+
+/* The VNet, the sender's or one peered with it, that has a next hop (RS-57, UDR-3). NULL: not
+ * directly reachable. */
+static const struct vs_group_conf *
+vnet_of(const struct walk *w, uint32_t addr)
+{
+	const struct vs_table *t = vs_set_table(w->set, w->at->system);
+
+	for (const struct vs_entry *e = longest(t, addr); e != NULL; e = shorter(t, e)) {
+		const struct vs_group_conf *g = vs_set_group(w->set, e->group);
+
+		if (g->kind == VS_GROUP_DELIVER)
+			return g;
+	}
+	return NULL;
+}
+
+/* One of the reachable members by the flow's hash (RS-60). It must forward unless the packet is for
+ * itself (UDR-3). The sender may be the one: a loop, as in Azure (RS-64). */
+static const struct vs_port_conf *
+to_next_hop(struct walk *w, const struct vs_group_conf *via)
+{
+	const struct vs_group_conf *vnet[VS_MEMBERS_MAX];
+	uint32_t hop[VS_MEMBERS_MAX];
+	const struct vs_port_conf *p;
+	size_t n = 0, i;
+
+	for (i = 0; i < via->n_members; i++) {
+		hop[n] = via->members[i];
+		if ((vnet[n] = vnet_of(w, hop[n])) != NULL)
+			n++;
+	}
+	if (n == 0)
+		return drop(w, VS_DROP_UNREACHABLE);
+	i = choose(hash_here(w), n);
+	p = to_owner(w, vnet[i], hop[i]);
+	if (p != NULL && !p->forwarding && !p->router && p->ip != w->flow->dst)
+		return drop(w, VS_DROP_NOT_FORWARDING);
+	return p;
+}
+
+/* The taker; NULL when the verdict is another one. */
+static const struct vs_port_conf *
+follow(struct walk *w)
+{
+	const struct vs_group_conf *g = select_route(w, w->flow->dst);
+
+	if (g == NULL)
+		return drop(w, VS_DROP_NO_ROUTE);
+	switch (g->kind) {
+	case VS_GROUP_DELIVER:
+		return to_owner(w, g, w->flow->dst);
+	case VS_GROUP_VIA:
+		return to_next_hop(w, g);
+	case VS_GROUP_PORTS:
+		return to_port(w, g->members[choose(hash_here(w), g->n_members)]);
+	case VS_GROUP_INTERNET:
+		*w->out = (struct vs_verdict){ .action = VS_TO_INTERNET };
+		return NULL;
+	case VS_GROUP_DROP:
+		break;
+	}
+	return drop(w, g->reason);
+}
+
+void
+vs_lookup(
+    const struct vs_model *m, uint32_t from, const struct vs_flow *flow, struct vs_verdict *out)
+{
+	struct walk w = { .set = m->now, .flow = flow, .out = out };
+
+	w.at = vs_model_port(m, from);
+	if (w.at == NULL || !w.at->up)
+		drop(&w, VS_DROP_PORT_DOWN);
+	else if (!w.at->forwarding && !w.at->router && flow->src != w.at->ip)
+		drop(&w, VS_DROP_SOURCE); /* UDR-3 */
+	else
+		while ((w.at = follow(&w)) != NULL && w.at->router)
+			if (w.routers++ == ROUTERS_MAX) {
+				drop(&w, VS_DROP_LOOP);
+				return;
+			}
+}
