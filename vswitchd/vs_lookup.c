@@ -212,6 +212,17 @@ follow(struct walk *w)
 	return drop(w, g->reason);
 }
 
+/* Whether the router looks the packet up again. */
+static bool
+pass_router(struct walk *w)
+{
+	if (w->at->ip == w->flow->dst)
+		drop(w, VS_DROP_NOT_CARRIED); /* it is no interface that would answer */
+	else if (w->routers++ == ROUTERS_MAX)
+		drop(w, VS_DROP_LOOP);
+	return w->out->action == VS_TO_PORT;
+}
+
 void
 vs_lookup(
     const struct vs_model *m, uint32_t from, const struct vs_flow *flow, struct vs_verdict *out)
@@ -224,9 +235,6 @@ vs_lookup(
 	else if (!w.at->forwarding && !w.at->router && flow->src != w.at->ip)
 		drop(&w, VS_DROP_SOURCE); /* UDR-3 */
 	else
-		while ((w.at = follow(&w)) != NULL && w.at->router)
-			if (w.routers++ == ROUTERS_MAX) {
-				drop(&w, VS_DROP_LOOP);
-				return;
-			}
+		while ((w.at = follow(&w)) != NULL && w.at->router && pass_router(&w))
+			;
 }
