@@ -6,6 +6,7 @@
 #include "fabricd/fc_apply.h"
 #include "fabricd/fc_link.h"
 #include "fabricd/fc_nodes.h"
+#include "fabricd/fc_switch.h"
 #include "fabricd/fc_wait.h"
 #include "lib/err.h"
 
@@ -43,7 +44,8 @@ fc_new(struct fc **out, struct fab_loop *loop, const struct fc_conf *conf)
 	    (err = fc_timeline_new(&f->timeline)) != FAB_OK ||
 	    (err = fc_nodes_new(&f->nodes, f)) != FAB_OK ||
 	    (err = fc_links_new(&f->links, f)) != FAB_OK ||
-	    (err = fc_waits_new(&f->waits, f)) != FAB_OK || (err = empty_model(f)) != FAB_OK) {
+	    (err = fc_waits_new(&f->waits, f)) != FAB_OK || (err = empty_model(f)) != FAB_OK ||
+	    (err = fc_switch_new(&f->sw, f)) != FAB_OK) {
 		fc_free(f);
 		return err;
 	}
@@ -57,6 +59,7 @@ fc_free(struct fc *f)
 	if (f == NULL)
 		return;
 	fc_waits_free(f->waits);
+	fc_switch_free(f->sw);
 	fc_links_free(f->links);
 	fc_nodes_free(f->nodes);
 	fc_timeline_free(f->timeline);
@@ -106,6 +109,7 @@ fc_swap(struct fc *f, struct topo_doc *doc, struct topo *topo)
 	    (uint64_t)topo->timing.keepalive_ms * 1000);
 	fc_links_prune(f->links);
 	fc_nodes_sync(f->nodes);
+	fc_switch_touch_all(f->sw, "configuration");
 	fc_touch(f, true);
 	return FAB_OK;
 }

@@ -41,6 +41,7 @@ struct fc {
 	struct fc_nodes *nodes;
 	struct fc_links *links;
 	struct fc_waits *waits;
+	struct fc_switch *sw; /* the tables of vswitchd */
 	uint64_t started_us;
 	struct fab_mono started, last_change; /* of anything that `converged` waits to calm down */
 	uint64_t batches, routes;             /* counters: route batches and their prefixes */

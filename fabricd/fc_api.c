@@ -19,6 +19,7 @@ const struct fab_rpc_handler fc_api_table[] = {
 	{ .method = "Set", .unary = fc_api_set },
 	{ .method = "Delete", .unary = fc_api_delete },
 	{ .method = "Ps", .unary = fc_api_ps },
+	{ .method = "Nics", .unary = fc_api_nics },
 	{ .method = "RoutesEffective", .unary = fc_api_routes_effective },
 	{ .method = "NextHop", .unary = fc_api_next_hop },
 	{ .method = "Explain", .unary = fc_api_explain },

@@ -5,6 +5,7 @@
  */
 #include "fabricd/fc_api.h"
 #include "fabricd/fc_mem.h"
+#include "fabricd/fc_switch.h"
 #include "proto/fabric.pb-c.h"
 
 /* Sends what was built in mem, or RESOURCE_EXHAUSTED if that failed; frees mem. */
@@ -20,6 +21,12 @@ fab_rpc_unary_fn fc_api_routes_effective, fc_api_next_hop, fc_api_explain, fc_ap
 /* fc_api_nodes.c: processes, and what they know */
 fab_rpc_unary_fn fc_api_ps, fc_api_routes_learned, fc_api_routes_advertised, fc_api_gateway_learned,
     fc_api_gateway_advertised, fc_api_gateway_peers, fc_api_circuit_routes, fc_api_router_routes;
+
+/* fc_api_nics.c: what the packet path says */
+fab_rpc_unary_fn fc_api_nics;
+/* A vswitchd as a process. */
+void fc_api_fill_switch(
+    struct fc_mem *mem, Fab__V1__NodeInfo *out, const struct fc *f, const struct fc_switch_host *h);
 
 /* fc_api_events.c */
 fab_rpc_unary_fn fc_api_timeline;

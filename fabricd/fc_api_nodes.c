@@ -139,20 +139,33 @@ fill_self(struct fc_mem *mem, Fab__V1__NodeInfo *out, const struct fc *f)
 		out->endpoints[out->n_endpoints++] = fc_unconst(f->conf.listen_url);
 }
 
+static size_t
+count_switches(const struct fc *f)
+{
+	size_t n = 0;
+
+	for (const struct fc_switch_host *h = NULL; (h = fc_switch_next(f->sw, h)) != NULL;)
+		n++;
+	return n;
+}
+
 void
 fc_api_ps(void *ctx, struct fab_rpc_call *call, const ProtobufCMessage *msg)
 {
 	Fab__V1__NodeList reply = FAB__V1__NODE_LIST__INIT;
 	const struct fc *f = ctx;
-	size_t n = f->topo->n_nodes + 1;
+	size_t n_nodes = f->topo->n_nodes + 1, n = n_nodes + count_switches(f);
 	struct fc_mem mem = { 0 };
 	Fab__V1__NodeInfo *out = fc_mem_take(&mem, n, sizeof(*out));
+	const struct fc_switch_host *h = NULL;
 
 	(void)msg;
 	reply.nodes = fc_mem_take(&mem, n, sizeof(*reply.nodes));
 	if (reply.nodes != NULL) {
 		fill_self(&mem, &out[0], f);
-		for (size_t i = 1; i < n; i++)
+		for (size_t i = n_nodes; i < n; i++)
+			fc_api_fill_switch(&mem, &out[i], f, h = fc_switch_next(f->sw, h));
+		for (size_t i = 1; i < n_nodes; i++)
 			fill_node(&mem, &out[i], f, &f->topo->nodes[i - 1]);
 		for (; reply.n_nodes < n; reply.n_nodes++)
 			reply.nodes[reply.n_nodes] = &out[reply.n_nodes];

@@ -3,6 +3,7 @@
  */
 #include "fabricd/fc_control.h"
 
+#include "fabricd/fc_switch.h"
 #include "fabricd/wire_batch.h"
 #include "lib/err.h"
 #include "lib/log.h"
@@ -169,8 +170,12 @@ tell_layers(struct fc *f, const struct fc_node *n, const char *text)
 
 	if (reports_layers(fc_node_topo(f->nodes, n)))
 		fc_layers_reporter_state(f->layers, n->name, fc_node_connected(n), converged);
-	else if (!fc_node_connected(n))
+	else if (!fc_node_connected(n)) {
 		fc_layers_router_gone(f->layers, n->name);
+		fc_switch_touch_node(f->sw, n->name, n->name, "node lost"); /* RS-56 */
+	}
+	if (fc_layers_generation(f->layers) != before)
+		fc_switch_touch_node(f->sw, n->name, n->name, text != NULL ? text : "");
 	if (fc_layers_generation(f->layers) != before && text != NULL) {
 		struct fc_batch_stamps b = {
 			.node = n->name, .subject = n->name, .text = text, .layer_us = fab_wall_us()
@@ -288,8 +293,10 @@ snapshot_begin(struct fc_reporter *r)
 		s->repeated = false;
 	if (reports_layers(fc_node_topo(r->f->nodes, n)))
 		fc_layers_snapshot_begin(r->f->layers, n->name);
-	else
+	else {
 		fc_layers_router_apply(r->f->layers, n->name, &none, true, false);
+		fc_switch_touch_node(r->f->sw, n->name, n->name, "node is back");
+	}
 }
 
 /* Puts the outcome of a batch into log and timeline. */
@@ -302,6 +309,7 @@ layer_changed(struct fc *f, struct fc_batch_stamps *b)
 	b->text = why;
 	fc_events_add(f->events, FC_EVENT_ROUTES, b->layer_us, b->node, "%u entries changed: %s",
 	    b->changed, why);
+	fc_switch_touch_node(f->sw, b->node, b->subject, why);
 }
 
 static void

@@ -4,6 +4,7 @@
 #include "fabricd/fc_converge.h"
 
 #include "fabricd/fc_pairs.h"
+#include "fabricd/fc_switch.h"
 #include "lib/err.h"
 
 #include <stdio.h>
@@ -89,6 +90,8 @@ fc_converged(const struct fc *f, char why[static FC_WHY_MAX], uint64_t *recheck_
 		snprintf(why, FC_WHY_MAX, "node %.60s: no session with %.60s yet", w.node, w.peer);
 		return false;
 	}
+	if (!fc_switch_converged(f->sw, why))
+		return false;
 	quiet_us = (uint64_t)f->topo->timing.converge_quiet_ms * 1000;
 	since_us = fab_mono_us_between(f->last_change, fab_mono_now());
 	if (since_us < quiet_us) {

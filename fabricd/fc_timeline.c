@@ -26,6 +26,7 @@ static const char *const stage_names[] = {
 	[FC_STAGE_ADJ_RIB_IN] = "adj-rib-in",
 	[FC_STAGE_BEST_PATH] = "best-path",
 	[FC_STAGE_LAYER] = "layer",
+	[FC_STAGE_PROGRAMMED] = "programmed",
 };
 _Static_assert(sizeof(stage_names) / sizeof(stage_names[0]) == FC_STAGE_KIND_COUNT, "names");
 
@@ -231,6 +232,7 @@ fc_timeline_batch(struct fc_timeline *tl, const struct fc_batch_stamps *b)
 		    b->routes },
 		{ FC_STAGE_BEST_PATH, b->best_path_us, b->routes },
 		{ FC_STAGE_LAYER, b->layer_us, b->changed },
+		{ FC_STAGE_PROGRAMMED, b->programmed_us, b->changed },
 	};
 	struct fc_change *c = NULL;
 	struct fc_stage st;

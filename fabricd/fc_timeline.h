@@ -32,7 +32,8 @@ enum fc_stage_kind {
 	FC_STAGE_WITHDRAW,   /* routes left an Adj-RIB-In */
 	FC_STAGE_ADJ_RIB_IN, /* routes only came or changed there */
 	FC_STAGE_BEST_PATH,
-	FC_STAGE_LAYER, /* the layers behind the NICs follow */
+	FC_STAGE_LAYER,      /* the layers behind the NICs follow */
+	FC_STAGE_PROGRAMMED, /* and so do the tables of a virtual switch */
 	FC_STAGE_KIND_COUNT
 };
 
@@ -59,9 +60,9 @@ struct fc_change {
 /* Stamps of one route batch; 0: this stage did not happen. */
 struct fc_batch_stamps {
 	const char *node, *subject, *text;
-	uint64_t detect_us, withdraw_us, best_path_us, layer_us;
+	uint64_t detect_us, withdraw_us, best_path_us, layer_us, programmed_us;
 	uint32_t routes;  /* in the batch */
-	uint32_t changed; /* entries of the layers that changed */
+	uint32_t changed; /* entries of the layers, or of the switch, that changed */
 	bool announces;   /* it takes no route back */
 };
 

@@ -6,11 +6,13 @@
 #include "fabricd/fc_apply.h"
 #include "fabricd/fc_args.h"
 #include "fabricd/fc_control.h"
+#include "fabricd/fc_switch.h"
 #include "lib/err.h"
 #include "lib/version.h"
 #include "proto/control.pb-c.h"
 #include "proto/fabric.pb-c.h"
 #include "proto/node.pb-c.h"
+#include "proto/switch.pb-c.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -61,6 +63,8 @@ serve(struct fab_rpc_server **out, struct fc *f, const struct fc_options *o)
 		err = fab_rpc_server_add(s, &fab__v1__control__descriptor, fc_control_table, f);
 	if (err == FAB_OK)
 		err = fab_rpc_server_add(s, &fab__v1__node__descriptor, fc_self_table, f);
+	if (err == FAB_OK)
+		err = fab_rpc_server_add(s, &fab__v1__switch__descriptor, fc_switch_table, f);
 	if (err == FAB_OK)
 		err = fab_rpc_server_listen(s, o->listen_url, o->has_tls ? &o->tls : NULL);
 	if (err != FAB_OK) {

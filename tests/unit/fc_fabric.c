@@ -6,7 +6,9 @@
 #include "fabricd/fc_api.h"
 #include "fabricd/fc_apply.h"
 #include "fabricd/fc_control.h"
+#include "fabricd/fc_switch.h"
 #include "lib/err.h"
+#include "proto/switch.pb-c.h"
 
 #define FABRIC  (&fab__v1__fabric__descriptor)
 #define CONTROL (&fab__v1__control__descriptor)
@@ -28,6 +30,9 @@ fixture_start_fabric(struct fixture *fx)
 	    fab_rpc_server_add(fx->server, CONTROL, fc_control_table, fx->f), FAB_OK);
 	CU_ASSERT_EQUAL_FATAL(
 	    fab_rpc_server_add(fx->server, &fab__v1__node__descriptor, fc_self_table, fx->f),
+	    FAB_OK);
+	CU_ASSERT_EQUAL_FATAL(
+	    fab_rpc_server_add(fx->server, &fab__v1__switch__descriptor, fc_switch_table, fx->f),
 	    FAB_OK);
 	CU_ASSERT_EQUAL_FATAL(fab_rpc_server_listen(fx->server, fx->dir.url, NULL), FAB_OK);
 }

@@ -1,0 +1,473 @@
+/*
+ * Numbers, differences and the life of an image (see fc_image.h).
+ */
+#include "fabricd/fc_image_int.h"
+
+#include "lib/err.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NAME_MAX_LEN 160
+
+/* ---- groups ---- */
+
+/* Remembers to look at g when the update ends: it may be named by nobody. */
+static int
+note_unused(struct fc_image *img, struct fc_img_group *g)
+{
+	size_t room = img->unused_room == 0 ? 64 : 2 * img->unused_room;
+	struct fc_img_group **p;
+
+	if (img->n_unused == img->unused_room) {
+		if ((p = realloc(img->unused, room * sizeof(*p))) == NULL)
+			return FAB_ENOMEM;
+		img->unused = p;
+		img->unused_room = room;
+	}
+	img->unused[img->n_unused++] = g;
+	return FAB_OK;
+}
+
+struct fc_img_group *
+fc_img_group(struct fc_image *img, struct fc_img_key key, const uint32_t *members)
+{
+	size_t octets = sizeof(key) + key.n_members * sizeof(members[0]);
+	struct fc_img_group *g, *found;
+
+	FAB_ASSERT(key.n_members <= FC_IMAGE_MEMBERS);
+	if ((g = calloc(1, sizeof(*g) + key.n_members * sizeof(members[0]))) == NULL)
+		return NULL;
+	g->key = key;
+	if (key.n_members > 0)
+		memcpy(g->members, members, key.n_members * sizeof(members[0]));
+	HASH_FIND(hh, img->groups, &g->key, octets, found);
+	if (found != NULL || note_unused(img, g) != FAB_OK) {
+		free(g);
+		return found;
+	}
+	g->id = ++img->last_group;
+	HASH_ADD(hh, img->groups, key, octets, g);
+	img->sink->group(img->ctx, g);
+	return g;
+}
+
+/* Out of memory: the group stays, named by nobody, which is harmless. */
+static void
+group_unref(struct fc_image *img, struct fc_img_group *g)
+{
+	FAB_ASSERT(g->refs > 0);
+	if (--g->refs == 0)
+		(void)note_unused(img, g);
+}
+
+static int
+by_group(const void *a, const void *b)
+{
+	const struct fc_img_group *x = *(struct fc_img_group *const *)a,
+				  *y = *(struct fc_img_group *const *)b;
+
+	return x->id < y->id ? -1 : x->id > y->id;
+}
+
+/* A group may be noted several times. */
+static void
+sweep_groups(struct fc_image *img)
+{
+	qsort(img->unused, img->n_unused, sizeof(img->unused[0]), by_group);
+	for (size_t i = 0; i < img->n_unused; i++) {
+		struct fc_img_group *g = img->unused[i];
+		bool again = i + 1 < img->n_unused && img->unused[i + 1] == g;
+
+		if (again || g->refs > 0)
+			continue;
+		HASH_DEL(img->groups, g);
+		img->sink->gone_group(img->ctx, g->id);
+		free(g);
+	}
+	img->n_unused = 0;
+}
+
+/* ---- tables ---- */
+
+void
+fc_img_add(struct fc_img_build *b, struct ipnet net, struct fc_img_group *g)
+{
+	size_t room = b->room == 0 ? 64 : 2 * b->room;
+	struct fc_img_entry *p;
+
+	if (g == NULL)
+		b->err = FAB_ENOMEM;
+	if (b->err != FAB_OK)
+		return;
+	if (b->n == b->room) {
+		if ((p = realloc(b->v, room * sizeof(*p))) == NULL) {
+			b->err = FAB_ENOMEM;
+			return;
+		}
+		b->v = p;
+		b->room = room;
+	}
+	g->refs++;
+	b->v[b->n++] = (struct fc_img_entry){ net, g };
+}
+
+static int
+by_net(const void *a, const void *b)
+{
+	const struct fc_img_entry *x = a, *y = b;
+
+	return ipnet_cmp(&x->net, &y->net);
+}
+
+void
+fc_img_sort(struct fc_img_build *b)
+{
+	size_t n = 0;
+
+	if (b->n == 0)
+		return;
+	qsort(b->v, b->n, sizeof(b->v[0]), by_net);
+	for (size_t i = 0; i < b->n; i++) {
+		if (n > 0 && ipnet_eq(b->v[n - 1].net, b->v[i].net))
+			group_unref(b->img, b->v[i].group);
+		else
+			b->v[n++] = b->v[i];
+	}
+	b->n = n;
+}
+
+static void
+release(struct fc_image *img, struct fc_img_entry *v, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		group_unref(img, v[i].group);
+	free(v);
+}
+
+/* Tells what turns the table into b, by one walk through both. */
+static void
+tell_difference(struct fc_image *img, const struct fc_img_table *t, const struct fc_img_build *b)
+{
+	size_t i = 0, j = 0;
+
+	while (i < t->n || j < b->n) {
+		int c = i == t->n ? 1 : j == b->n ? -1 : ipnet_cmp(&t->v[i].net, &b->v[j].net);
+
+		if (c < 0)
+			img->sink->withdraw(img->ctx, t->id, t->v[i].net);
+		else if (c > 0 || t->v[i].group != b->v[j].group)
+			img->sink->route(img->ctx, t->id, b->v[j].net, b->v[j].group->id);
+		i += c <= 0;
+		j += c >= 0;
+	}
+}
+
+static void
+table_update(struct fc_image *img, struct fc_img_table *t)
+{
+	struct fc_img_build b = { .img = img };
+
+	fc_img_compile(&b, t);
+	if (b.err != FAB_OK) {
+		release(img, b.v, b.n);
+		img->err = b.err;
+		return;
+	}
+	tell_difference(img, t, &b);
+	release(img, t->v, t->n);
+	t->v = b.v;
+	t->n = b.n;
+	t->due = false;
+}
+
+static void
+table_name(
+    char out[static NAME_MAX_LEN], const struct topo *t, enum fc_img_source source, int a, int b)
+{
+	const char *vnet = b >= 0 && source == FC_IMG_USER ? t->vnets[b].name : "";
+
+	switch (source) {
+	case FC_IMG_SYSTEM:
+		snprintf(out, NAME_MAX_LEN, "system/%s", t->vnets[a].name);
+		break;
+	case FC_IMG_USER:
+		snprintf(
+		    out, NAME_MAX_LEN, "user/%s%s%s", t->tables[a].name, b >= 0 ? "/" : "", vnet);
+		break;
+	case FC_IMG_BGP:
+		snprintf(out, NAME_MAX_LEN, "bgp/%s/%d", t->vnets[a].name, b);
+		break;
+	case FC_IMG_OWNERS:
+		snprintf(out, NAME_MAX_LEN, "owners/%s", t->vnets[a].name);
+		break;
+	}
+}
+
+static struct fc_img_table *
+table_new(struct fc_image *img, const char *name)
+{
+	struct fc_img_table *t = calloc(1, sizeof(*t));
+
+	if (t == NULL || (t->name = strdup(name)) == NULL) {
+		free(t);
+		return NULL;
+	}
+	t->id = ++img->last_table;
+	HASH_ADD_KEYPTR(hh, img->tables, t->name, strlen(t->name), t);
+	img->sink->table(img->ctx, t->id);
+	return t;
+}
+
+uint32_t
+fc_img_table_declare(struct fc_image *img, enum fc_img_source source, int a, int b)
+{
+	struct fc_img_table *t;
+	char name[NAME_MAX_LEN];
+
+	table_name(name, img->l->topo, source, a, b);
+	HASH_FIND_STR(img->tables, name, t);
+	if (t == NULL && (t = table_new(img, name)) == NULL) {
+		img->err = FAB_ENOMEM;
+		return FC_IMAGE_NONE;
+	}
+	t->source = source;
+	t->a = a;
+	t->b = b;
+	t->seen = t->due = true;
+	return t->id;
+}
+
+static void
+table_free(struct fc_image *img, struct fc_img_table *t)
+{
+	HASH_DEL(img->tables, t);
+	release(img, t->v, t->n);
+	free(t->name);
+	free(t);
+}
+
+/* ---- ports ---- */
+
+static bool
+same_conf(const struct fc_img_port_conf *a, const struct fc_img_port_conf *b)
+{
+	return a->router == b->router && a->ip == b->ip && a->prefix_len == b->prefix_len &&
+	       a->up == b->up && a->forwarding == b->forwarding && a->user == b->user &&
+	       a->bgp == b->bgp && a->system == b->system && a->mtu == b->mtu;
+}
+
+static struct fc_img_port *
+port_new(struct fc_image *img, const char *name)
+{
+	struct fc_img_port *p = calloc(1, sizeof(*p));
+
+	if (p == NULL || (p->name = strdup(name)) == NULL) {
+		free(p);
+		return NULL;
+	}
+	p->id = ++img->last_port;
+	HASH_ADD_KEYPTR(hh, img->ports, p->name, strlen(p->name), p);
+	return p;
+}
+
+struct fc_img_port *
+fc_img_port_declare(struct fc_image *img, const char *name, const struct fc_img_port_conf *conf)
+{
+	struct fc_img_port *p;
+	bool fresh;
+
+	HASH_FIND_STR(img->ports, name, p);
+	fresh = p == NULL;
+	if (fresh && (p = port_new(img, name)) == NULL) {
+		img->err = FAB_ENOMEM;
+		return NULL;
+	}
+	p->seen = true;
+	if (fresh || !same_conf(&p->conf, conf)) {
+		p->conf = *conf;
+		img->sink->port(img->ctx, p);
+	}
+	return p;
+}
+
+static void
+port_free(struct fc_image *img, struct fc_img_port *p)
+{
+	HASH_DEL(img->ports, p);
+	free(p->name);
+	free(p);
+}
+
+const struct fc_img_port *
+fc_image_port(const struct fc_image *img, const char *name)
+{
+	struct fc_img_port *p;
+
+	HASH_FIND_STR(img->ports, name, p);
+	return p;
+}
+
+const struct fc_img_port *
+fc_image_next_port(const struct fc_image *img, const struct fc_img_port *after)
+{
+	return after == NULL ? img->ports : after->hh.next;
+}
+
+/* ---- what is due ---- */
+
+void
+fc_image_touch_all(struct fc_image *img)
+{
+	img->all_due = true;
+}
+
+static void
+touch_tables(struct fc_image *img, enum fc_img_source source, int vnet)
+{
+	struct fc_img_table *t;
+
+	for (t = img->tables; t != NULL; t = t->hh.next)
+		t->due |= t->source == source && t->a == vnet;
+	img->some_due = true;
+}
+
+void
+fc_image_touch_node(struct fc_image *img, const char *node)
+{
+	const struct topo *t = img->l->topo;
+	const struct topo_node *n;
+	int i;
+
+	if (img->all_due || (i = topo_find_node(t, node)) < 0)
+		return;
+	n = &t->nodes[i];
+	if (n->kind == TOPO_NODE_ROUTE_SERVER)
+		touch_tables(img, FC_IMG_BGP, t->servers[n->index].vnet);
+	else if (n->kind == TOPO_NODE_ER_GATEWAY || n->kind == TOPO_NODE_VPN_GATEWAY)
+		touch_tables(img, FC_IMG_BGP, t->gateways[n->index].vnet);
+	else if (n->kind == TOPO_NODE_NVA)
+		touch_tables(img, FC_IMG_OWNERS, t->nvas[n->index].vnet);
+}
+
+bool
+fc_image_is_due(const struct fc_image *img)
+{
+	return img->all_due || img->some_due;
+}
+
+/* ---- update ---- */
+
+static void
+declare(struct fc_image *img)
+{
+	struct fc_img_table *t;
+	struct fc_img_port *p;
+
+	for (t = img->tables; t != NULL; t = t->hh.next)
+		t->seen = false;
+	for (p = img->ports; p != NULL; p = p->hh.next)
+		p->seen = false;
+	fc_img_declare(img);
+}
+
+/* What the topology has no more. */
+static void
+drop_unseen(struct fc_image *img)
+{
+	struct fc_img_table *t, *next_table;
+	struct fc_img_port *p, *next_port;
+
+	HASH_ITER (hh, img->tables, t, next_table) {
+		if (t->seen)
+			continue;
+		img->sink->gone_table(img->ctx, t->id);
+		table_free(img, t);
+	}
+	HASH_ITER (hh, img->ports, p, next_port) {
+		if (p->seen)
+			continue;
+		img->sink->gone_port(img->ctx, p->id);
+		port_free(img, p);
+	}
+}
+
+int
+fc_image_update(struct fc_image *img, const struct fc_img_sink *sink, void *ctx)
+{
+	struct fc_img_table *t;
+
+	img->sink = sink;
+	img->ctx = ctx;
+	img->err = FAB_OK;
+	if (img->all_due)
+		declare(img);
+	for (t = img->tables; t != NULL && img->err == FAB_OK; t = t->hh.next)
+		if (t->due && t->seen)
+			table_update(img, t);
+	if (img->err == FAB_OK) {
+		if (img->all_due)
+			drop_unseen(img);
+		img->all_due = img->some_due = false;
+	}
+	sweep_groups(img);
+	img->sink = NULL;
+	return img->err;
+}
+
+void
+fc_image_dump(const struct fc_image *img, const struct fc_img_sink *sink, void *ctx)
+{
+	const struct fc_img_group *g;
+	const struct fc_img_table *t;
+	const struct fc_img_port *p;
+
+	for (g = img->groups; g != NULL; g = g->hh.next)
+		sink->group(ctx, g);
+	for (t = img->tables; t != NULL; t = t->hh.next) {
+		sink->table(ctx, t->id);
+		for (size_t i = 0; i < t->n; i++)
+			sink->route(ctx, t->id, t->v[i].net, t->v[i].group->id);
+	}
+	for (p = img->ports; p != NULL; p = p->hh.next)
+		sink->port(ctx, p);
+}
+
+/* ---- life ---- */
+
+int
+fc_image_new(struct fc_image **out, const struct fc_layers *l)
+{
+	struct fc_image *img = calloc(1, sizeof(*img));
+
+	if (img == NULL)
+		return FAB_ENOMEM;
+	img->l = l;
+	img->all_due = true;
+	*out = img;
+	return FAB_OK;
+}
+
+void
+fc_image_free(struct fc_image *img)
+{
+	struct fc_img_table *t, *next_table;
+	struct fc_img_port *p, *next_port;
+	struct fc_img_group *g, *next_group;
+
+	if (img == NULL)
+		return;
+	HASH_ITER (hh, img->tables, t, next_table)
+		table_free(img, t);
+	HASH_ITER (hh, img->ports, p, next_port)
+		port_free(img, p);
+	HASH_ITER (hh, img->groups, g, next_group) {
+		HASH_DEL(img->groups, g);
+		free(g);
+	}
+	free(img->unused);
+	free(img->nics);
+	free(img->owners);
+	free(img);
+}

@@ -1,0 +1,114 @@
+#ifndef FABRICD_FC_IMAGE_H
+#define FABRICD_FC_IMAGE_H
+/*
+ * The layers as the virtual switch wants them: tables (prefix -> group), groups (what to do with a
+ * packet) and ports, each with a number. The image is what was told last; an update compiles what
+ * may have changed anew, compares, and tells the difference.
+ *
+ *   system/VNET        system layer                  port.system
+ *   user/TABLE[/VNET]  route table; one for each VNet where an entry depends on the VNet
+ *   bgp/SCOPE/I        BGP layer of a scope as the NICs of instance I have it (RS-66, RS-93)
+ *   owners/VNET        who takes packets for an address in that VNet (DELIVER, VIA)
+ *
+ * A number stands for a name as long as the image has it and is never used again. Loop thread.
+ */
+#include "lib/ipnet.h"
+
+#include <uthash.h>
+
+struct fc_layers;
+
+#define FC_IMAGE_NONE    0  /* no table */
+#define FC_IMAGE_MEMBERS 64 /* of a group */
+#define FC_IMAGE_MTU     1500
+
+enum fc_img_kind { /* as SwitchGroupKind */
+	FC_IMG_DROP,
+	FC_IMG_DELIVER,
+	FC_IMG_VIA,
+	FC_IMG_PORTS,
+	FC_IMG_INTERNET,
+};
+
+enum fc_img_drop { /* as SwitchDrop */
+	FC_IMG_NONE_ROUTE,
+	FC_IMG_NO_ROUTE,
+	FC_IMG_UNREACHABLE,
+	FC_IMG_NOT_CARRIED,
+};
+
+struct fc_img_key {
+	uint32_t kind;   /* enum fc_img_kind */
+	uint32_t reason; /* DROP */
+	uint32_t table;  /* DELIVER */
+	uint32_t n_members;
+};
+
+struct fc_img_group {
+	UT_hash_handle hh;
+	uint32_t id;
+	uint32_t refs;         /* entries that name it */
+	struct fc_img_key key; /* the members follow it in memory: both are the hash key */
+	uint32_t members[];    /* VIA: addresses; PORTS: port ids */
+};
+
+struct fc_img_entry {
+	struct ipnet net;
+	struct fc_img_group *group;
+};
+
+struct fc_img_port_conf {
+	bool router;
+	uint32_t ip;
+	uint8_t prefix_len;
+	bool up, forwarding;
+	uint32_t user, bgp, system;
+	uint32_t mtu;
+};
+
+struct fc_img_port {
+	UT_hash_handle hh; /* by name */
+	char *name;
+	uint32_t id;
+	bool seen;
+	struct fc_img_port_conf conf;
+};
+
+/* What differs, in any order but one: a group is told before an entry names it. All are one change:
+ * they hold together once the update is over. */
+struct fc_img_sink {
+	void (*group)(void *ctx, const struct fc_img_group *g);
+	void (*table)(void *ctx, uint32_t id); /* new, empty */
+	void (*route)(void *ctx, uint32_t table, struct ipnet net, uint32_t group);
+	void (*withdraw)(void *ctx, uint32_t table, struct ipnet net);
+	void (*port)(void *ctx, const struct fc_img_port *p); /* new or changed */
+	void (*gone_group)(void *ctx, uint32_t id);
+	void (*gone_table)(void *ctx, uint32_t id);
+	void (*gone_port)(void *ctx, uint32_t id);
+};
+
+struct fc_image;
+
+/* l is borrowed. The image is empty and all of it is due. */
+int fc_image_new(struct fc_image **out, const struct fc_layers *l);
+void fc_image_free(struct fc_image *img);
+
+/* The topology was replaced, or nobody kept track for a while: all of it may have changed. */
+void fc_image_touch_all(struct fc_image *img);
+/* What this node reports, or whether it is there, may have changed: the BGP tables of its scope, or
+ * the owners in its VNet. Unknown names are ignored. */
+void fc_image_touch_node(struct fc_image *img, const char *node);
+bool fc_image_is_due(const struct fc_image *img);
+
+/* Brings the image up to date. FAB_ENOMEM: what could not be compiled stays as it was told last and
+ * stays due; what was told is consistent. */
+int fc_image_update(struct fc_image *img, const struct fc_img_sink *sink, void *ctx);
+/* Tells the whole image as it was told last. */
+void fc_image_dump(const struct fc_image *img, const struct fc_img_sink *sink, void *ctx);
+
+const struct fc_img_port *fc_image_port(const struct fc_image *img, const char *name);
+/* Iteration: NULL starts, NULL ends. */
+const struct fc_img_port *fc_image_next_port(
+    const struct fc_image *img, const struct fc_img_port *after);
+
+#endif

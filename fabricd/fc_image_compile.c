@@ -1,0 +1,379 @@
+/*
+ * What the tables and ports of an image hold: the layers and the topology, translated.
+ */
+#include "fabricd/fc_cover.h"
+#include "fabricd/fc_image_int.h"
+#include "lib/err.h"
+
+#include <stdlib.h>
+
+/* ---- groups ---- */
+
+static struct fc_img_group *
+drop(struct fc_img_build *b, enum fc_img_drop reason)
+{
+	return fc_img_group(
+	    b->img, (struct fc_img_key){ .kind = FC_IMG_DROP, .reason = reason }, NULL);
+}
+
+static struct fc_img_group *
+internet(struct fc_img_build *b)
+{
+	return fc_img_group(b->img, (struct fc_img_key){ .kind = FC_IMG_INTERNET }, NULL);
+}
+
+static struct fc_img_group *
+deliver(struct fc_img_build *b, int vnet)
+{
+	return fc_img_group(b->img,
+	    (struct fc_img_key){ .kind = FC_IMG_DELIVER, .table = b->img->owners[vnet] }, NULL);
+}
+
+static struct fc_img_group *
+members(struct fc_img_build *b, enum fc_img_kind kind, const uint32_t *v, size_t n)
+{
+	return fc_img_group(
+	    b->img, (struct fc_img_key){ .kind = kind, .n_members = (uint32_t)n }, v);
+}
+
+/* ---- system: SYS-1 ... SYS-7, PEER-2 ---- */
+
+static struct fc_img_group *
+system_group(struct fc_img_build *b, int vnet, const struct fc_sys_route *r)
+{
+	switch (r->hop) {
+	case FC_HOP_VNET_LOCAL:
+		return deliver(b, vnet);
+	case FC_HOP_VNET_PEERING:
+	case FC_HOP_VNET_GLOBAL_PEERING:
+		return deliver(b, r->peer_vnet);
+	case FC_HOP_INTERNET:
+		return internet(b);
+	case FC_HOP_NONE:
+		return drop(b, FC_IMG_NONE_ROUTE);
+	default:
+		return drop(b, FC_IMG_NOT_CARRIED);
+	}
+}
+
+static void
+compile_system(struct fc_img_build *b, int vnet)
+{
+	const struct fc_sys *s = &b->img->l->sys[vnet];
+	struct fc_lpm_iter it;
+	struct fc_lpm_hit hit;
+
+	fc_lpm_walk(&it, &s->lpm, (struct ipnet){ 0, 0 });
+	while (fc_lpm_next(&it, &hit))
+		fc_img_add(b, hit.net, system_group(b, vnet, &s->v[hit.value]));
+}
+
+/* ---- user: UDR-1 ... UDR-5 ---- */
+
+/* Whether an entry means something else in each VNet. */
+static bool
+depends_on_vnet(const struct topo_route_table *t)
+{
+	for (size_t i = 0; i < t->n_routes; i++)
+		if (t->routes[i].hop == HOP_VNET_LOCAL || t->routes[i].hop == HOP_VNET_GATEWAY)
+			return true;
+	return false;
+}
+
+static struct fc_img_group *
+user_group(struct fc_img_build *b, int vnet, const struct topo_udr *u)
+{
+	switch (u->hop) {
+	case HOP_VIRTUAL_APPLIANCE: /* UDR-3 */
+		return members(b, FC_IMG_VIA, &u->address, 1);
+	case HOP_VNET_LOCAL:
+		return deliver(b, vnet);
+	case HOP_INTERNET:
+		return internet(b);
+	case HOP_NONE: /* UDR-4 */
+		return drop(b, FC_IMG_NONE_ROUTE);
+	case HOP_VNET_GATEWAY: /* VPN-22 */
+		break;
+	}
+	return drop(b, FC_IMG_NOT_CARRIED);
+}
+
+static void
+compile_user(struct fc_img_build *b, int table, int vnet)
+{
+	const struct topo_route_table *t = &b->img->l->topo->tables[table];
+	struct fc_lpm_iter it;
+	struct fc_lpm_hit hit;
+
+	fc_lpm_walk(&it, &b->img->l->user[table], (struct ipnet){ 0, 0 });
+	while (fc_lpm_next(&it, &hit))
+		fc_img_add(b, hit.net, user_group(b, vnet, &t->routes[hit.value]));
+}
+
+/* ---- BGP: RS-60 ... RS-66 ---- */
+
+/* Which of several NVAs can be reached at all is for the sender's VNet to say (RS-57, EFF-16). */
+static struct fc_img_group *
+bgp_group(struct fc_img_build *b, const struct fc_group *g)
+{
+	if (g->key.n_hops == 0)
+		return drop(b, FC_IMG_UNREACHABLE);
+	if (g->key.source == HRP_SRC_NVA || g->key.source == HRP_SRC_UNKNOWN)
+		return members(b, FC_IMG_VIA, g->hops, g->key.n_hops);
+	return drop(b, FC_IMG_NOT_CARRIED); /* ER-19, VPN-14 */
+}
+
+static void
+compile_bgp(struct fc_img_build *b, int scope, int instance)
+{
+	const struct fc_bgp *bgp = &b->img->l->bgp;
+	const struct fc_lpm *t = fc_bgp_table(bgp, scope, (unsigned)instance);
+	const struct fc_group *last = NULL, *g;
+	struct fc_img_group *to = NULL;
+	struct fc_lpm_iter it;
+	struct fc_lpm_hit hit;
+
+	if (t == NULL)
+		return;
+	fc_lpm_walk(&it, t, (struct ipnet){ 0, 0 });
+	while (fc_lpm_next(&it, &hit)) {
+		g = fc_bgp_group(bgp, hit.value);
+		if (g != last) /* thousands of neighbours share one */
+			to = bgp_group(b, g);
+		last = g;
+		fc_img_add(b, hit.net, to);
+	}
+}
+
+/* ---- owners ---- */
+
+/* An instance of a Route Server or gateway and its address; false: n has no address in a VNet. */
+static bool
+platform_address(const struct topo *t, const struct topo_node *n, int *vnet, uint32_t *ip)
+{
+	switch (n->kind) {
+	case TOPO_NODE_ROUTE_SERVER:
+		*vnet = t->servers[n->index].vnet;
+		*ip = t->servers[n->index].ip[n->instance];
+		break;
+	case TOPO_NODE_ER_GATEWAY:
+	case TOPO_NODE_VPN_GATEWAY:
+		*vnet = t->gateways[n->index].vnet;
+		*ip = t->gateways[n->index].ip[n->instance];
+		break;
+	default:
+		return false;
+	}
+	return *ip != 0; /* VPN-1: the standby instance has none */
+}
+
+static bool
+is_alive(const struct fc_layers *l, const char *nva)
+{
+	const struct fc_router *r = fc_router_find(l->routers, nva);
+
+	return r == NULL || !r->gone;
+}
+
+/* The NVA behind a NIC in vnet that takes part in what NVAs own there; NULL: none. */
+static const struct topo_nva *
+owning_nva(const struct fc_layers *l, size_t nic, int vnet)
+{
+	const struct topo_nic *n = &l->topo->nics[nic];
+
+	return n->vnet == vnet && n->nva >= 0 && is_alive(l, n->name) ? &l->topo->nvas[n->nva]
+								      : NULL;
+}
+
+static bool
+owns_all(const struct topo_nva *nva, struct ipnet net)
+{
+	for (size_t i = 0; i < nva->owns.n; i++)
+		if (ipnet_contains(nva->owns.v[i], net))
+			return true;
+	return false;
+}
+
+/* Behind an inner load balancer: the NVAs in vnet that own all of net and are alive (RS-56). */
+static size_t
+owners_of(
+    const struct fc_image *img, int vnet, struct ipnet net, uint32_t out[static FC_IMAGE_MEMBERS])
+{
+	const struct topo *t = img->l->topo;
+	size_t n = 0;
+
+	for (size_t i = 0; i < t->n_nics && n < FC_IMAGE_MEMBERS; i++) {
+		const struct topo_nva *nva = owning_nva(img->l, i, vnet);
+
+		if (nva != NULL && owns_all(nva, net))
+			out[n++] = img->nics[i]->id;
+	}
+	return n;
+}
+
+static void
+add_nics(struct fc_img_build *b, int vnet)
+{
+	const struct topo *t = b->img->l->topo;
+
+	for (size_t i = 0; i < t->n_nics; i++)
+		if (t->nics[i].vnet == vnet)
+			fc_img_add(b, (struct ipnet){ t->nics[i].ip, 32 },
+			    members(b, FC_IMG_PORTS, &b->img->nics[i]->id, 1));
+}
+
+/* A NIC with the address comes first. */
+static void
+add_owned(struct fc_img_build *b, int vnet)
+{
+	const struct topo *t = b->img->l->topo;
+	uint32_t ports[FC_IMAGE_MEMBERS];
+
+	for (size_t i = 0; i < t->n_nics; i++) {
+		const struct topo_nva *nva = owning_nva(b->img->l, i, vnet);
+
+		for (size_t j = 0; nva != NULL && j < nva->owns.n; j++) {
+			struct ipnet net = nva->owns.v[j];
+			size_t n;
+
+			if (net.len == 32 && topo_find_nic_by_ip(t, vnet, net.addr) >= 0)
+				continue;
+			n = owners_of(b->img, vnet, net, ports);
+			fc_img_add(b, net, members(b, FC_IMG_PORTS, ports, n));
+		}
+	}
+}
+
+/* Route Server instances answer pings (RS-8), gateways terminate tunnels; NICs and what NVAs own
+ * come first. */
+static void
+add_platform(struct fc_img_build *b, int vnet)
+{
+	const struct topo *t = b->img->l->topo;
+	uint32_t ports[FC_IMAGE_MEMBERS];
+
+	for (size_t i = 0; i < t->n_nodes; i++) {
+		const struct fc_img_port *p;
+		struct ipnet net = { 0, 32 };
+		int at;
+
+		if (!platform_address(t, &t->nodes[i], &at, &net.addr) || at != vnet ||
+		    topo_find_nic_by_ip(t, vnet, net.addr) >= 0 ||
+		    owners_of(b->img, vnet, net, ports) > 0)
+			continue;
+		if ((p = fc_image_port(b->img, t->nodes[i].name)) != NULL)
+			fc_img_add(b, net, members(b, FC_IMG_PORTS, &p->id, 1));
+	}
+}
+
+static void
+compile_owners(struct fc_img_build *b, int vnet)
+{
+	add_nics(b, vnet);
+	add_owned(b, vnet);
+	add_platform(b, vnet);
+	fc_img_sort(b);
+}
+
+void
+fc_img_compile(struct fc_img_build *b, const struct fc_img_table *table)
+{
+	switch (table->source) {
+	case FC_IMG_SYSTEM:
+		compile_system(b, table->a);
+		break;
+	case FC_IMG_USER:
+		compile_user(b, table->a, table->b);
+		break;
+	case FC_IMG_BGP:
+		compile_bgp(b, table->a, table->b);
+		break;
+	case FC_IMG_OWNERS:
+		compile_owners(b, table->a);
+		break;
+	}
+}
+
+/* ---- ports ---- */
+
+/* The tables of a NIC in that subnet (-1: in none), as fc_view_subnet() has them. */
+static void
+name_tables(struct fc_image *img, struct fc_img_port_conf *c, int vnet, int subnet, int instance)
+{
+	const struct topo *t = img->l->topo;
+	int table = subnet >= 0 ? t->vnets[vnet].subnets[subnet].route_table : -1;
+	int scope = fc_scope_of(t, vnet);
+	bool propagates = table < 0 || !t->tables[table].disable_bgp_route_propagation; /* UDR-7 */
+
+	c->system = fc_img_table_declare(img, FC_IMG_SYSTEM, vnet, -1);
+	if (table >= 0)
+		c->user = fc_img_table_declare(
+		    img, FC_IMG_USER, table, depends_on_vnet(&t->tables[table]) ? vnet : -1);
+	if (propagates && fc_bgp_table(&img->l->bgp, scope, (unsigned)instance) != NULL)
+		c->bgp = fc_img_table_declare(img, FC_IMG_BGP, scope, instance); /* RS-66 */
+}
+
+static void
+declare_nic(struct fc_image *img, size_t nic)
+{
+	const struct topo *t = img->l->topo;
+	const struct topo_nic *n = &t->nics[nic];
+	struct fc_img_port_conf c = { .ip = n->ip,
+		.prefix_len = t->vnets[n->vnet].subnets[n->subnet].prefix.len,
+		.up = n->vm < 0 || t->vms[n->vm].running,
+		.forwarding = n->ip_forwarding,
+		.mtu = FC_IMAGE_MTU };
+
+	name_tables(img, &c, n->vnet, n->subnet, (int)n->instance);
+	img->nics[nic] = fc_img_port_declare(img, n->name, &c);
+}
+
+static void
+declare_platform(struct fc_image *img, const struct topo_node *n)
+{
+	const struct topo *t = img->l->topo;
+	struct fc_img_port_conf c = { .up = true, .mtu = FC_IMAGE_MTU };
+	const struct topo_vnet *v;
+	int vnet, subnet;
+
+	if (!platform_address(t, n, &vnet, &c.ip))
+		return;
+	v = &t->vnets[vnet];
+	subnet = n->kind == TOPO_NODE_ROUTE_SERVER ? v->route_server_subnet : v->gateway_subnet;
+	c.prefix_len = subnet >= 0 ? v->subnets[subnet].prefix.len : 32;
+	name_tables(img, &c, vnet, subnet, 0);
+	fc_img_port_declare(img, n->name, &c);
+}
+
+static int
+make_room(struct fc_image *img, const struct topo *t)
+{
+	struct fc_img_port **nics = calloc(t->n_nics + 1, sizeof(*nics));
+	uint32_t *owners = calloc(t->n_vnets + 1, sizeof(*owners));
+
+	if (nics == NULL || owners == NULL) {
+		free(nics);
+		free(owners);
+		return FAB_ENOMEM;
+	}
+	free(img->nics);
+	free(img->owners);
+	img->nics = nics;
+	img->owners = owners;
+	return FAB_OK;
+}
+
+void
+fc_img_declare(struct fc_image *img)
+{
+	const struct topo *t = img->l->topo;
+
+	if ((img->err = make_room(img, t)) != FAB_OK)
+		return;
+	for (size_t i = 0; i < t->n_vnets; i++)
+		img->owners[i] = fc_img_table_declare(img, FC_IMG_OWNERS, (int)i, -1);
+	for (size_t i = 0; i < t->n_nics; i++)
+		declare_nic(img, i);
+	for (size_t i = 0; i < t->n_nodes; i++)
+		declare_platform(img, &t->nodes[i]);
+}

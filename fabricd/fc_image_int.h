@@ -1,0 +1,69 @@
+#ifndef FABRICD_FC_IMAGE_INT_H
+#define FABRICD_FC_IMAGE_INT_H
+/*
+ * Inside of the image: fc_image.c keeps numbers and differences, fc_image_compile.c knows what
+ * tables and ports hold. Nobody else includes this.
+ */
+#include "fabricd/fc_image.h"
+#include "fabricd/fc_layers_int.h"
+
+enum fc_img_source { FC_IMG_SYSTEM, FC_IMG_USER, FC_IMG_BGP, FC_IMG_OWNERS };
+
+struct fc_img_table {
+	UT_hash_handle hh; /* by name */
+	char *name;
+	uint32_t id;
+	enum fc_img_source source;
+	int a, b; /* SYSTEM, OWNERS: VNet; USER: route table, VNet or -1; BGP: scope, instance */
+	bool seen, due;
+	struct fc_img_entry *v; /* in ipnet_cmp() order */
+	size_t n;
+};
+
+struct fc_image {
+	const struct fc_layers *l;
+	struct fc_img_table *tables;
+	struct fc_img_port *ports;
+	struct fc_img_group *groups;
+	struct fc_img_group **unused; /* groups whose last entry went away, or never came */
+	size_t n_unused, unused_room;
+	uint32_t last_table, last_port, last_group; /* numbers given so far */
+	bool all_due, some_due;
+	int err; /* of the update that runs */
+	/* Of the topology that was declared last. */
+	struct fc_img_port **nics; /* by index */
+	uint32_t *owners;          /* table by VNet */
+	/* While an update runs. */
+	const struct fc_img_sink *sink;
+	void *ctx;
+};
+
+/* Entries of one table while it is compiled; each holds a reference. */
+struct fc_img_build {
+	struct fc_image *img;
+	struct fc_img_entry *v;
+	size_t n, room;
+	int err;
+};
+
+/* ---- fc_image.c ---- */
+
+/* Find or add, and mark as seen; NULL or FC_IMAGE_NONE: out of memory, img->err is set. */
+uint32_t fc_img_table_declare(struct fc_image *img, enum fc_img_source source, int a, int b);
+struct fc_img_port *fc_img_port_declare(
+    struct fc_image *img, const char *name, const struct fc_img_port_conf *conf);
+/* NULL: out of memory. */
+struct fc_img_group *fc_img_group(
+    struct fc_image *img, struct fc_img_key key, const uint32_t *members);
+/* Appends; g NULL is FAB_ENOMEM. Errors are sticky. */
+void fc_img_add(struct fc_img_build *b, struct ipnet net, struct fc_img_group *g);
+/* For entries that came in any order: sorts, and keeps one of each prefix. */
+void fc_img_sort(struct fc_img_build *b);
+
+/* ---- fc_image_compile.c ---- */
+
+/* Declares every table and port of the topology. */
+void fc_img_declare(struct fc_image *img);
+void fc_img_compile(struct fc_img_build *b, const struct fc_img_table *table);
+
+#endif

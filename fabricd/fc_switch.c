@@ -1,0 +1,559 @@
+/*
+ * Service Switch (see fc_switch.h): the streams of tables and reports.
+ */
+#include "fabricd/fc_switch.h"
+
+#include "fabricd/fc_mem.h"
+#include "fabricd/wire_switch.h"
+#include "lib/err.h"
+#include "lib/log.h"
+#include "proto/switch.pb-c.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+#define CHANGES_KEPT 64 /* updates whose acknowledgement becomes a stage of the timeline */
+
+/* One stream that carries tables to a host. */
+struct fc_switch_watch {
+	struct fc_switch *sw;
+	struct fc_switch_host *host;
+	struct fab_rpc_stream *s;
+	uint64_t started_us;
+	struct fc_switch_watch *prev, *next;
+};
+
+/* One stream that carries a host's reports. */
+struct fc_switch_reporter {
+	struct fc_switch *sw;
+	struct fc_switch_host *host; /* NULL: no hello yet, refused, or taken over */
+	uint64_t started_us;
+};
+
+/* An update that was sent, and why. */
+struct change {
+	uint64_t generation;
+	size_t told;
+	char subject[FC_TIMELINE_NAME_MAX], text[FC_TIMELINE_TEXT_MAX];
+};
+
+struct fc_switch {
+	struct fc *f;
+	struct fc_image *image;
+	struct wire_switch *wire;
+	struct fab_post post;
+	struct fc_switch_watch *watches;
+	struct fc_switch_host *hosts;
+	uint64_t first, generation;          /* of the image; starts at the clock */
+	struct change next;                  /* the update that is due: its first reason */
+	struct change changes[CHANGES_KEPT]; /* generation g is at g % CHANGES_KEPT */
+};
+
+/* ---- hosts ---- */
+
+static bool
+name_is_valid(const char *name)
+{
+	size_t len = strlen(name);
+
+	return len > 0 && len < FC_SWITCH_NAME_MAX;
+}
+
+static struct fc_switch_host *
+host_find(const struct fc_switch *sw, const char *name)
+{
+	struct fc_switch_host *h;
+
+	HASH_FIND_STR(sw->hosts, name, h);
+	return h;
+}
+
+static void
+host_forget_nics(struct fc_switch_host *h)
+{
+	struct fc_switch_nic *n, *tmp;
+
+	HASH_ITER (hh, h->nics, n, tmp) {
+		HASH_DEL(h->nics, n);
+		free(n);
+	}
+}
+
+static void
+host_free(struct fc_switch *sw, struct fc_switch_host *h)
+{
+	HASH_DEL(sw->hosts, h);
+	host_forget_nics(h);
+	free(h);
+}
+
+/* Makes room among those that nobody needs any more. */
+static void
+forget_lost_host(struct fc_switch *sw)
+{
+	struct fc_switch_host *h;
+
+	for (h = sw->hosts; h != NULL; h = h->hh.next) {
+		if (h->watch != NULL || h->reporter != NULL)
+			continue;
+		host_free(sw, h);
+		return;
+	}
+}
+
+/* Finds or adds; NULL: a bad name, or too many hosts. */
+static struct fc_switch_host *
+host_add(struct fc_switch *sw, const char *name)
+{
+	struct fc_switch_host *h = host_find(sw, name);
+
+	if (h != NULL || !name_is_valid(name))
+		return h;
+	if (HASH_COUNT(sw->hosts) >= FC_SWITCH_HOSTS_MAX)
+		forget_lost_host(sw);
+	if (HASH_COUNT(sw->hosts) >= FC_SWITCH_HOSTS_MAX || (h = calloc(1, sizeof(*h))) == NULL)
+		return NULL;
+	snprintf(h->name, sizeof(h->name), "%s", name);
+	HASH_ADD_STR(sw->hosts, name, h);
+	return h;
+}
+
+const struct fc_switch_host *
+fc_switch_next(const struct fc_switch *sw, const struct fc_switch_host *after)
+{
+	return after == NULL ? sw->hosts : after->hh.next;
+}
+
+const struct fc_switch_nic *
+fc_switch_nic(const struct fc_switch *sw, const char *name, const struct fc_switch_host **host)
+{
+	const struct fc_switch_nic *found = NULL, *n;
+
+	for (const struct fc_switch_host *h = sw->hosts; h != NULL; h = h->hh.next) {
+		HASH_FIND_STR(h->nics, name, n);
+		if (n == NULL || (found != NULL && !n->attached))
+			continue;
+		found = n;
+		*host = h;
+		if (n->attached)
+			break;
+	}
+	return found;
+}
+
+/* ---- updates ---- */
+
+struct audience {
+	const struct fc_switch *sw;
+	const struct fc_switch_watch *except;
+};
+
+static void
+put_to_all(void *ctx, const ProtobufCMessage *m)
+{
+	struct audience *a = ctx;
+	struct fc_switch_watch *w;
+
+	DL_FOREACH (a->sw->watches, w)
+		if (w != a->except)
+			fab_rpc_stream_put(w->s, m);
+}
+
+static void
+put_to_one(void *ctx, const ProtobufCMessage *m)
+{
+	fab_rpc_stream_put(ctx, m);
+}
+
+/* Compiles what is due and tells all watchers but one, whose snapshot is about to be written. */
+static void
+update(struct fc_switch *sw, const struct fc_switch_watch *except)
+{
+	struct audience audience = { sw, except };
+	Fab__V1__Cause cause = FAB__V1__CAUSE__INIT;
+	struct change *c = &sw->next;
+	int err;
+
+	if (!fc_image_is_due(sw->image))
+		return;
+	cause.text = c->text;
+	cause.subject = c->subject;
+	wire_switch_begin(sw->wire, sw->generation + 1, false, put_to_all, &audience);
+	err = fc_image_update(sw->image, &wire_switch_sink, sw->wire);
+	if (err != FAB_OK)
+		fab_error("switch tables not up to date: %s", fab_strerror(err));
+	wire_switch_end(sw->wire, &cause);
+	if ((c->told = wire_switch_told(sw->wire)) > 0) {
+		c->generation = ++sw->generation;
+		sw->changes[c->generation % CHANGES_KEPT] = *c;
+	}
+	*c = (struct change){ 0 };
+}
+
+static void
+update_cb(void *arg)
+{
+	update(arg, NULL);
+	fc_touch(((struct fc_switch *)arg)->f, false);
+}
+
+/* Whoever is heard of first is the reason of the update. */
+static void
+due(struct fc_switch *sw, const char *subject, const char *text)
+{
+	if (sw->next.text[0] == '\0') {
+		snprintf(sw->next.subject, sizeof(sw->next.subject), "%s", subject);
+		snprintf(sw->next.text, sizeof(sw->next.text), "%s", text);
+	}
+	fab_loop_defer(sw->f->loop, &sw->post);
+}
+
+void
+fc_switch_touch_all(struct fc_switch *sw, const char *text)
+{
+	if (sw->watches == NULL)
+		return;
+	fc_image_touch_all(sw->image);
+	due(sw, "", text);
+}
+
+void
+fc_switch_touch_node(struct fc_switch *sw, const char *node, const char *subject, const char *text)
+{
+	if (sw->watches == NULL)
+		return;
+	fc_image_touch_node(sw->image, node);
+	if (fc_image_is_due(sw->image))
+		due(sw, subject, text);
+}
+
+uint64_t
+fc_switch_generation(const struct fc_switch *sw)
+{
+	return sw->generation;
+}
+
+bool
+fc_switch_host_converged(const struct fc_switch *sw, const struct fc_switch_host *h)
+{
+	return h->reporter != NULL && h->acknowledged && h->generation == sw->generation &&
+	       !fc_image_is_due(sw->image);
+}
+
+bool
+fc_switch_converged(const struct fc_switch *sw, char why[static 256])
+{
+	for (const struct fc_switch_host *h = sw->hosts; h != NULL; h = h->hh.next) {
+		if (h->reporter == NULL || fc_switch_host_converged(sw, h))
+			continue;
+		snprintf(why, 256, "vswitchd on %s does not have the newest tables in force yet",
+		    h->name);
+		return false;
+	}
+	return true;
+}
+
+/* ---- Watch ---- */
+
+static void
+watch_snapshot(void *ctx, struct fab_rpc_stream *s)
+{
+	struct fc_switch_watch *w = ctx;
+	struct fc_switch *sw = w->sw;
+
+	update(sw, w);
+	wire_switch_begin(sw->wire, sw->generation, true, put_to_one, s);
+	fc_image_dump(sw->image, &wire_switch_sink, sw->wire);
+	wire_switch_end(sw->wire, NULL);
+}
+
+static void
+watch_forget(struct fc_switch_watch *w)
+{
+	DL_DELETE(w->sw->watches, w);
+	w->host->watch = NULL;
+	free(w);
+}
+
+static void
+watch_closed(void *ctx, struct fab_rpc_stream *s)
+{
+	(void)s;
+	watch_forget(ctx);
+}
+
+static const struct fab_rpc_stream_ops watch_ops = {
+	.snapshot = watch_snapshot,
+	.closed = watch_closed,
+};
+
+static void
+watch_detach(struct fc_switch_host *h)
+{
+	struct fab_rpc_stream *s;
+
+	if (h->watch == NULL)
+		return;
+	s = h->watch->s;
+	watch_forget(h->watch);
+	fab_rpc_stream_end(s, FAB_RPC_ABORTED, "another process took over the name");
+}
+
+static void
+take_hello(struct fc_switch_host *h, const Fab__V1__SwitchHello *hello)
+{
+	h->pid = hello->pid;
+	h->started_us = hello->started_us;
+	snprintf(h->engine, sizeof(h->engine), "%s", hello->engine);
+	snprintf(h->url, sizeof(h->url), "%s", hello->listen_url);
+}
+
+/* For the first one the image is not kept yet: all of it is due. */
+static struct fc_switch_watch *
+watch_new(
+    struct fc_switch *sw, struct fc_switch_host *h, struct fab_rpc_stream *s, uint64_t started)
+{
+	struct fc_switch_watch *w = calloc(1, sizeof(*w));
+
+	if (w == NULL)
+		return NULL;
+	if (sw->watches == NULL)
+		fc_image_touch_all(sw->image);
+	*w = (struct fc_switch_watch){ .sw = sw, .host = h, .s = s, .started_us = started };
+	DL_APPEND(sw->watches, w);
+	h->watch = w;
+	return w;
+}
+
+static enum fab_rpc_status
+watch_open(void *ctx, const ProtobufCMessage *msg, struct fab_rpc_stream *s,
+    const struct fab_rpc_stream_ops **ops, void **stream_ctx, char why[static 256])
+{
+	const Fab__V1__SwitchHello *hello = (const Fab__V1__SwitchHello *)msg;
+	struct fc_switch *sw = ((struct fc *)ctx)->sw;
+	struct fc_switch_host *h = host_add(sw, hello->host);
+
+	if (h == NULL) {
+		snprintf(
+		    why, 256, "host name '%.100s' is of no use, or too many hosts", hello->host);
+		return FAB_RPC_INVALID_ARGUMENT;
+	}
+	if (h->watch != NULL && hello->started_us < h->watch->started_us) {
+		snprintf(
+		    why, 256, "vswitchd on '%.64s' is another process, pid %d", h->name, h->pid);
+		return FAB_RPC_ALREADY_EXISTS;
+	}
+	watch_detach(h);
+	if ((*stream_ctx = watch_new(sw, h, s, hello->started_us)) == NULL)
+		return FAB_RPC_RESOURCE_EXHAUSTED;
+	take_hello(h, hello);
+	*ops = &watch_ops;
+	return FAB_RPC_OK;
+}
+
+/* ---- Report ---- */
+
+static void
+host_lost(struct fc *f, struct fc_switch_host *h)
+{
+	h->reporter = NULL;
+	h->acknowledged = false;
+	host_forget_nics(h);
+	fc_events_add(
+	    f->events, FC_EVENT_NODE, fab_wall_us(), h->name, "vswitchd lost, was pid %d", h->pid);
+	fc_touch(f, true);
+}
+
+static void
+report_hello(struct fc_switch_reporter *r, const Fab__V1__SwitchHello *hello)
+{
+	struct fc *f = r->sw->f;
+	struct fc_switch_host *h;
+
+	if (r->host != NULL)
+		return;
+	if ((h = host_add(r->sw, hello->host)) == NULL ||
+	    (h->reporter != NULL && hello->started_us < h->reporter->started_us)) {
+		fab_warn(
+		    "reports of vswitchd on '%.100s', pid %d, ignored", hello->host, hello->pid);
+		return;
+	}
+	if (h->reporter != NULL) {
+		h->reporter->host = NULL;
+		host_lost(f, h);
+	}
+	r->host = h;
+	r->started_us = hello->started_us;
+	h->reporter = r;
+	take_hello(h, hello);
+	fc_events_add(f->events, FC_EVENT_NODE, fab_wall_us(), h->name,
+	    "vswitchd running, pid %d, engine %s", h->pid, h->engine);
+	fc_touch(f, true);
+}
+
+/* The last stage of a change: what the layers say is in force on the host. */
+static void
+stamp(struct fc *f, const struct fc_switch_host *h, const struct change *c, uint64_t at_us)
+{
+	struct fc_batch_stamps b = { .node = h->name,
+		.subject = c->subject,
+		.text = c->text,
+		.programmed_us = at_us,
+		.changed = (uint32_t)c->told };
+
+	fc_timeline_batch(f->timeline, &b);
+}
+
+/* What a snapshot brings is no change. */
+static void
+report_generation(struct fc_switch_reporter *r, uint64_t generation, uint64_t at_us)
+{
+	struct fc_switch *sw = r->sw;
+	struct fc_switch_host *h = r->host;
+	uint64_t from = h->generation;
+
+	if (generation < sw->first || generation > sw->generation)
+		return; /* of a fabricd before us */
+	h->generation = generation;
+	if (h->acknowledged && generation > from && generation - from > CHANGES_KEPT)
+		from = generation - CHANGES_KEPT;
+	for (uint64_t g = from + 1; h->acknowledged && g <= generation; g++)
+		if (sw->changes[g % CHANGES_KEPT].generation == g)
+			stamp(sw->f, h, &sw->changes[g % CHANGES_KEPT],
+			    at_us != 0 ? at_us : fab_wall_us());
+	h->acknowledged = true;
+	fc_touch(sw->f, false);
+}
+
+static struct fc_switch_nic *
+nic_add(struct fc_switch_reporter *r, const char *name)
+{
+	struct fc_switch_nic *n;
+
+	HASH_FIND_STR(r->host->nics, name, n);
+	if (n != NULL)
+		return n;
+	/* Only of ports that we told it of: that bounds how many there are. */
+	if (strlen(name) >= sizeof(n->name) || fc_image_port(r->sw->image, name) == NULL ||
+	    (n = calloc(1, sizeof(*n))) == NULL)
+		return NULL;
+	snprintf(n->name, sizeof(n->name), "%s", name);
+	HASH_ADD_STR(r->host->nics, name, n);
+	return n;
+}
+
+static void
+report_port(struct fc_switch_reporter *r, const Fab__V1__SwitchPortReport *m)
+{
+	struct fc_switch_nic *n = nic_add(r, m->name);
+
+	if (n == NULL)
+		return;
+	n->attached = m->attached;
+	n->rx_packets = m->rx_packets;
+	n->rx_octets = m->rx_octets;
+	n->tx_packets = m->tx_packets;
+	n->tx_octets = m->tx_octets;
+	n->n_drops = 0;
+	for (size_t i = 0; i < m->n_drops && n->n_drops < FC_SWITCH_REASONS_MAX; i++) {
+		struct fc_switch_drops *d = &n->drops[n->n_drops++];
+
+		snprintf(d->reason, sizeof(d->reason), "%s", m->drops[i]->reason);
+		d->packets = m->drops[i]->packets;
+	}
+}
+
+static void
+report_open(void *ctx, void **stream_ctx)
+{
+	struct fc_switch_reporter *r = calloc(1, sizeof(*r));
+
+	if (r != NULL)
+		r->sw = ((struct fc *)ctx)->sw;
+	*stream_ctx = r;
+}
+
+static void
+report_item(
+    void *ctx, void *stream_ctx, const ProtobufCMessage *item, const struct fab_rpc_item *info)
+{
+	const Fab__V1__SwitchReport *m = (const Fab__V1__SwitchReport *)item;
+	struct fc_switch_reporter *r = stream_ctx;
+
+	(void)ctx;
+	if (r == NULL || m == NULL)
+		return;
+	if (m->body_case == FAB__V1__SWITCH_REPORT__BODY_HELLO)
+		report_hello(r, m->hello);
+	if (r->host == NULL)
+		return;
+	if (info->snapshot_begin)
+		host_forget_nics(r->host);
+	if (m->body_case == FAB__V1__SWITCH_REPORT__BODY_GENERATION)
+		report_generation(r, m->generation, m->at_us);
+	else if (m->body_case == FAB__V1__SWITCH_REPORT__BODY_PORT)
+		report_port(r, m->port);
+}
+
+static void
+report_closed(void *ctx, void *stream_ctx)
+{
+	struct fc_switch_reporter *r = stream_ctx;
+
+	if (r != NULL && r->host != NULL)
+		host_lost(ctx, r->host);
+	free(r);
+}
+
+static const struct fab_rpc_sink_ops report_ops = {
+	.open = report_open,
+	.item = report_item,
+	.closed = report_closed,
+};
+
+const struct fab_rpc_handler fc_switch_table[] = {
+	{ .method = "Watch", .open = watch_open },
+	{ .method = "Report", .sink = &report_ops },
+	{ .method = NULL },
+};
+
+/* ---- life ---- */
+
+int
+fc_switch_new(struct fc_switch **out, struct fc *f)
+{
+	struct fc_switch *sw = calloc(1, sizeof(*sw));
+	int err = sw == NULL ? FAB_ENOMEM : FAB_OK;
+
+	if (err == FAB_OK) {
+		sw->f = f;
+		sw->first = sw->generation = fab_wall_us();
+		sw->post = (struct fab_post){ .fn = update_cb, .arg = sw };
+		err = fc_image_new(&sw->image, f->layers);
+	}
+	if (err == FAB_OK)
+		err = wire_switch_new(&sw->wire);
+	if (err != FAB_OK) {
+		fc_switch_free(sw);
+		return err;
+	}
+	*out = sw;
+	return FAB_OK;
+}
+
+void
+fc_switch_free(struct fc_switch *sw)
+{
+	struct fc_switch_host *h, *tmp;
+
+	if (sw == NULL)
+		return;
+	HASH_ITER (hh, sw->hosts, h, tmp)
+		host_free(sw, h);
+	fab_loop_defer_cancel(sw->f->loop, &sw->post);
+	wire_switch_free(sw->wire);
+	fc_image_free(sw->image);
+	free(sw);
+}

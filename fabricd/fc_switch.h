@@ -1,0 +1,75 @@
+#ifndef FABRICD_FC_SWITCH_H
+#define FABRICD_FC_SWITCH_H
+/*
+ * Service Switch: keeps every vswitchd's tables as the layers are, and hears what is in force
+ * there, who is attached and what was dropped.
+ *
+ * What may have changed is noted at once (fc_switch_touch_*) and compiled, compared and sent at the
+ * end of the same loop turn. While nobody watches nothing is computed. One vswitchd per host; of
+ * two with one name the process that started last has it.
+ */
+#include "fabricd/fc.h"
+#include "fabricd/fc_image.h"
+#include "lib/rpc.h"
+
+#define FC_SWITCH_HOSTS_MAX   64
+#define FC_SWITCH_NAME_MAX    64
+#define FC_SWITCH_REASONS_MAX 16 /* of drops, per port */
+#define FC_SWITCH_REASON_LEN  24
+
+struct fc_switch_drops {
+	char reason[FC_SWITCH_REASON_LEN];
+	uint64_t packets;
+};
+
+/* What a vswitchd last said of one port. */
+struct fc_switch_nic {
+	UT_hash_handle hh;
+	char name[FC_SWITCH_NAME_MAX];
+	bool attached;
+	uint64_t rx_packets, rx_octets; /* from the guest */
+	uint64_t tx_packets, tx_octets; /* to the guest */
+	struct fc_switch_drops drops[FC_SWITCH_REASONS_MAX];
+	size_t n_drops;
+};
+
+struct fc_switch_host {
+	UT_hash_handle hh;
+	char name[FC_SWITCH_NAME_MAX];
+	struct fc_switch_watch *watch;       /* stream that carries its tables; NULL: none */
+	struct fc_switch_reporter *reporter; /* stream that carries its reports; NULL: lost */
+	int32_t pid;
+	uint64_t started_us;
+	char engine[16];
+	char url[FC_URL_MAX]; /* where it serves Node; empty: unknown */
+	bool acknowledged;    /* since it connected */
+	uint64_t generation;  /* in force there */
+	struct fc_switch_nic *nics;
+};
+
+int fc_switch_new(struct fc_switch **out, struct fc *f);
+void fc_switch_free(struct fc_switch *sw);
+
+/* ctx of the rows is a struct fc. */
+extern const struct fab_rpc_handler fc_switch_table[];
+
+/* The topology was replaced. */
+void fc_switch_touch_all(struct fc_switch *sw, const char *text);
+/* What this node reports, or whether it is there, changed; text and subject say why. */
+void fc_switch_touch_node(
+    struct fc_switch *sw, const char *node, const char *subject, const char *text);
+
+/* Whether every connected vswitchd has the newest tables in force; else why says who has not. */
+bool fc_switch_converged(const struct fc_switch *sw, char why[static 256]);
+bool fc_switch_host_converged(const struct fc_switch *sw, const struct fc_switch_host *h);
+uint64_t fc_switch_generation(const struct fc_switch *sw);
+
+/* Iteration in order of addition: NULL starts, NULL ends. Lost ones are kept. */
+const struct fc_switch_host *fc_switch_next(
+    const struct fc_switch *sw, const struct fc_switch_host *after);
+/* What is known of the port of that name, from the host that has it attached if there is one; NULL:
+ * nothing. *host receives who says so. */
+const struct fc_switch_nic *fc_switch_nic(
+    const struct fc_switch *sw, const char *name, const struct fc_switch_host **host);
+
+#endif
