@@ -5,7 +5,7 @@ import tempfile
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-DAEMONS = ["fabricd", "routeserverd", "gatewayd", "nvad", "vswitchd", "portald", "fabctl"]
+DAEMONS = ["fabricd", "routeserverd", "gatewayd", "nvad", "vswitchd", "attach", "portald", "fabctl"]
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.M)
 IMPORT = re.compile(r'^\s*import\s+(?:public\s+)?"([^"]+)"', re.M)
 # Generated structs stop here: lib/wire_* convert, lib/rpc and lib/node carry them.
