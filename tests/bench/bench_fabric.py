@@ -12,6 +12,7 @@ import os
 import pathlib
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -75,6 +76,23 @@ def measure(args):
             "rss_max_kib": max(memory.values()), "rss_kib": memory}
 
 
+def missed(result):
+    aims = [("up to converged at most 2 s", result["up_median_ms"] <= 2000),
+            ("idle CPU at most 2 %", result["idle_cpu_percent"] <= 2),
+            ("at most 8 MiB for each daemon", result["rss_max_kib"] <= 8192)]
+    return [aim for aim, reached in aims if not reached]
+
+
+def show(args, result):
+    print(f"{args.topology}: {result['processes']} processes")
+    print(f"up to converged, {args.runs} runs: median {result['up_median_ms']:.0f} ms, "
+          f"max {result['up_ms'][-1]} ms")
+    print(f"idle CPU of the whole fabric over {args.idle:.0f} s: {result['idle_cpu_percent']} % of a core")
+    biggest = sorted(result["rss_kib"].items(), key=lambda item: -item[1])
+    print("memory (RSS): " + ", ".join(f"{n} {k / 1024:.1f} MiB" for n, k in biggest[:5])
+          + f" ... {biggest[-1][0]} {biggest[-1][1] / 1024:.1f} MiB")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("bin_dir")
@@ -86,14 +104,11 @@ def main():
     result = measure(args)
     if args.json:
         print(json.dumps(result))
-        return
-    print(f"{args.topology}: {result['processes']} processes")
-    print(f"up to converged, {args.runs} runs: median {result['up_median_ms']:.0f} ms, "
-          f"max {result['up_ms'][-1]} ms")
-    print(f"idle CPU of the whole fabric over {args.idle:.0f} s: {result['idle_cpu_percent']} % of a core")
-    biggest = sorted(result["rss_kib"].items(), key=lambda item: -item[1])
-    print("memory (RSS): " + ", ".join(f"{n} {k / 1024:.1f} MiB" for n, k in biggest[:5])
-          + f" ... {biggest[-1][0]} {biggest[-1][1] / 1024:.1f} MiB")
+    else:
+        show(args, result)
+    for aim in missed(result):
+        print(f"aim missed: {aim}", file=sys.stderr)
+    return 1 if missed(result) else 0
 
 
-main()
+sys.exit(main())
