@@ -110,6 +110,7 @@ peer_fill(struct build *b, struct wire_peer *out, const struct fc_pair *p, bool 
 		.address = other->address,
 		.local_address = me->address,
 		.tcp = tcp,
+		.tunnel = p->tunnel,
 		.passive = !dials,
 		.optional = me->standby || other->standby,
 		.url = dials && !tcp ? node_url(b, b->urls->bgp, other->name) : "",

@@ -319,6 +319,7 @@ router_pairs(
 			.dial = router_end(w, is_site, index),
 			.listen = router_end(w, v[i].is_site, v[i].index),
 			.transport = v[i].transport,
+			.tunnel = v[i].tunnel,
 		};
 
 		/* Told once, by the end that dials. */

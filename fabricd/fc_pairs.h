@@ -38,6 +38,7 @@ struct fc_pair {
 	enum topo_transport transport;
 	struct topo_tcp tcp; /* TCP: where the listener listens */
 	uint32_t tcp_source; /* TCP: real address of the dialler; 0: any */
+	bool tunnel;         /* MR-6 */
 };
 
 typedef void fc_pair_fn(void *arg, const struct fc_pair *p);

@@ -99,6 +99,7 @@ peer(struct fc_mem *m, Fab__V1__BgpPeerConfig *out, const struct wire_peer *p)
 	out->weight = p->weight;
 	out->policy = policy(m, &p->policy);
 	out->no_export_of_learned = p->no_export_of_learned;
+	out->tunnel = p->tunnel;
 	out->resource = fc_unconst(p->resource);
 	out->shut = p->shut;
 	out->optional = p->optional;
@@ -228,6 +229,7 @@ router(struct fc_mem *m, const struct wire_conf *c)
 		return NULL;
 	fab__v1__router_config__init(out);
 	out->relay = c->relay;
+	out->kernel_routes = c->kernel_routes;
 	return out;
 }
 

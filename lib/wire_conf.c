@@ -239,6 +239,7 @@ take_peer(struct decode *d, struct wire_peer *p, const Fab__V1__BgpPeerConfig *m
 		.tcp = m->transport == FAB__V1__BGP_TRANSPORT__TRANSPORT_TCP,
 		.passive = m->passive,
 		.no_export_of_learned = m->no_export_of_learned,
+		.tunnel = m->tunnel,
 		.shut = m->shut,
 		.optional = m->optional,
 		.cut_in = m->cut_in,
@@ -454,6 +455,7 @@ take_node(struct decode *d, const Fab__V1__NodeConfig *m)
 	c->connect_retry_ms = m->timers == NULL ? 0 : m->timers->connect_retry_ms;
 	c->generation = m->generation;
 	c->relay = m->router != NULL && m->router->relay;
+	c->kernel_routes = m->router != NULL && m->router->kernel_routes;
 	if (c->name[0] == '\0' || c->asn == 0 || c->router_id == 0)
 		refuse(d, "name, ASN or router id missing");
 	if (c->instance > 1 || c->connect_retry_ms > CONNECT_RETRY_MAX)

@@ -92,6 +92,7 @@ struct wire_peer {
 	bool passive, no_export_of_learned, shut;
 	bool optional;           /* `converged` does not wait for it */
 	bool cut_in, cut_out;    /* the link is cut: drop silently what arrives, what is sent */
+	bool tunnel;             /* MR-6 */
 	const char *url;         /* NNG: where it listens; "" when it dials */
 	struct wire_tcp dial;    /* TCP; port 0: it dials */
 	uint32_t source_address; /* TCP: real address; 0: any */
@@ -170,6 +171,7 @@ struct wire_conf {
 	size_t n_originate;
 	uint64_t generation;
 	bool relay;                    /* nvad */
+	bool kernel_routes;            /* nvad: program the kernel */
 	const struct wire_rs_conf *rs; /* NULL when absent, as the next two */
 	const struct wire_gw_conf *gw;
 	const struct wire_msee_conf *msee;

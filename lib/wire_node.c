@@ -64,6 +64,7 @@ status_cb(void *arg)
 {
 	struct wire_node *w = arg;
 	const struct wire_conf *conf = wire_apply_current(w->apply);
+	bool before = w->told_converged;
 
 	if (conf == NULL)
 		return;
@@ -71,6 +72,8 @@ status_cb(void *arg)
 	    w->told_converged != wire_apply_converged(w->apply, NULL, 0) ||
 	    w->told_routes != (uint32_t)speaker_prefix_count(w->sp))
 		send_status(w, &w->to);
+	if (w->told_converged && !before && w->role->converged != NULL)
+		w->role->converged(w->ctx);
 }
 
 void

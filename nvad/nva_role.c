@@ -5,6 +5,7 @@
 
 #include "lib/err.h"
 #include "lib/log.h"
+#include "nvad/nva_kernel.h"
 #include "nvad/nva_own.h"
 #include "nvad/nva_policy.h"
 
@@ -15,6 +16,7 @@ struct nva {
 	struct wire_base base;
 	const struct wire_conf *conf; /* in force; NULL before the first */
 	struct nva_own *own;
+	struct nva_kernel *kernel; /* NULL until a configuration asks for it */
 };
 
 static int
@@ -38,8 +40,72 @@ nva_stop(void *ctx)
 {
 	struct nva *nva = ctx;
 
+	nva_kernel_free(nva->kernel);
 	nva_own_free(nva->own);
 	free(nva);
+}
+
+/* ---- the kernel's forwarding table ---- */
+
+static bool route(void *ctx, const struct ipnet *prefix, const struct speaker_path *const *best,
+    size_t n_best, struct wire_route *out);
+
+static void
+kernel_route(
+    struct nva *nva, const struct ipnet *prefix, const struct speaker_path *const *best, size_t n)
+{
+	struct wire_route r;
+
+	if (!route(nva, prefix, best, n, &r))
+		nva_kernel_del(nva->kernel, prefix);
+	else if (nva_kernel_set(nva->kernel, prefix, r.peer) != FAB_OK)
+		fab_error("kernel routes: out of memory");
+}
+
+static void
+nva_changed(void *ctx, const struct speaker_change *changes, size_t n)
+{
+	struct nva *nva = ctx;
+
+	for (size_t i = 0; i < n && nva->kernel != NULL; i++)
+		kernel_route(nva, &changes[i].prefix, changes[i].best, changes[i].n_best);
+}
+
+/* For the case that routes were there before the kernel mattered. */
+static bool
+kernel_first(void *arg, const struct ipnet *prefix, const struct speaker_path *path, bool best)
+{
+	struct nva *nva = arg;
+
+	if (best && !(path->peer == NULL && nva_own_is_default_only(nva->own, path->tag)))
+		kernel_route(nva, prefix, &path, 1);
+	return true;
+}
+
+static void
+nva_converged(void *ctx)
+{
+	struct nva *nva = ctx;
+
+	if (nva->kernel != NULL)
+		nva_kernel_sweep(nva->kernel);
+}
+
+static void
+nva_applied(void *ctx, const struct wire_diff *diff)
+{
+	struct nva *nva = ctx;
+
+	(void)diff;
+	if (nva->kernel == NULL && nva->conf->kernel_routes) {
+		if (nva_kernel_new(&nva->kernel, wire_node_loop(nva->base.w)) != FAB_OK) {
+			fab_error("kernel routes: cannot open an rtnetlink socket");
+			return;
+		}
+		speaker_walk_rib(wire_node_speaker(nva->base.w), kernel_first, nva);
+	}
+	if (nva->kernel != NULL)
+		nva_kernel_config(nva->kernel, nva->conf);
 }
 
 static bool
@@ -179,4 +245,7 @@ const struct wire_role nva_role = {
 	.start = nva_start,
 	.stop = nva_stop,
 	.config = nva_config,
+	.applied = nva_applied,
+	.changed = nva_changed,
+	.converged = nva_converged,
 };
