@@ -685,23 +685,20 @@ static void
 test_hold_timers_find_a_cut(void)
 {
 	static struct pair p[2];
-	struct fab_mono start;
+	struct fab_mono start[2]; /* before the last message of each */
 
 	for (int i = 0; i < 2; i++) {
 		pair_init(&p[i], kinds[i]);
 		p[i].side[NVA].conf.hold_ms = 3000;
+		start[i] = fab_mono_now();
 		pair_open(&p[i]);
 		WAIT(both_up(&p[i]));
 	}
-	start = fab_mono_now();
 	for (int i = 0; i < 2; i++)
 		bgp_session_cut(p[i].side[RS].s, true, true);
-	while (ms_since(start) < 2850)
-		fab_loop_turn(loop, 20);
 	for (int i = 0; i < 2; i++) {
-		CU_ASSERT(both_up(&p[i]));
 		WAIT(p[i].side[RS].downs == 1 && p[i].side[NVA].downs == 1);
-		CU_ASSERT(ms_since(start) >= 2900 && ms_since(start) < 3900);
+		CU_ASSERT(ms_since(start[i]) >= 3000);
 		CU_ASSERT_STRING_EQUAL(p[i].side[RS].reason, "hold timer expired");
 		CU_ASSERT_STRING_EQUAL(p[i].side[NVA].reason, "hold timer expired");
 	}
