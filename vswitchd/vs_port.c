@@ -1,0 +1,92 @@
+#include "vswitchd/vs_port.h"
+
+#include "lib/err.h"
+#include "vswitchd/vs_frame.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <unistd.h>
+
+static void
+add(_Atomic uint64_t *n, uint64_t more)
+{
+	atomic_store_explicit(
+	    n, atomic_load_explicit(n, memory_order_relaxed) + more, memory_order_relaxed);
+}
+
+static uint64_t
+get(const _Atomic uint64_t *n)
+{
+	return atomic_load_explicit(n, memory_order_relaxed);
+}
+
+static void
+count(struct vs_tally *t, size_t len)
+{
+	add(&t->packets, 1);
+	add(&t->octets, len > VS_VNET_HDR ? len - VS_VNET_HDR : 0);
+}
+
+void
+vs_port_init(struct vs_port *p, const char *name)
+{
+	*p = (struct vs_port){ .fd = -1 };
+	snprintf(p->name, sizeof(p->name), "%s", name);
+}
+
+ssize_t
+vs_port_read(struct vs_port *p, uint8_t *buf, size_t size)
+{
+	ssize_t n = read(p->fd, buf, size);
+
+	if (n > 0) {
+		count(&p->rx, (size_t)n);
+		return n;
+	}
+	if (n == 0) /* a socket's end; a TAP has none */
+		return FAB_ECLOSED;
+	return errno == EAGAIN || errno == EINTR ? 0 : FAB_EIO;
+}
+
+int
+vs_port_write(struct vs_port *p, const uint8_t *buf, size_t len)
+{
+	ssize_t n;
+
+	do
+		n = write(p->fd, buf, len);
+	while (n < 0 && errno == EINTR);
+	if (n >= 0) {
+		count(&p->tx, len);
+		return FAB_OK;
+	}
+	switch (errno) {
+	case EAGAIN:
+	case ENOBUFS:
+	case ENOMEM:
+		return FAB_EBUSY;
+	case EINVAL:
+	case EMSGSIZE:
+		return FAB_EINVAL;
+	default: /* EIO: set down in the guest; EBADFD: its namespace is gone */
+		return FAB_ECLOSED;
+	}
+}
+
+void
+vs_port_dropped(struct vs_port *p, enum vs_drop why)
+{
+	add(&p->drops[why], 1);
+}
+
+void
+vs_port_counters(const struct vs_port *p, struct vs_counters *out)
+{
+	*out = (struct vs_counters){ .attached = atomic_load(&p->live),
+		.rx_packets = get(&p->rx.packets),
+		.rx_octets = get(&p->rx.octets),
+		.tx_packets = get(&p->tx.packets),
+		.tx_octets = get(&p->tx.octets) };
+	for (size_t i = 0; i < VS_DROP_COUNT; i++)
+		out->drops[i] = get(&p->drops[i]);
+}

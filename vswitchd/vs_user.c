@@ -1,0 +1,535 @@
+/*
+ * The userspace engine.
+ *
+ * The loop thread owns the list of ports; the engine's thread owns what it does with those that it
+ * was given. Between them there is one errand at a time (take this port, leave that one, end), for
+ * which the loop waits: the engine looks for it after each burst. The model's lock is held for the
+ * lookup of each packet and never over a system call, so an update waits for microseconds however
+ * busy the engine is.
+ */
+#include "vswitchd/vs_user.h"
+
+#include "lib/err.h"
+#include "vswitchd/vs_frame.h"
+#include "vswitchd/vs_idmap.h"
+#include "vswitchd/vs_port.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+#include <uthash.h>
+
+#define BURST  32 /* frames of a port before it is the next one's turn */
+#define EVENTS 64
+
+struct user_port {
+	struct vs_port p; /* first */
+	UT_hash_handle hh;
+	struct user_port *prev, *next; /* of those that the engine has */
+};
+
+enum errand_kind { ERRAND_TAKE, ERRAND_LEAVE, ERRAND_END };
+
+struct errand {
+	enum errand_kind kind;
+	struct user_port *port;
+	int err;
+};
+
+struct vs_user {
+	struct vs_engine engine; /* first */
+	struct vs_model *model;
+	int epoll, wake;
+	pthread_t thread;
+
+	struct user_port *ports; /* by name; loop thread */
+
+	pthread_mutex_t lock; /* around errand */
+	pthread_cond_t done;
+	struct errand *errand;
+	_Atomic bool waiting;
+
+	/* Engine's thread. */
+	struct user_port *taken;
+	struct vs_idmap by_id; /* struct vs_port, of the taken ones that the model has */
+	uint32_t internet;     /* id of the port of that name, 0: none */
+	uint64_t revision;     /* of the model's ports that by_id was made from */
+	bool end;
+	uint8_t frame[VS_FRAME_MAX + 1]; /* one more: too long is seen */
+};
+
+/* ---- which port of the model is whose interface (under the model's lock) ---- */
+
+static void
+bind_port(struct vs_user *u, struct vs_port *p)
+{
+	const struct vs_port_conf *conf = vs_model_find(u->model, p->name);
+
+	p->id = conf != NULL ? conf->id : 0;
+	if (p->id == 0)
+		return;
+	if (vs_idmap_put(&u->by_id, p->id, p, NULL) != FAB_OK)
+		p->id = 0; /* takes no part until the next change */
+	else if (strcmp(p->name, VS_PORT_INTERNET) == 0)
+		u->internet = p->id;
+}
+
+static void
+unbind_port(struct vs_user *u, struct vs_port *p)
+{
+	if (p->id != 0)
+		vs_idmap_del(&u->by_id, p->id);
+	if (p->id == u->internet)
+		u->internet = 0;
+	p->id = 0;
+}
+
+/* An update may have given a name another id. */
+static void
+rebind(struct vs_user *u)
+{
+	if (u->revision == vs_model_ports_revision(u->model))
+		return;
+	vs_idmap_fini(&u->by_id);
+	u->internet = 0;
+	for (struct user_port *i = u->taken; i != NULL; i = i->next)
+		bind_port(u, &i->p);
+	u->revision = vs_model_ports_revision(u->model);
+}
+
+/* ---- packets ---- */
+
+/* Where a frame goes. */
+struct delivery {
+	struct vs_port *to; /* NULL: nowhere, because of why */
+	uint32_t ip;        /* the taker's */
+	enum vs_drop why;
+};
+
+static struct delivery
+nowhere(enum vs_drop why)
+{
+	return (struct delivery){ .why = why };
+}
+
+/* nobody: why, when no interface is there. */
+static struct delivery
+deliver_to(const struct vs_user *u, uint32_t id, enum vs_drop nobody)
+{
+	const struct vs_port_conf *conf = vs_model_port(u->model, id);
+	struct vs_port *p = vs_idmap_get(&u->by_id, id);
+
+	if (p == NULL || conf == NULL)
+		return nowhere(nobody);
+	if (!conf->up)
+		return nowhere(VS_DROP_PORT_DOWN);
+	return (struct delivery){ .to = p, .ip = conf->ip };
+}
+
+static struct delivery
+route(const struct vs_user *u, const struct vs_port *from, const struct vs_frame *f)
+{
+	const struct vs_port_conf *conf = vs_model_port(u->model, from->id);
+	struct vs_verdict v;
+
+	if (conf != NULL && conf->mtu != 0 && f->size > conf->mtu)
+		return nowhere(VS_DROP_BAD_FRAME); /* its own interface would not have sent it */
+	vs_lookup(u->model, from->id, &f->flow, &v);
+	switch (v.action) {
+	case VS_TO_PORT:
+		return deliver_to(u, v.port, VS_DROP_PORT_DOWN);
+	case VS_TO_INTERNET:
+		return deliver_to(u, u->internet, VS_DROP_NOT_CARRIED);
+	case VS_DROPPED:
+		break;
+	}
+	return nowhere(v.drop);
+}
+
+static void
+send_frame(struct vs_port *from, struct vs_port *to, const uint8_t *frame, size_t len)
+{
+	switch (vs_port_write(to, frame, len)) {
+	case FAB_OK:
+		return;
+	case FAB_EBUSY:
+		vs_port_dropped(to, VS_DROP_FULL);
+		return;
+	case FAB_EINVAL:
+		vs_port_dropped(from, VS_DROP_BAD_FRAME);
+		return;
+	default:
+		vs_port_dropped(from, VS_DROP_PORT_DOWN);
+	}
+}
+
+static void
+forward(struct vs_user *u, struct vs_port *from, const struct vs_frame *f, size_t len)
+{
+	struct delivery d;
+
+	vs_model_lock(u->model);
+	rebind(u);
+	d = route(u, from, f);
+	vs_model_unlock(u->model);
+	if (d.to == NULL) {
+		vs_port_dropped(from, d.why);
+		return;
+	}
+	vs_frame_set_macs(u->frame, d.ip);
+	send_frame(from, d.to, u->frame, len);
+}
+
+static void
+answer_arp(struct vs_user *u, struct vs_port *from, const struct vs_frame *f)
+{
+	uint8_t reply[VS_ARP_REPLY_LEN];
+	const struct vs_port_conf *conf;
+	uint32_t own = 0;
+	size_t len;
+
+	vs_model_lock(u->model);
+	rebind(u);
+	if ((conf = vs_model_port(u->model, from->id)) != NULL && conf->up)
+		own = conf->ip;
+	vs_model_unlock(u->model);
+	if (own == 0)
+		vs_port_dropped(from, VS_DROP_PORT_DOWN);
+	else if ((len = vs_frame_arp_reply(reply, f, own)) > 0)
+		send_frame(from, from, reply, len);
+}
+
+static void
+handle_frame(struct vs_user *u, struct vs_port *from, size_t len)
+{
+	struct vs_frame f;
+
+	vs_frame_parse(&f, u->frame, len);
+	switch (f.kind) {
+	case VS_FRAME_IPV4:
+		forward(u, from, &f, len);
+		break;
+	case VS_FRAME_ARP:
+		answer_arp(u, from, &f);
+		break;
+	case VS_FRAME_ARP_OTHER:
+		break;
+	case VS_FRAME_NOT_UNICAST: /* also DHCP's, from 0.0.0.0 (UDR-3) */
+		vs_port_dropped(
+		    from, f.size > 0 && f.flow.src == 0 ? VS_DROP_SOURCE : VS_DROP_NOT_UNICAST);
+		break;
+	case VS_FRAME_BAD:
+		vs_port_dropped(from, VS_DROP_BAD_FRAME);
+		break;
+	}
+}
+
+/* The rest waits for the port's next turn: epoll reports it again, behind the others. */
+static void
+serve(struct vs_user *u, struct vs_port *p)
+{
+	for (unsigned i = 0; i < BURST; i++) {
+		ssize_t n = vs_port_read(p, u->frame, sizeof(u->frame));
+
+		if (n == 0)
+			return;
+		if (n < 0) { /* or epoll would report its end for ever */
+			epoll_ctl(u->epoll, EPOLL_CTL_DEL, p->fd, NULL);
+			atomic_store(&p->live, false);
+			return;
+		}
+		handle_frame(u, p, (size_t)n);
+	}
+}
+
+/* ---- errands ---- */
+
+static int
+take(struct vs_user *u, struct user_port *port)
+{
+	struct epoll_event ev = { .events = EPOLLIN, .data.ptr = port };
+
+	if (epoll_ctl(u->epoll, EPOLL_CTL_ADD, port->p.fd, &ev) != 0)
+		return FAB_EIO;
+	port->prev = NULL;
+	if ((port->next = u->taken) != NULL)
+		port->next->prev = port;
+	u->taken = port;
+	vs_model_lock(u->model);
+	rebind(u);
+	bind_port(u, &port->p);
+	vs_model_unlock(u->model);
+	atomic_store(&port->p.live, true);
+	return FAB_OK;
+}
+
+static void
+leave(struct vs_user *u, struct user_port *port)
+{
+	epoll_ctl(u->epoll, EPOLL_CTL_DEL, port->p.fd, NULL); /* it may have failed before */
+	atomic_store(&port->p.live, false);
+	unbind_port(u, &port->p);
+	if (port->next != NULL)
+		port->next->prev = port->prev;
+	if (port->prev != NULL)
+		port->prev->next = port->next;
+	else
+		u->taken = port->next;
+}
+
+static void
+run_errand(struct vs_user *u)
+{
+	uint64_t n;
+
+	pthread_mutex_lock(&u->lock);
+	if (read(u->wake, &n, sizeof(n)) == (ssize_t)sizeof(n) && u->errand != NULL) {
+		struct errand *e = u->errand;
+
+		e->err = FAB_OK;
+		if (e->kind == ERRAND_TAKE)
+			e->err = take(u, e->port);
+		else if (e->kind == ERRAND_LEAVE)
+			leave(u, e->port);
+		else
+			u->end = true;
+		u->errand = NULL;
+		atomic_store(&u->waiting, false);
+		pthread_cond_signal(&u->done);
+	}
+	pthread_mutex_unlock(&u->lock);
+}
+
+/* Loop thread. */
+static int
+send_errand(struct vs_user *u, enum errand_kind kind, struct user_port *port)
+{
+	struct errand e = { .kind = kind, .port = port };
+	uint64_t one = 1;
+
+	pthread_mutex_lock(&u->lock);
+	u->errand = &e;
+	atomic_store(&u->waiting, true);
+	FAB_ASSERT(write(u->wake, &one, sizeof(one)) == (ssize_t)sizeof(one));
+	while (u->errand != NULL)
+		pthread_cond_wait(&u->done, &u->lock);
+	pthread_mutex_unlock(&u->lock);
+	return e.err;
+}
+
+static void *
+run(void *arg)
+{
+	struct vs_user *u = arg;
+	struct epoll_event ev[EVENTS];
+
+	while (!u->end) {
+		int n = epoll_wait(u->epoll, ev, EVENTS, -1);
+
+		for (int i = 0; i < n && !atomic_load(&u->waiting); i++)
+			if (ev[i].data.ptr != NULL)
+				serve(u, &((struct user_port *)ev[i].data.ptr)->p);
+		/* What an errand leaves may still be in ev: ask anew after it. */
+		if (atomic_load(&u->waiting))
+			run_errand(u);
+	}
+	return NULL;
+}
+
+/* ---- loop thread ---- */
+
+static struct user_port *
+port_find(const struct vs_user *u, const char *name)
+{
+	struct user_port *port;
+
+	HASH_FIND_STR(u->ports, name, port);
+	return port;
+}
+
+static void
+port_free(struct vs_user *u, struct user_port *port)
+{
+	HASH_DEL(u->ports, port);
+	free(port);
+}
+
+/* Names that nobody uses any more make room for new ones. */
+static bool
+have_room(struct vs_user *u)
+{
+	struct user_port *port, *tmp;
+
+	if (HASH_COUNT(u->ports) < VS_PORTS_MAX)
+		return true;
+	HASH_ITER (hh, u->ports, port, tmp)
+		if (port->p.fd < 0)
+			port_free(u, port);
+	return HASH_COUNT(u->ports) < VS_PORTS_MAX;
+}
+
+static int
+port_get(struct vs_user *u, const char *name, struct user_port **out)
+{
+	struct user_port *port = port_find(u, name);
+	size_t len = strnlen(name, VS_NAME_MAX);
+
+	if (port == NULL) {
+		if (len == 0 || len == VS_NAME_MAX)
+			return FAB_EINVAL;
+		if (!have_room(u))
+			return FAB_ETOOBIG;
+		if ((port = malloc(sizeof(*port))) == NULL)
+			return FAB_ENOMEM;
+		vs_port_init(&port->p, name);
+		HASH_ADD_STR(u->ports, p.name, port);
+	}
+	*out = port;
+	return port->p.fd < 0 ? FAB_OK : FAB_EEXIST;
+}
+
+static int
+user_attach(struct vs_engine *e, const char *name, int fd)
+{
+	struct vs_user *u = (struct vs_user *)e;
+	int flags = fcntl(fd, F_GETFL), err;
+	struct user_port *port;
+
+	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0)
+		return FAB_EINVAL;
+	if ((err = port_get(u, name, &port)) != FAB_OK)
+		return err;
+	port->p.fd = fd;
+	if ((err = send_errand(u, ERRAND_TAKE, port)) != FAB_OK)
+		port->p.fd = -1;
+	return err;
+}
+
+static int
+user_detach(struct vs_engine *e, const char *name)
+{
+	struct vs_user *u = (struct vs_user *)e;
+	struct user_port *port = port_find(u, name);
+
+	if (port == NULL || port->p.fd < 0)
+		return FAB_ENOENT;
+	send_errand(u, ERRAND_LEAVE, port);
+	close(port->p.fd);
+	port->p.fd = -1;
+	return FAB_OK;
+}
+
+static int
+user_counters(const struct vs_engine *e, const char *name, struct vs_counters *out)
+{
+	const struct user_port *port = port_find((const struct vs_user *)e, name);
+
+	if (port == NULL)
+		return FAB_ENOENT;
+	vs_port_counters(&port->p, out);
+	return FAB_OK;
+}
+
+static void
+user_each(const struct vs_engine *e, vs_counters_fn *fn, void *arg)
+{
+	const struct vs_user *u = (const struct vs_user *)e;
+	struct user_port *port, *tmp;
+	struct vs_counters c;
+
+	HASH_ITER (hh, u->ports, port, tmp) {
+		vs_port_counters(&port->p, &c);
+		fn(arg, port->p.name, &c);
+	}
+}
+
+static void
+user_close(struct vs_user *u)
+{
+	if (u->epoll >= 0)
+		close(u->epoll);
+	if (u->wake >= 0)
+		close(u->wake);
+	pthread_cond_destroy(&u->done);
+	pthread_mutex_destroy(&u->lock);
+	vs_idmap_fini(&u->by_id);
+	free(u);
+}
+
+static void
+user_free(struct vs_engine *e)
+{
+	struct vs_user *u = (struct vs_user *)e;
+	struct user_port *port, *tmp;
+
+	send_errand(u, ERRAND_END, NULL);
+	pthread_join(u->thread, NULL);
+	HASH_ITER (hh, u->ports, port, tmp) {
+		if (port->p.fd >= 0)
+			close(port->p.fd);
+		port_free(u, port);
+	}
+	user_close(u);
+}
+
+/* Signals are the loop's business. */
+static int
+start_thread(struct vs_user *u)
+{
+	sigset_t all, before;
+	int err;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	err = pthread_create(&u->thread, NULL, run, u);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (err != 0)
+		return FAB_EIO;
+	pthread_setname_np(u->thread, "packets");
+	return FAB_OK;
+}
+
+static int
+open_epoll(struct vs_user *u)
+{
+	struct epoll_event ev = { .events = EPOLLIN, .data.ptr = NULL }; /* NULL: the errands */
+
+	u->epoll = epoll_create1(EPOLL_CLOEXEC);
+	u->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (u->epoll < 0 || u->wake < 0 || epoll_ctl(u->epoll, EPOLL_CTL_ADD, u->wake, &ev) != 0)
+		return FAB_EIO;
+	return FAB_OK;
+}
+
+static const struct vs_engine_ops user_ops = {
+	.name = "userspace",
+	.free = user_free,
+	.attach = user_attach,
+	.detach = user_detach,
+	.counters = user_counters,
+	.each = user_each,
+};
+
+int
+vs_user_new(struct vs_engine **out, struct vs_model *m)
+{
+	struct vs_user *u = calloc(1, sizeof(*u));
+
+	if (u == NULL)
+		return FAB_ENOMEM;
+	u->engine.ops = &user_ops;
+	u->model = m;
+	pthread_mutex_init(&u->lock, NULL);
+	pthread_cond_init(&u->done, NULL);
+	if (open_epoll(u) != FAB_OK || start_thread(u) != FAB_OK) {
+		user_close(u);
+		return FAB_EIO;
+	}
+	*out = &u->engine;
+	return FAB_OK;
+}
