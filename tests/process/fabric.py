@@ -80,6 +80,8 @@ class Fabctl(Exception):
 class Fabric:
     """One running fabric in a run directory of its own."""
 
+    bin = BIN  # where its fabctl is
+
     def __init__(self, topology, wait="30s"):
         self.topology = pathlib.Path(topology)
         self.top = pathlib.Path(tempfile.mkdtemp(prefix="fab-"))
@@ -89,7 +91,7 @@ class Fabric:
         self.up_info = None
 
     def fabctl(self, *args, expect=0, timeout=60, json_output=False):
-        command = [str(BIN / "fabctl"), "--url", self.url]
+        command = [str(self.bin / "fabctl"), "--url", self.url]
         if json_output:
             command += ["-o", "json"]
         done = subprocess.run(command + [str(a) for a in args], capture_output=True, text=True,
