@@ -4,25 +4,19 @@
  * fabricd's command line.
  */
 #include "fabricd/fc_url.h"
-#include "lib/conn.h"
-#include "lib/log.h"
+#include "lib/args.h"
 
 #include <limits.h>
-#include <stdbool.h>
 
 struct fc_options {
 	const char *listen_url, *topology; /* topology: NULL if not given */
-	struct fab_tls tls;
-	bool has_tls, insecure;
-	enum fab_log_level level;
+	struct fab_args args;
 	/* Filled in from the listen URL where not given. */
 	char run_dir[PATH_MAX], store[PATH_MAX];
 	char node_url[PATH_MAX], bgp_url[PATH_MAX]; /* node_url "": where nodes say they listen */
 };
 
-enum fc_verdict_args { FC_ARGS_RUN, FC_ARGS_EXIT_OK, FC_ARGS_EXIT_USAGE };
-
 /* Prints help, version, or one line about what is wrong. Strings of out may point into argv. */
-enum fc_verdict_args fc_args_parse(struct fc_options *out, int argc, char **argv);
+enum fab_args_verdict fc_args_parse(struct fc_options *out, int argc, char **argv);
 
 #endif

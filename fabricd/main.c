@@ -66,7 +66,7 @@ serve(struct fab_rpc_server **out, struct fc *f, const struct fc_options *o)
 	if (err == FAB_OK)
 		err = fab_rpc_server_add(s, &fab__v1__switch__descriptor, fc_switch_table, f);
 	if (err == FAB_OK)
-		err = fab_rpc_server_listen(s, o->listen_url, o->has_tls ? &o->tls : NULL);
+		err = fab_rpc_server_listen(s, o->listen_url, fab_args_tls(&o->args));
 	if (err != FAB_OK) {
 		fab_rpc_server_free(s);
 		return err;
@@ -106,18 +106,18 @@ main(int argc, char **argv)
 	int status;
 
 	switch (fc_args_parse(&o, argc, argv)) {
-	case FC_ARGS_EXIT_OK:
+	case FAB_ARGS_EXIT_OK:
 		return 0;
-	case FC_ARGS_EXIT_USAGE:
+	case FAB_ARGS_EXIT_USAGE:
 		return 2;
-	case FC_ARGS_RUN:
+	case FAB_ARGS_RUN:
 		break;
 	}
-	fab_log_init(FC_NAME, o.level);
+	fab_log_init(FC_NAME, o.args.level);
 	conf.urls.bgp = o.bgp_url;
 	conf.urls.node = o.node_url[0] == '\0' ? NULL : o.node_url;
 	conf.listen_url = o.listen_url;
-	conf.tls = o.has_tls ? &o.tls : NULL;
+	conf.tls = fab_args_tls(&o.args);
 	if (fab_loop_new(&loop) != FAB_OK || fab_loop_handle_signals(loop) != FAB_OK ||
 	    fc_new(&f, loop, &conf) != FAB_OK)
 		status = cannot("start", "out of memory");

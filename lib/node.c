@@ -148,7 +148,7 @@ static int
 node_start(struct node *n, char why[static 256])
 {
 	const struct node_options *o = &n->options;
-	const struct fab_tls *tls = o->has_tls ? &o->tls : NULL;
+	const struct fab_tls *tls = fab_args_tls(&o->args);
 	int err;
 
 	snprintf(why, 256, "%s", "cannot start");
@@ -252,11 +252,11 @@ node_main(int argc, char **argv, const struct node_ops *ops)
 	struct node_options options;
 
 	switch (node_parse(&options, argc, argv, ops)) {
-	case NODE_EXIT_OK:
+	case FAB_ARGS_EXIT_OK:
 		return 0;
-	case NODE_EXIT_USAGE:
+	case FAB_ARGS_EXIT_USAGE:
 		return 2;
-	case NODE_RUN:
+	case FAB_ARGS_RUN:
 		break;
 	}
 	return run(&options, ops);

@@ -6,6 +6,7 @@
  * (--fabric URL --name NAME [--listen URL]), asks fabricd for the rest and can be killed at any
  * moment.
  */
+#include "lib/args.h"
 #include "lib/rpc.h"
 #include "proto/control.pb-c.h"
 #include "proto/node.pb-c.h"
@@ -16,10 +17,8 @@ struct node_options {
 	const char *fabric_url;
 	const char *name;
 	const char *listen_url; /* NULL: serves nobody */
-	struct fab_tls tls;
-	bool has_tls;
-	bool insecure;    /* plain TCP beyond loopback is allowed */
-	const char *role; /* --role WORD, daemons that have roles; NULL otherwise */
+	const char *role;       /* --role WORD, daemons that have roles; NULL otherwise */
+	struct fab_args args;
 };
 
 /* What a daemon implements; every function is called on the loop. */
@@ -60,10 +59,8 @@ void node_report(struct node *n, const Fab__V1__ReportItem *item);
 
 /* ---- the parts of node_main(), for tests ---- */
 
-enum node_verdict { NODE_RUN, NODE_EXIT_OK, NODE_EXIT_USAGE };
-
 /* The strings of out point into argv. Prints help, version or one line about what is wrong. */
-enum node_verdict node_parse(
+enum fab_args_verdict node_parse(
     struct node_options *out, int argc, char **argv, const struct node_ops *ops);
 /* Starts everything on loop; options and what they point to must stay valid. why receives the
  * reason of a failure. */

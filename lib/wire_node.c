@@ -219,7 +219,7 @@ wire_node_start(struct node *n, const struct wire_role *role, void **ctx)
 	struct wire_node *w;
 	int err;
 
-	err = wire_node_new(&w, node_loop(n), node_name(n), o->has_tls ? &o->tls : NULL, role, &to);
+	err = wire_node_new(&w, node_loop(n), node_name(n), fab_args_tls(&o->args), role, &to);
 	if (err != FAB_OK)
 		return err;
 	err = node_serve(n, &fab__v1__speaker__descriptor, wire_speaker_table, &w->service);

@@ -12,12 +12,12 @@
 #define ARGS_MAX 12
 
 /* Parses words separated by blanks, with standard error of the complaint going nowhere. */
-static enum fc_verdict_args
+static enum fab_args_verdict
 parse(struct fc_options *o, const char *line)
 {
 	static char copy[PATH_MAX];
 	char *argv[ARGS_MAX + 2] = { copy }, *save = NULL;
-	enum fc_verdict_args verdict;
+	enum fab_args_verdict verdict;
 	FILE *out = stdout, *err = stderr;
 	int argc = 1;
 
@@ -54,21 +54,21 @@ test_defaults_follow_from_the_listen_url(void)
 	struct fc_options o;
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		CU_ASSERT_EQUAL_FATAL(parse(&o, rows[i].line), FC_ARGS_RUN);
+		CU_ASSERT_EQUAL_FATAL(parse(&o, rows[i].line), FAB_ARGS_RUN);
 		CU_ASSERT_STRING_EQUAL(o.store, rows[i].store);
 		CU_ASSERT_STRING_EQUAL(o.node_url, rows[i].node_url);
 		CU_ASSERT_STRING_EQUAL(o.bgp_url, rows[i].bgp_url);
 		CU_ASSERT_PTR_NULL(o.topology);
-		CU_ASSERT_EQUAL(o.level, FAB_LOG_INFO);
-		CU_ASSERT_FALSE(o.has_tls);
+		CU_ASSERT_EQUAL(o.args.level, FAB_LOG_INFO);
+		CU_ASSERT_PTR_NULL(fab_args_tls(&o.args));
 	}
 	CU_ASSERT_EQUAL(parse(&o, "--listen ipc:///x/f --topology t.yaml --log-level debug "
 				  "--tls-cert c --tls-key k --tls-ca a"),
-	    FC_ARGS_RUN);
+	    FAB_ARGS_RUN);
 	CU_ASSERT_STRING_EQUAL(o.topology, "t.yaml");
-	CU_ASSERT_EQUAL(o.level, FAB_LOG_DEBUG);
-	CU_ASSERT_TRUE(o.has_tls);
-	CU_ASSERT_STRING_EQUAL(o.tls.ca, "a");
+	CU_ASSERT_EQUAL(o.args.level, FAB_LOG_DEBUG);
+	CU_ASSERT_PTR_EQUAL_FATAL(fab_args_tls(&o.args), &o.args.tls);
+	CU_ASSERT_STRING_EQUAL(o.args.tls.ca, "a");
 }
 
 static void
@@ -91,9 +91,9 @@ test_what_is_refused(void)
 	struct fc_options o;
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		CU_ASSERT_EQUAL(parse(&o, rows[i]), FC_ARGS_EXIT_USAGE);
-	CU_ASSERT_EQUAL(parse(&o, "--help"), FC_ARGS_EXIT_OK);
-	CU_ASSERT_EQUAL(parse(&o, "--version"), FC_ARGS_EXIT_OK);
+		CU_ASSERT_EQUAL(parse(&o, rows[i]), FAB_ARGS_EXIT_USAGE);
+	CU_ASSERT_EQUAL(parse(&o, "--help"), FAB_ARGS_EXIT_OK);
+	CU_ASSERT_EQUAL(parse(&o, "--version"), FAB_ARGS_EXIT_OK);
 }
 
 static CU_TestInfo tests[] = {

@@ -153,42 +153,42 @@ test_command_lines(void)
 {
 	static const struct {
 		const char *argv[ARGS_MAX];
-		enum node_verdict verdict;
+		enum fab_args_verdict verdict;
 		bool roles; /* a daemon that has roles */
 	} rows[] = {
-		{ { "--fabric", "ipc:///x", "--name", "rs1-0" }, NODE_RUN },
-		{ { "--fabric=ipc:///x", "--name=rs1-0", "--listen=ipc:///y" }, NODE_RUN },
-		{ { "--fabric", "tcp://127.0.0.1:5170", "--name", "a" }, NODE_RUN },
-		{ { "--fabric", "ipc:///x", "--name", "a", "--role", "vpn" }, NODE_RUN, true },
-		{ { "--fabric", "ipc:///x", "--name", "a" }, NODE_EXIT_USAGE, true },
-		{ { "--fabric", "ipc:///x", "--name", "a", "--role", "vpn" }, NODE_EXIT_USAGE },
-		{ { "--fabric", "ipc:///x", "--name", "a", "--log-level", "debug" }, NODE_RUN },
+		{ { "--fabric", "ipc:///x", "--name", "rs1-0" }, FAB_ARGS_RUN },
+		{ { "--fabric=ipc:///x", "--name=rs1-0", "--listen=ipc:///y" }, FAB_ARGS_RUN },
+		{ { "--fabric", "tcp://127.0.0.1:5170", "--name", "a" }, FAB_ARGS_RUN },
+		{ { "--fabric", "ipc:///x", "--name", "a", "--role", "vpn" }, FAB_ARGS_RUN, true },
+		{ { "--fabric", "ipc:///x", "--name", "a" }, FAB_ARGS_EXIT_USAGE, true },
+		{ { "--fabric", "ipc:///x", "--name", "a", "--role", "vpn" }, FAB_ARGS_EXIT_USAGE },
+		{ { "--fabric", "ipc:///x", "--name", "a", "--log-level", "debug" }, FAB_ARGS_RUN },
 		{ { "--fabric", "tls+tcp://f:1", "--name", "a", "--tls-cert", "c", "--tls-key", "k",
 		      "--tls-ca", "a" },
-		    NODE_RUN },
-		{ { "--fabric", "tcp://fabricd:5170", "--name", "a", "--insecure" }, NODE_RUN },
-		{ { "--help" }, NODE_EXIT_OK },
-		{ { "--version" }, NODE_EXIT_OK },
-		{ { NULL }, NODE_EXIT_USAGE },
-		{ { "--fabric", "ipc:///x" }, NODE_EXIT_USAGE },
-		{ { "--name", "a" }, NODE_EXIT_USAGE },
-		{ { "--fabric", "ipc:///x", "--name", "" }, NODE_EXIT_USAGE },
-		{ { "--fabric", "ipc:///x", "--name", "a/b" }, NODE_EXIT_USAGE },
-		{ { "--fabric", "ipc:///x", "--name", "a", "stray" }, NODE_EXIT_USAGE },
-		{ { "--fabric", "ipc:///x", "--name", "a", "--wings" }, NODE_EXIT_USAGE },
-		{ { "--fabric", "ipc:///x", "--name", "a", "--role", "rs" }, NODE_EXIT_USAGE,
+		    FAB_ARGS_RUN },
+		{ { "--fabric", "tcp://fabricd:5170", "--name", "a", "--insecure" }, FAB_ARGS_RUN },
+		{ { "--help" }, FAB_ARGS_EXIT_OK },
+		{ { "--version" }, FAB_ARGS_EXIT_OK },
+		{ { NULL }, FAB_ARGS_EXIT_USAGE },
+		{ { "--fabric", "ipc:///x" }, FAB_ARGS_EXIT_USAGE },
+		{ { "--name", "a" }, FAB_ARGS_EXIT_USAGE },
+		{ { "--fabric", "ipc:///x", "--name", "" }, FAB_ARGS_EXIT_USAGE },
+		{ { "--fabric", "ipc:///x", "--name", "a/b" }, FAB_ARGS_EXIT_USAGE },
+		{ { "--fabric", "ipc:///x", "--name", "a", "stray" }, FAB_ARGS_EXIT_USAGE },
+		{ { "--fabric", "ipc:///x", "--name", "a", "--wings" }, FAB_ARGS_EXIT_USAGE },
+		{ { "--fabric", "ipc:///x", "--name", "a", "--role", "rs" }, FAB_ARGS_EXIT_USAGE,
 		    true },
 		{ { "--fabric", "ipc:///x", "--name", "a", "--log-level", "loud" },
-		    NODE_EXIT_USAGE },
-		{ { "--fabric", "http://x", "--name", "a" }, NODE_EXIT_USAGE },
-		{ { "--fabric", "ipc:///x", "--name", "a", "--listen", "x" }, NODE_EXIT_USAGE },
-		{ { "--fabric", "tcp://fabricd:5170", "--name", "a" }, NODE_EXIT_USAGE },
+		    FAB_ARGS_EXIT_USAGE },
+		{ { "--fabric", "http://x", "--name", "a" }, FAB_ARGS_EXIT_USAGE },
+		{ { "--fabric", "ipc:///x", "--name", "a", "--listen", "x" }, FAB_ARGS_EXIT_USAGE },
+		{ { "--fabric", "tcp://fabricd:5170", "--name", "a" }, FAB_ARGS_EXIT_USAGE },
 		{ { "--fabric", "ipc:///x", "--name", "a", "--listen", "tcp://*:5180" },
-		    NODE_EXIT_USAGE },
-		{ { "--fabric", "tls+tcp://f:1", "--name", "a" }, NODE_EXIT_USAGE },
+		    FAB_ARGS_EXIT_USAGE },
+		{ { "--fabric", "tls+tcp://f:1", "--name", "a" }, FAB_ARGS_EXIT_USAGE },
 		{ { "--fabric", "tls+tcp://f:1", "--name", "a", "--tls-cert", "c", "--tls-key",
 		      "k" },
-		    NODE_EXIT_USAGE },
+		    FAB_ARGS_EXIT_USAGE },
 	};
 
 	struct node_ops plain = ops;
@@ -206,7 +206,7 @@ test_command_lines(void)
 		CU_ASSERT_EQUAL(
 		    node_parse(&o, argc, argv, rows[i].roles ? &ops : &plain), rows[i].verdict);
 		speak(&s);
-		CU_ASSERT_EQUAL(o.name != NULL, rows[i].verdict == NODE_RUN);
+		CU_ASSERT_EQUAL(o.name != NULL, rows[i].verdict == FAB_ARGS_RUN);
 		for (int k = 0; k < argc; k++)
 			free(argv[k]);
 	}
@@ -221,15 +221,15 @@ test_options_are_kept(void)
 		"--log-level", "error", NULL };
 	struct node_options o;
 
-	CU_ASSERT_EQUAL_FATAL(node_parse(&o, 17, argv, &ops), NODE_RUN);
+	CU_ASSERT_EQUAL_FATAL(node_parse(&o, 17, argv, &ops), FAB_ARGS_RUN);
 	CU_ASSERT_STRING_EQUAL(o.fabric_url, "tls+tcp://f:1");
 	CU_ASSERT_STRING_EQUAL(o.name, "er1-0");
 	CU_ASSERT_STRING_EQUAL(o.listen_url, "ipc:///y");
 	CU_ASSERT_STRING_EQUAL(o.role, "er");
-	CU_ASSERT_TRUE(o.has_tls);
-	CU_ASSERT_STRING_EQUAL(o.tls.cert, "c");
-	CU_ASSERT_STRING_EQUAL(o.tls.key, "k");
-	CU_ASSERT_STRING_EQUAL(o.tls.ca, "a");
+	CU_ASSERT_PTR_EQUAL(fab_args_tls(&o.args), &o.args.tls);
+	CU_ASSERT_STRING_EQUAL(o.args.tls.cert, "c");
+	CU_ASSERT_STRING_EQUAL(o.args.tls.key, "k");
+	CU_ASSERT_STRING_EQUAL(o.args.tls.ca, "a");
 	CU_ASSERT_FALSE(fab_log_enabled(FAB_LOG_WARN));
 }
 
