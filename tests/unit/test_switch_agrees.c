@@ -1,0 +1,467 @@
+/*
+ * fabricd's model and the data plane agree: for every NIC of every topology that people run, and
+ * many destinations, the packet goes where trace says. The tables take the whole way: image,
+ * differences, wire, vswitchd's model.
+ */
+#include "fabricd/fc_image.h"
+#include "fabricd/wire_switch.h"
+#include "lib/err.h"
+#include "tests/unit/fab_cunit.h"
+#include "tests/unit/fc_fixture.h"
+#include "tests/unit/fc_plan.h"
+#include "tests/unit/fc_seed.h"
+#include "vswitchd/vs_model.h"
+#include "vswitchd/wire_switch.h"
+
+#include <glob.h>
+
+#define DESTINATIONS 4096
+#define HASHES       64 /* flows tried per decision: enough to meet each of a few members */
+
+struct both {
+	struct fix f;
+	struct fc_image *image;
+	struct wire_switch *wire;
+	struct vs_model *model;
+	uint64_t generation;
+	uint32_t dst[DESTINATIONS];
+	size_t n_dst;
+	size_t compared, dropped, internet; /* decisions, and what became of them */
+};
+
+/* ---- from fabricd to vswitchd ---- */
+
+static void
+apply_packed(void *ctx, const ProtobufCMessage *m)
+{
+	struct both *b = ctx;
+	size_t size = protobuf_c_message_get_packed_size(m);
+	uint8_t *buf = malloc(size);
+	Fab__V1__SwitchUpdate *in;
+	struct wire_switch_update u;
+	char why[128] = "";
+
+	protobuf_c_message_pack(m, buf);
+	in = fab__v1__switch_update__unpack(NULL, size, buf);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(in);
+	CU_ASSERT_EQUAL_FATAL(wire_switch_decode(&u, in, why), FAB_OK);
+	if (vs_model_apply(b->model, &u.u, why) != FAB_OK)
+		printf("\n%s\n", why);
+	CU_ASSERT_STRING_EQUAL_FATAL(why, "");
+	wire_switch_release(&u);
+	fab__v1__switch_update__free_unpacked(in, NULL);
+	free(buf);
+}
+
+static void
+bring_up_to_date(struct both *b)
+{
+	bool first = b->generation == 0;
+
+	wire_switch_begin(b->wire, ++b->generation, first, apply_packed, b);
+	CU_ASSERT_EQUAL_FATAL(fc_image_update(b->image, &wire_switch_sink, b->wire), FAB_OK);
+	wire_switch_end(b->wire, NULL);
+	CU_ASSERT_TRUE(
+	    vs_model_generation(b->model) == b->generation || wire_switch_told(b->wire) == 0);
+}
+
+static void
+both_open(struct both *b, const char *yaml)
+{
+	memset(b, 0, sizeof(*b));
+	fix_open(&b->f, yaml);
+	CU_ASSERT_EQUAL_FATAL(fc_image_new(&b->image, b->f.l), FAB_OK);
+	CU_ASSERT_EQUAL_FATAL(wire_switch_new(&b->wire), FAB_OK);
+	CU_ASSERT_EQUAL_FATAL(vs_model_new(&b->model), FAB_OK);
+	bring_up_to_date(b);
+}
+
+static void
+both_close(struct both *b)
+{
+	vs_model_free(b->model);
+	wire_switch_free(b->wire);
+	fc_image_free(b->image);
+	fix_close(&b->f);
+}
+
+/* ---- what they say ---- */
+
+static void
+describe(struct both *b, const struct vs_verdict *v, char out[static 96])
+{
+	const struct vs_port_conf *p =
+	    v->action == VS_TO_PORT ? vs_model_port(b->model, v->port) : NULL;
+
+	snprintf(out, 96, "%s",
+	    v->action == VS_TO_INTERNET ? "internet"
+	    : p != NULL                 ? p->name
+					: vs_drop_name(v->drop));
+}
+
+/* The same flow in both directions is not asked for: `pair` is as good as any number. */
+static void
+ask(struct both *b, const struct topo_nic *from, uint32_t src, uint32_t dst, uint32_t hash,
+    char out[static 96])
+{
+	const struct vs_port_conf *p = vs_model_find(b->model, from->name);
+	struct vs_flow flow = { .src = src, .dst = dst, .hash = hash, .pair = hash };
+	struct vs_verdict v;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(p);
+	vs_model_lock(b->model);
+	vs_lookup(b->model, p->id, &flow, &v);
+	describe(b, &v, out);
+	vs_model_unlock(b->model);
+}
+
+/* What the switch should say where trace went from hop i on. */
+static void
+wanted(const struct fc_trace *tr, size_t i, char out[static 96])
+{
+	static const struct {
+		const char *part, *reason;
+	} drops[] = {
+		{ "has no route", "no-route" },
+		{ "has next hop None", "none-route" },
+		{ "not directly reachable", "unreachable" },
+		{ "nobody in", "no-owner" },
+		{ "IP forwarding is off", "not-forwarding" },
+		{ "is not running", "port-down" },
+		{ "is not on the Internet", "internet" }, /* for the Internet to say */
+		{ "no VPN gateway", "not-carried" },
+		{ "no circuit has next hop", "not-carried" },
+		{ "no connection of", "not-carried" },
+		{ "does not announce it", "not-carried" },
+		{ "announces it (ER-12)", "not-carried" },
+	};
+	const struct fc_trace_hop *next = i + 1 < tr->n_hops ? &tr->hops[i + 1] : NULL;
+	const char *second = strstr(tr->reason, " gets the packet a second time");
+
+	snprintf(out, 96, "?");
+	if (next == NULL && tr->verdict == FC_LOOP && second == NULL)
+		snprintf(out, 96, "not-carried");        /* between gateways and sites */
+	else if (next == NULL && tr->verdict == FC_LOOP) /* who had it before (RS-64) */
+		snprintf(out, 96, "%.*s", (int)(second - tr->reason), tr->reason);
+	else if (next == NULL) {
+		for (size_t k = 0; k < sizeof(drops) / sizeof(drops[0]); k++)
+			if (strstr(tr->reason, drops[k].part) != NULL)
+				snprintf(out, 96, "%s", drops[k].reason);
+	} else if (next->place == FC_AT_NIC || next->place == FC_AT_ROUTE_SERVER ||
+		   next->place == FC_AT_INTERNET) {
+		snprintf(out, 96, "%s", next->node);
+	} else {
+		snprintf(out, 96, "not-carried");
+	}
+}
+
+/* EFF-16: a route whose next hops are all out of reach is listed with next hop None. A next hop
+ * that neither runs nor forwards is dropped for either reason. */
+static bool
+same(const char *want, const char *got)
+{
+	return strcmp(want, got) == 0 ||
+	       (strcmp(want, "none-route") == 0 && strcmp(got, "unreachable") == 0) ||
+	       (strcmp(want, "not-forwarding") == 0 && strcmp(got, "port-down") == 0);
+}
+
+/* Whether the decision is one of several: an ECMP set, or a service of several NVAs. */
+static bool
+is_choice(struct both *b, int nic, uint32_t dst)
+{
+	struct fc_eff_route r;
+	size_t owning = 0;
+
+	if (fc_eff_lookup(b->f.l, nic, dst, &r) && r.n_next_hops > 1)
+		return true;
+	for (size_t i = 0; i < b->f.t->n_nvas; i++)
+		owning += b->f.t->nvas[i].owns.n > 0;
+	return owning > 1;
+}
+
+static void
+compare(struct both *b, int nic, const struct fc_trace *tr, size_t i, uint32_t src, uint32_t dst)
+{
+	const struct topo_nic *n = &b->f.t->nics[nic];
+	bool choice = is_choice(b, nic, dst), met = false;
+	char want[96], got[96], a[IPADDR_STRLEN], z[IPADDR_STRLEN];
+
+	wanted(tr, i, want);
+	for (uint32_t k = 0; k < HASHES && !met; k++) {
+		ask(b, n, src, dst, k * (UINT32_MAX / HASHES), got);
+		met = same(want, got);
+		if (!met && !choice)
+			break;
+	}
+	if (!met)
+		printf("\n%s: %s to %s: got %s, wanted %s (%s)\n", n->name, ipaddr_format(a, src),
+		    ipaddr_format(z, dst), got, want, tr->reason);
+	CU_ASSERT_TRUE(met);
+	b->compared++;
+	b->internet += strcmp(got, "internet") == 0;
+	b->dropped += vs_model_find(b->model, got) == NULL && strcmp(got, "internet") != 0;
+}
+
+/* Each decision of the trace that a NIC's tables made; what an NVA does by itself is not the
+ * switch's. A source that the NIC does not own is let out only by who forwards. */
+static void
+compare_trace(struct both *b, const struct topo_nic *from, uint32_t dst)
+{
+	struct fc_trace tr;
+	char text[IPADDR_STRLEN];
+
+	tr = fix_trace(&b->f, from->name, ipaddr_format(text, dst));
+	if (from->vm >= 0 && !b->f.t->vms[from->vm].running)
+		return;
+	if (tr.verdict == FC_FILTERED)
+		return; /* PEER-5, PEER-6: security groups are not the data plane's */
+	for (size_t i = 0; i < tr.n_hops; i++) {
+		const struct fc_trace_hop *h = &tr.hops[i];
+		bool last = i + 1 == tr.n_hops && tr.verdict == FC_DELIVERED;
+
+		if (h->place != FC_AT_NIC || last || h->rule[0] == '\0' ||
+		    strcmp(h->rule, "MR-6") == 0)
+			continue;
+		if (strstr(tr.reason, "is gone and still") != NULL && i + 1 == tr.n_hops)
+			continue; /* RS-91: who is gone is no business of the switch */
+		compare(b, h->index, &tr, i, from->ip, dst);
+	}
+}
+
+/* ---- destinations ---- */
+
+static void
+add_dst(struct both *b, uint32_t addr)
+{
+	CU_ASSERT_FATAL(b->n_dst < DESTINATIONS);
+	b->dst[b->n_dst++] = addr;
+}
+
+static void
+add_edges(struct both *b, struct ipnet net)
+{
+	uint32_t last = net.addr | ~ipnet_mask(net.len);
+
+	add_dst(b, net.addr);
+	add_dst(b, last);
+	add_dst(b, net.addr - 1);
+	add_dst(b, last + 1);
+}
+
+/* All that has a name, the edges of all that has a prefix, and any addresses. */
+static void
+list_destinations(struct both *b)
+{
+	const struct topo *t = b->f.t;
+
+	b->n_dst = 0;
+	add_dst(b, 0x08080808);
+	for (size_t i = 0; i < t->n_nics; i++)
+		add_dst(b, t->nics[i].ip);
+	for (size_t i = 0; i < t->n_sites; i++)
+		add_dst(b, t->sites[i].ip);
+	for (size_t i = 0; i < t->n_servers; i++)
+		for (int k = 0; k < 2; k++)
+			add_dst(b, t->servers[i].ip[k]);
+	for (size_t i = 0; i < t->n_vnets; i++)
+		for (size_t k = 0; k < t->vnets[i].space.n; k++)
+			add_edges(b, t->vnets[i].space.v[k]);
+	for (size_t i = 0; i < t->n_tables; i++)
+		for (size_t k = 0; k < t->tables[i].n_routes; k++)
+			add_edges(b, t->tables[i].routes[k].prefix);
+	for (size_t i = 0; i < t->n_nvas; i++)
+		for (size_t k = 0; k < t->nvas[i].owns.n; k++)
+			add_edges(b, t->nvas[i].owns.v[k]);
+	for (int i = 0; i < 40; i++)
+		add_dst(b, (uint32_t)rand() ^ (uint32_t)rand() << 16);
+	for (int i = 0; i < 40; i++)
+		add_dst(b, 0x0a000000 | (uint32_t)rand() % 0x1000000);
+}
+
+static void
+compare_all(struct both *b)
+{
+	bring_up_to_date(b);
+	list_destinations(b);
+	for (size_t i = 0; i < b->f.t->n_nics; i++)
+		for (size_t k = 0; k < b->n_dst; k++)
+			compare_trace(b, &b->f.t->nics[i], b->dst[k]);
+}
+
+/* ---- routes ---- */
+
+/* Next hops of one class, as a reporter of that VNet may have them; returns how many. */
+static size_t
+random_hops(const struct topo *t, enum hrp_source source, uint32_t hops[static 3])
+{
+	size_t n = 0;
+
+	if (source == HRP_SRC_NVA)
+		for (size_t i = 0; i < t->n_nvas && n < 3; i++)
+			if (rand() % 2)
+				hops[n++] = t->nvas[i].ip;
+	if (source == HRP_SRC_EXPRESS_ROUTE && t->n_circuits > 0)
+		hops[n++] = t->circuits[(size_t)rand() % t->n_circuits].nic_next_hop[rand() % 2];
+	if (source == HRP_SRC_VPN)
+		for (size_t i = 0; i < t->n_gateways && n == 0; i++)
+			if (t->gateways[i].type == GW_VPN)
+				hops[n++] = t->gateways[i].ip[0];
+	if (n == 0)
+		hops[n++] = 0x0a630101; /* nobody's */
+	return n;
+}
+
+static struct ipnet
+random_net(const struct topo *t)
+{
+	static const struct ipnet nets[] = { { 0, 0 }, { 0x0a000000, 8 }, { 0x08080000, 16 },
+		{ 0xac100000, 12 } };
+	const struct topo_vnet *v = &t->vnets[(size_t)rand() % t->n_vnets];
+	struct ipnet net = v->space.v[0];
+	uint8_t len;
+
+	switch (rand() % 4) {
+	case 0:
+		return nets[rand() % 4];
+	case 1: /* in a VNet, around it, or itself: EFF-7 */
+		len = (uint8_t)(net.len - 2 + rand() % 12);
+		return (struct ipnet){ net.addr & ipnet_mask(len), len };
+	case 2:
+		return t->n_sites > 0 ? t->sites[(size_t)rand() % t->n_sites].prefixes.v[0]
+				      : nets[3];
+	default:
+		len = (uint8_t)(8 + rand() % 17);
+		return (struct ipnet){
+			((uint32_t)rand() ^ (uint32_t)rand() << 16) & ipnet_mask(len), len
+		};
+	}
+}
+
+static void
+random_report(struct both *b, const char *reporter)
+{
+	static const enum hrp_source sources[] = { HRP_SRC_NVA, HRP_SRC_NVA, HRP_SRC_NVA,
+		HRP_SRC_EXPRESS_ROUTE, HRP_SRC_VPN };
+	static const uint32_t path[2] = { 65001, 65002 };
+	uint32_t hops[3], addr[24];
+	uint8_t len[24];
+	struct fc_route_group g = { .source = sources[rand() % 5],
+		.next_hops = hops,
+		.as_path = path,
+		.n_as_path = 1 + (size_t)rand() % 2,
+		.addr = addr,
+		.len = len,
+		.n = 1 + (size_t)rand() % 24 };
+	struct fc_route_batch batch = { .groups = &g, .n_groups = 1 };
+	size_t changed;
+
+	g.n_next_hops = random_hops(b->f.t, g.source, hops);
+	for (size_t i = 0; i < g.n; i++) {
+		struct ipnet net = random_net(b->f.t);
+
+		addr[i] = net.addr;
+		len[i] = net.len;
+	}
+	if (rand() % 4 == 0)
+		batch = (struct fc_route_batch){
+			.withdrawn_addr = addr, .withdrawn_len = len, .n_withdrawn = g.n
+		};
+	(void)fc_layers_apply(b->f.l, reporter, &batch, &changed); /* ENOENT: an MSEE */
+	fc_image_touch_node(b->image, reporter);
+}
+
+static void
+random_reports(struct both *b)
+{
+	for (size_t i = 0; i < b->f.t->n_nodes; i++)
+		for (int k = rand() % 3; k > 0; k--)
+			random_report(b, b->f.t->nodes[i].name);
+}
+
+/* ---- tests ---- */
+
+static void
+agree(const char *yaml)
+{
+	struct both *b = calloc(1, sizeof(*b));
+
+	both_open(b, yaml);
+	compare_all(b);
+	for (int round = 0; round < 4; round++) {
+		random_reports(b);
+		compare_all(b);
+	}
+	CU_ASSERT_TRUE(b->compared > b->dropped + b->internet); /* some arrive */
+	CU_ASSERT_TRUE(b->dropped > 0 && b->internet > 0);
+	both_close(b);
+	free(b);
+}
+
+static char *
+file_text(const char *path)
+{
+	static char text[TOPO_FILE_MAX / 64];
+	FILE *in = fopen(path, "r");
+	size_t n;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(in);
+	n = fread(text, 1, sizeof(text) - 1, in);
+	CU_ASSERT_TRUE(feof(in));
+	text[n] = '\0';
+	fclose(in);
+	return text;
+}
+
+static void
+test_topologies(void)
+{
+	glob_t g;
+
+	srand(fc_seed());
+	CU_ASSERT_EQUAL_FATAL(glob("topologies/*.yaml", 0, NULL, &g), 0);
+	for (size_t i = 0; i < g.gl_pathc; i++)
+		agree(file_text(g.gl_pathv[i]));
+	CU_ASSERT_TRUE(g.gl_pathc >= 5);
+	globfree(&g);
+}
+
+/* UDR-3 ... UDR-8, SYS-5, RS-57: the semantics' own plan has every kind of route. */
+static void
+test_plan(void)
+{
+	srand(fc_seed());
+	agree(PLAN);
+}
+
+/* RS-56: services of several NVAs; next hops that nobody has, that do not forward, or that are out
+ * of reach. */
+static void
+test_next_hops(void)
+{
+	srand(fc_seed());
+	agree(HUB1
+	    "      bad: {prefix: 10.1.13.0/24, route_table: rt-bad}\n"
+	    "      here: {prefix: 10.1.14.0/24, route_table: rt-here}\n" SPOKES PEERINGS TABLES
+	    "  rt-bad:\n"
+	    "    routes:\n"
+	    "      nobody: {prefix: 10.50.0.0/16, next_hop: VirtualAppliance 10.1.2.99}\n"
+	    "      still: {prefix: 10.51.0.0/16, next_hop: VirtualAppliance 10.1.10.4}\n"
+	    "      service: {prefix: 10.52.0.0/16, next_hop: VirtualAppliance 10.1.3.100}\n"
+	    "      spoke: {prefix: 10.53.0.0/16, next_hop: VirtualAppliance 10.11.0.4}\n"
+	    "      down: {prefix: 10.54.0.0/16, next_hop: VirtualAppliance 10.11.0.9}\n"
+	    "  rt-here: {routes: {all: {prefix: 0.0.0.0/0, next_hop: VnetLocal}}}\n" RS "nvas:\n"
+	    "  nva1: {subnet: hub1/nva, ip: 10.1.2.4, asn: 65001, owns: [10.1.3.100/32, "
+	    "10.1.3.128/25]}\n"
+	    "  nva2: {subnet: hub1/nva, ip: 10.1.2.5, asn: 65001, owns: [10.1.3.100/32, "
+	    "10.1.3.192/26]}\n" VMS "  bad1: {subnet: hub1/bad, ip: 10.1.13.4}\n"
+	    "  here1: {subnet: hub1/here, ip: 10.1.14.4}\n");
+}
+
+static CU_TestInfo tests[] = {
+	{ "every topology that people run", test_topologies },
+	{ "EFF-6, EFF-7, SYS-5, UDR-7, UDR-8, RS-57: the reference plan", test_plan },
+	{ "RS-56, UDR-3: next hops of every kind", test_next_hops },
+	CU_TEST_INFO_NULL,
+};
+
+FAB_CUNIT_MAIN("switch_agrees", tests)
