@@ -28,7 +28,7 @@ void *topo_arena_alloc(struct topo_arena *a, size_t n, size_t size);
 char *topo_arena_text(struct topo_arena *a, const char *text, size_t len);
 bool topo_arena_failed(const struct topo_arena *a);
 
-/* ---- YAML (topo_text.c, topo_yaml.c) ---- */
+/* ---- YAML (topo_text.c, topo_yaml.c, topo_yaml_json.c) ---- */
 
 /* Octets of the UTF-8 character at text, of which left octets are there; 0: it is none. */
 size_t topo_utf8_length(const char *text, size_t left);
