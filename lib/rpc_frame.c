@@ -167,3 +167,14 @@ rpc_method_name(
 
 	return n > 0 && (size_t)n < size ? FAB_OK : FAB_ETOOBIG;
 }
+
+const ProtobufCMethodDescriptor *
+rpc_method_find(
+    char *name, size_t size, const ProtobufCServiceDescriptor *service, const char *method)
+{
+	const ProtobufCMethodDescriptor *m =
+	    protobuf_c_service_descriptor_get_method_by_name(service, method);
+
+	FAB_ASSERT(m != NULL && rpc_method_name(name, size, service, method) == FAB_OK);
+	return m;
+}

@@ -6,7 +6,7 @@
  * rpc_frame.c  messages to bytes and back
  * rpc_link.c   a connection that carries frames: greeting, heartbeats, backpressure
  * rpc_stream.c both ends of a stream: queue and window of the sender, order and ACK of the receiver
- * rpc_server.c, rpc_client.c, rpc_sub.c  calls and streams by their numbers
+ * rpc_server.c, rpc_client.c, rpc_call.c, rpc_sub.c  calls and streams by their numbers
  */
 #include "lib/err.h"
 #include "lib/rpc.h"
@@ -32,6 +32,9 @@ ProtobufCMessage *rpc_body_decode(
 /* Writes "fab.v1.Node/Health"; FAB_ETOOBIG. */
 int rpc_method_name(
     char *out, size_t size, const ProtobufCServiceDescriptor *service, const char *method);
+/* A method that must be there; writes its name as above. */
+const ProtobufCMethodDescriptor *rpc_method_find(
+    char *name, size_t size, const ProtobufCServiceDescriptor *service, const char *method);
 
 /* ---- rpc_link.c ---- */
 
