@@ -2,133 +2,24 @@
 
 #include "lib/err.h"
 #include "lib/ipnet.h"
+#include "lib/rtnl.h"
 
 #include <arpa/inet.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <libmnl/libmnl.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define LO_INDEX     1 /* in every namespace */
-#define REPLY_OCTETS 32768
-#define REPLIES_MAX  256 /* read for one request before we call it answered by noise */
-
-static int fail(int err, char why[static VS_WHY_MAX], const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
-
-static int
-fail(int err, char why[static VS_WHY_MAX], const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(why, VS_WHY_MAX, fmt, ap);
-	va_end(ap);
-	return err;
-}
-
-/* ---- one request ---- */
-
-struct request {
-	int sock;
-	const char *step; /* for why[] */
-	mnl_cb_t cb;      /* for each message of the answer; NULL: none is expected */
-	void *ctx;
-	struct nlmsghdr *nlh;
-	char buf[512];
-};
-
-static struct nlmsghdr *
-request_init(struct request *r, int sock, const char *step, uint16_t type, uint16_t flags)
-{
-	static uint32_t seq;
-
-	*r = (struct request){ .sock = sock, .step = step };
-	r->nlh = mnl_nlmsg_put_header(r->buf);
-	r->nlh->nlmsg_type = type;
-	r->nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | flags;
-	r->nlh->nlmsg_seq = ++seq;
-	return r->nlh;
-}
-
-static int
-request_error(const struct request *r, int error, char why[static VS_WHY_MAX])
-{
-	const char *hint = "";
-
-	if (error == EPERM || error == EACCES)
-		hint = "; vswitchd needs CAP_NET_ADMIN";
-	else if (error == EEXIST)
-		hint = "; the guest has such an interface already (containers: network_mode: none)";
-	return fail(error == ENODEV ? FAB_ENOENT : fab_err_from_errno(error), why,
-	    "cannot %s: %s%s", r->step, strerror(error), hint);
-}
-
-/* The messages of one packet. True when the answer is complete; *error is then its errno. */
-static bool
-take_packet(const struct request *r, const char *buf, size_t len, int *error)
-{
-	int left = (int)len;
-
-	for (const struct nlmsghdr *m = (const void *)buf; mnl_nlmsg_ok(m, left);
-	     m = mnl_nlmsg_next(m, &left)) {
-		if (m->nlmsg_seq != r->nlh->nlmsg_seq)
-			continue; /* of an earlier user of this socket */
-		if (m->nlmsg_type == NLMSG_DONE)
-			return true;
-		if (m->nlmsg_type == NLMSG_ERROR) {
-			const struct nlmsgerr *e = mnl_nlmsg_get_payload(m);
-
-			*error = mnl_nlmsg_get_payload_len(m) >= sizeof(*e) ? -e->error : EBADMSG;
-			return true;
-		}
-		if (r->cb != NULL)
-			r->cb(m, r->ctx);
-	}
-	return false;
-}
-
-/* The socket may be a guest's: whatever it holds, and whoever reads it too, we neither wait nor
- * loop. Only what the kernel (port 0) sent counts. */
-static int
-request_send(struct request *r, char why[static VS_WHY_MAX])
-{
-	char buf[REPLY_OCTETS] __attribute__((aligned(8)));
-	struct sockaddr_nl to = { .nl_family = AF_NETLINK }, from;
-	int error = 0;
-
-	/* An explicit address: the kernel then asks for our capability, not the opener's. */
-	if (sendto(r->sock, r->nlh, r->nlh->nlmsg_len, MSG_DONTWAIT, (const struct sockaddr *)&to,
-		sizeof(to)) < 0)
-		return request_error(r, errno, why);
-	for (int i = 0; i < REPLIES_MAX; i++) {
-		socklen_t len = sizeof(from);
-		ssize_t n = recvfrom(
-		    r->sock, buf, sizeof(buf), MSG_DONTWAIT, (struct sockaddr *)&from, &len);
-
-		if (n < 0 && errno != EINTR && errno != ENOBUFS)
-			return request_error(r, errno, why);
-		if (n < 0 || len != sizeof(from) || from.nl_pid != 0)
-			continue;
-		if (take_packet(r, buf, (size_t)n, &error))
-			return error == 0 ? FAB_OK : request_error(r, error, why);
-	}
-	return request_error(r, EBADMSG, why);
-}
+#define LO_INDEX 1 /* in every namespace */
 
 static struct ifinfomsg *
-request_link(struct request *r, int sock, const char *step, uint16_t type, int index)
+request_link(struct rtnl_request *r, int sock, const char *step, uint16_t type, int index)
 {
-	struct ifinfomsg *i = mnl_nlmsg_put_extra_header(
-	    request_init(r, sock, step, type, 0), sizeof(struct ifinfomsg));
+	struct ifinfomsg *i = rtnl_init(r, sock, step, type, 0, sizeof(*i));
 
 	i->ifi_family = AF_UNSPEC;
 	i->ifi_index = index;
@@ -185,7 +76,7 @@ link_message(const struct nlmsghdr *m, void *ctx)
 static int
 link_get(struct link_state *out, int rtnl, int index, const char *name, char why[static VS_WHY_MAX])
 {
-	struct request r;
+	struct rtnl_request r;
 	int err;
 
 	*out = (struct link_state){ 0 };
@@ -195,8 +86,10 @@ link_get(struct link_state *out, int rtnl, int index, const char *name, char why
 	mnl_attr_put_u32(r.nlh, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
 	r.cb = link_message;
 	r.ctx = out;
-	if ((err = request_send(&r, why)) == FAB_OK && out->index == 0)
-		err = request_error(&r, ENODEV, why);
+	if ((err = rtnl_send(&r, why)) == FAB_OK && out->index == 0) {
+		snprintf(why, VS_WHY_MAX, "cannot find the interface");
+		err = FAB_ENOENT;
+	}
 	return err;
 }
 
@@ -239,14 +132,14 @@ addr_message(const struct nlmsghdr *m, void *ctx)
 static int
 addr_get(struct addr_search *s, int rtnl, char why[static VS_WHY_MAX])
 {
-	struct request r;
-	struct ifaddrmsg *i = mnl_nlmsg_put_extra_header(
-	    request_init(&r, rtnl, "read the addresses", RTM_GETADDR, NLM_F_DUMP), sizeof(*i));
+	struct rtnl_request r;
+	struct ifaddrmsg *i =
+	    rtnl_init(&r, rtnl, "read the addresses", RTM_GETADDR, NLM_F_DUMP, sizeof(*i));
 
 	i->ifa_family = AF_INET;
 	r.cb = addr_message;
 	r.ctx = s;
-	return request_send(&r, why);
+	return rtnl_send(&r, why);
 }
 
 /* ---- writing ---- */
@@ -254,11 +147,11 @@ addr_get(struct addr_search *s, int rtnl, char why[static VS_WHY_MAX])
 static int
 link_up(int rtnl, int index, const char *step, char why[static VS_WHY_MAX])
 {
-	struct request r;
+	struct rtnl_request r;
 	struct ifinfomsg *i = request_link(&r, rtnl, step, RTM_SETLINK, index);
 
 	i->ifi_change = i->ifi_flags = IFF_UP;
-	return request_send(&r, why);
+	return rtnl_send(&r, why);
 }
 
 static int
@@ -266,9 +159,8 @@ addr_change(int rtnl, int index, uint16_t type, uint32_t ip, uint8_t len, const 
     char why[static VS_WHY_MAX])
 {
 	uint16_t flags = type == RTM_NEWADDR ? NLM_F_CREATE | NLM_F_REPLACE : 0;
-	struct request r;
-	struct ifaddrmsg *i =
-	    mnl_nlmsg_put_extra_header(request_init(&r, rtnl, step, type, flags), sizeof(*i));
+	struct rtnl_request r;
+	struct ifaddrmsg *i = rtnl_init(&r, rtnl, step, type, flags, sizeof(*i));
 
 	i->ifa_family = AF_INET;
 	i->ifa_prefixlen = len;
@@ -276,7 +168,7 @@ addr_change(int rtnl, int index, uint16_t type, uint32_t ip, uint8_t len, const 
 	i->ifa_index = (uint32_t)index;
 	mnl_attr_put_u32(r.nlh, IFA_LOCAL, htonl(ip));
 	mnl_attr_put_u32(r.nlh, IFA_ADDRESS, htonl(ip));
-	return request_send(&r, why);
+	return rtnl_send(&r, why);
 }
 
 /* Azure's gateway is the subnet's first address; the switch answers for it. */
@@ -284,11 +176,9 @@ static int
 route_set(int rtnl, int index, const struct vs_iface *conf, char why[static VS_WHY_MAX])
 {
 	uint32_t gateway = (conf->ip & ipnet_mask(conf->prefix_len)) + 1;
-	struct request r;
-	struct rtmsg *m =
-	    mnl_nlmsg_put_extra_header(request_init(&r, rtnl, "set the default route", RTM_NEWROUTE,
-					   NLM_F_CREATE | NLM_F_REPLACE),
-		sizeof(*m));
+	struct rtnl_request r;
+	struct rtmsg *m = rtnl_init(&r, rtnl, "set the default route", RTM_NEWROUTE,
+	    NLM_F_CREATE | NLM_F_REPLACE, sizeof(*m));
 
 	m->rtm_family = AF_INET;
 	m->rtm_table = RT_TABLE_MAIN;
@@ -298,14 +188,14 @@ route_set(int rtnl, int index, const struct vs_iface *conf, char why[static VS_W
 	m->rtm_flags = conf->prefix_len >= 31 ? RTNH_F_ONLINK : 0;
 	mnl_attr_put_u32(r.nlh, RTA_GATEWAY, htonl(gateway));
 	mnl_attr_put_u32(r.nlh, RTA_OIF, (uint32_t)index);
-	return request_send(&r, why);
+	return rtnl_send(&r, why);
 }
 
 static int
 link_set(int rtnl, const struct link_state *l, const uint8_t mac[static 6], uint32_t mtu,
     bool *changed, char why[static VS_WHY_MAX])
 {
-	struct request r;
+	struct rtnl_request r;
 
 	request_link(&r, rtnl, "set MAC, MTU and queue", RTM_SETLINK, l->index);
 	if (memcmp(l->mac, mac, sizeof(l->mac)) != 0)
@@ -317,7 +207,7 @@ link_set(int rtnl, const struct link_state *l, const uint8_t mac[static 6], uint
 	if (mnl_nlmsg_get_payload_len(r.nlh) == sizeof(struct ifinfomsg))
 		return FAB_OK;
 	*changed = true;
-	return request_send(&r, why);
+	return rtnl_send(&r, why);
 }
 
 /* The MAC names the address that an earlier configuration gave. */
@@ -345,17 +235,17 @@ vs_link_move(const char *name, int netns, char why[static VS_WHY_MAX])
 {
 	static const char step[] = "move the interface to the guest";
 	int index = (int)if_nametoindex(name);
-	struct mnl_socket *nl;
-	struct request r;
-	int err;
+	struct rtnl_request r;
+	int sock, err;
 
-	if ((nl = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC)) == NULL)
-		return fail(fab_err_from_errno(errno), why, "cannot open an rtnetlink socket: %s",
-		    strerror(errno));
-	request_link(&r, mnl_socket_get_fd(nl), step, RTM_SETLINK, index);
+	if ((err = rtnl_open(&sock, 0)) != FAB_OK) {
+		snprintf(why, VS_WHY_MAX, "cannot open an rtnetlink socket");
+		return err;
+	}
+	request_link(&r, sock, step, RTM_SETLINK, index);
 	mnl_attr_put_u32(r.nlh, IFLA_NET_NS_FD, (uint32_t)netns);
-	err = request_send(&r, why);
-	mnl_socket_close(nl);
+	err = rtnl_send(&r, why);
+	close(sock);
 	return err;
 }
 
@@ -374,12 +264,17 @@ vs_iface_find(int *index, int rtnl, const char *name, char why[static VS_WHY_MAX
 int
 vs_iface_init(int rtnl, int index, char why[static VS_WHY_MAX])
 {
-	struct request r;
+	struct rtnl_request r;
 	int err;
 
 	request_link(&r, rtnl, "name the interface " VS_IFACE_NAME, RTM_SETLINK, index);
 	mnl_attr_put_strz(r.nlh, IFLA_IFNAME, VS_IFACE_NAME);
-	if ((err = request_send(&r, why)) != FAB_OK)
+	if ((err = rtnl_send(&r, why)) == FAB_EEXIST)
+		snprintf(why, VS_WHY_MAX,
+		    "cannot name the interface " VS_IFACE_NAME
+		    ": the guest has such an interface already "
+		    "(containers: network_mode: none)");
+	if (err != FAB_OK)
 		return err;
 	return link_up(rtnl, LO_INDEX, "set lo up", why);
 }

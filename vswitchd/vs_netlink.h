@@ -9,10 +9,12 @@
  * with its end of the socket. Every failure leaves one line in why[]: which step it was, what the
  * kernel said and, where we know, what to do.
  */
+#include "lib/rtnl.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
-#define VS_WHY_MAX     192
+#define VS_WHY_MAX     RTNL_WHY_MAX
 #define VS_IFACE_NAME  "eth0"
 #define VS_TXQUEUE_LEN 10000 /* frames; the default of 1,000 loses bursts */
 #define VS_MTU_DEFAULT 1500
