@@ -366,6 +366,7 @@ nva(struct build *b)
 	c->asn = n->asn;
 	c->router_id = c->address = n->ip;
 	c->relay = n->relay;
+	c->kernel_routes = b->urls->packets;
 	adverts(b, n->adverts, n->n_adverts);
 }
 

@@ -4,6 +4,7 @@
  * Where the nodes are: URL templates with one %s for the node's name, such as
  * "ipc:///run/hubspoke/%s.ipc".
  */
+#include <stdbool.h>
 #include <stddef.h>
 
 #define FC_URL_MAX 256
@@ -11,6 +12,7 @@
 struct fc_urls {
 	const char *node; /* Node and Speaker; NULL: where the node says that it listens */
 	const char *bgp;  /* BGP over NNG */
+	bool packets;     /* NVAs stand in the network namespaces of their NICs */
 };
 
 /* FAB_EINVAL unless text has exactly one %s, no other %, and a known scheme. */

@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct fc_urls urls = { .node = "ipc:///run/x/%s.ipc", .bgp = "ipc:///run/x/%s.bgp" };
+static struct fc_urls urls = { .node = "ipc:///run/x/%s.ipc", .bgp = "ipc:///run/x/%s.bgp" };
 
 /* A topology and the decoded configuration of each of its nodes. */
 struct fabric {
@@ -620,7 +620,29 @@ test_url_templates(void)
 	    fc_url_run_dir(dir, sizeof(dir), "ipc:///a/directory/too/long/f.ipc"), FAB_ETOOBIG);
 }
 
+/* MR-6: whose traffic runs in tunnels, and who has a kernel to program. */
+static void
+test_tunnels_and_kernels(void)
+{
+	struct fabric f;
+
+	fabric_load(&f, "topologies/multi-region.yaml");
+	CU_ASSERT_TRUE(peer(&f, "nva1", "nva3")->tunnel);
+	CU_ASSERT_TRUE(peer(&f, "nva3", "nva1")->tunnel);
+	CU_ASSERT_FALSE(peer(&f, "nva1", "rs1-0")->tunnel);
+	CU_ASSERT_FALSE(node(&f, "nva1")->kernel_routes);
+	fabric_free(&f);
+	urls.packets = true;
+	fabric_load(&f, "topologies/multi-region.yaml");
+	CU_ASSERT_TRUE(node(&f, "nva1")->kernel_routes);
+	CU_ASSERT_FALSE(node(&f, "dc1")->kernel_routes); /* sites are not in the data plane */
+	CU_ASSERT_FALSE(node(&f, "rs1-0")->kernel_routes);
+	fabric_free(&f);
+	urls.packets = false;
+}
+
 static CU_TestInfo tests[] = {
+	{ "MR-6: tunnels, and kernels to program", test_tunnels_and_kernels },
 	{ "sessions of multi-region (RS-30, B2B-4, ER-1, ER-16)", test_sessions_of_multi_region },
 	{ "both ends of every session agree", test_both_ends_of_every_session_agree },
 	{ "Route Server (RS-1, RS-2, RS-21, RS-70, RS-71, RS-76)", test_route_server },
