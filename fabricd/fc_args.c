@@ -15,6 +15,7 @@ enum {
 	OPT_TOPOLOGY,
 	OPT_NODE_URL,
 	OPT_BGP_URL,
+	OPT_PACKETS,
 };
 
 static const struct option options[] = {
@@ -24,6 +25,7 @@ static const struct option options[] = {
 	{ "topology", required_argument, NULL, OPT_TOPOLOGY },
 	{ "node-url", required_argument, NULL, OPT_NODE_URL },
 	{ "bgp-url", required_argument, NULL, OPT_BGP_URL },
+	{ "packets", no_argument, NULL, OPT_PACKETS },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -39,7 +41,9 @@ print_help(const void *ctx)
 	       "  --topology FILE    applied at start if the store is empty\n"
 	       "  --node-url T       how to call a node, %%s is its name; default: where the node\n"
 	       "                     says that it listens\n"
-	       "  --bgp-url T        where nodes listen for BGP; default: ipc://RUN_DIR/%%s.bgp\n");
+	       "  --bgp-url T        where nodes listen for BGP; default: ipc://RUN_DIR/%%s.bgp\n"
+	       "  --packets          NVAs stand in the network namespaces of their NICs: nvad\n"
+	       "                     programs the kernel there\n");
 	printf(FAB_ARGS_HELP);
 	printf("\nExit codes: 0 clean stop, 2 usage, 3 cannot listen or open the store, 4 the\n"
 	       "topology is refused.\n");
@@ -82,6 +86,9 @@ take(void *ctx, int opt, const char *value)
 		break;
 	case OPT_BGP_URL:
 		ok = keep(o->bgp_url, value);
+		break;
+	case OPT_PACKETS:
+		o->packets = true;
 		break;
 	}
 	return ok ? FAB_OK : complain("value too long", value);

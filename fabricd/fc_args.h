@@ -10,6 +10,7 @@
 
 struct fc_options {
 	const char *listen_url, *topology; /* topology: NULL if not given */
+	bool packets;
 	struct fab_args args;
 	/* Filled in from the listen URL where not given. */
 	char run_dir[PATH_MAX], store[PATH_MAX];

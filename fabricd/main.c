@@ -116,6 +116,7 @@ main(int argc, char **argv)
 	fab_log_init(FC_NAME, o.args.level);
 	conf.urls.bgp = o.bgp_url;
 	conf.urls.node = o.node_url[0] == '\0' ? NULL : o.node_url;
+	conf.urls.packets = o.packets;
 	conf.listen_url = o.listen_url;
 	conf.tls = fab_args_tls(&o.args);
 	if (fab_loop_new(&loop) != FAB_OK || fab_loop_handle_signals(loop) != FAB_OK ||

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define ARGS_MAX 12
+#define ARGS_MAX 16
 
 /* Parses words separated by blanks, with standard error of the complaint going nowhere. */
 static enum fab_args_verdict
@@ -59,12 +59,14 @@ test_defaults_follow_from_the_listen_url(void)
 		CU_ASSERT_STRING_EQUAL(o.node_url, rows[i].node_url);
 		CU_ASSERT_STRING_EQUAL(o.bgp_url, rows[i].bgp_url);
 		CU_ASSERT_PTR_NULL(o.topology);
+		CU_ASSERT_FALSE(o.packets);
 		CU_ASSERT_EQUAL(o.args.level, FAB_LOG_INFO);
 		CU_ASSERT_PTR_NULL(fab_args_tls(&o.args));
 	}
 	CU_ASSERT_EQUAL(parse(&o, "--listen ipc:///x/f --topology t.yaml --log-level debug "
-				  "--tls-cert c --tls-key k --tls-ca a"),
+				  "--tls-cert c --tls-key k --tls-ca a --packets"),
 	    FAB_ARGS_RUN);
+	CU_ASSERT_TRUE(o.packets);
 	CU_ASSERT_STRING_EQUAL(o.topology, "t.yaml");
 	CU_ASSERT_EQUAL(o.args.level, FAB_LOG_DEBUG);
 	CU_ASSERT_PTR_EQUAL_FATAL(fab_args_tls(&o.args), &o.args.tls);
