@@ -13,11 +13,12 @@ _fabctl() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} words=() i
 	local kinds="vnet peering route_table route_server nva gateway circuit site vm fabric"
 	local verbs="up down check apply diff get set delete ps kill pause resume stop start restart link routes
-		gateway circuit router nexthop explain trace wait events timeline health help"
+		gateway circuit router nexthop explain trace exec wait events timeline health help"
 	local _fabctl_where=()
 
 	case $prev in
 	-o | --output) COMPREPLY=($(compgen -W "table json yaml" -- "$cur")); return ;;
+	--packets) COMPREPLY=($(compgen -W "auto on off" -- "$cur")); return ;;
 	--run-dir) COMPREPLY=($(compgen -d -- "$cur")); return ;;
 	--url | --wait | --timeout) return ;;
 	esac
@@ -25,7 +26,7 @@ _fabctl() {
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
 		--url | --run-dir) _fabctl_where=("${COMP_WORDS[i]}" "${COMP_WORDS[++i]}") ;;
-		-o | --output | --wait | --timeout) ((i++)) ;;
+		-o | --output | --wait | --timeout | --packets) ((i++)) ;;
 		-*) ;;
 		*) words+=("${COMP_WORDS[i]}") ;;
 		esac
@@ -34,7 +35,7 @@ _fabctl() {
 		local opts="--output --url --run-dir --help"
 		case ${words[0]-} in
 		'') opts+=" --version" ;;
-		up) opts+=" --wait" ;;
+		up) opts+=" --wait --packets" ;;
 		apply) opts+=" --dry-run" ;;
 		wait) opts+=" --timeout" ;;
 		trace) opts+=" --both" ;;
@@ -65,6 +66,8 @@ _fabctl() {
 	'circuit routes '*) ((${#words[@]} > 3)) || list="primary secondary" ;;
 	'router routes') list="$(_fabctl_names nva) $(_fabctl_names site)" ;;
 	trace | 'trace '*) ((${#words[@]} > 2)) || list="$(_fabctl_names vm) $(_fabctl_names nva) $(_fabctl_names site)" ;;
+	exec) list="$(_fabctl_names vm) $(_fabctl_names nva)" ;;
+	'exec '*) COMPREPLY=($(compgen -c -- "$cur")); return ;;
 	wait) list=converged ;;
 	esac
 	COMPREPLY=($(compgen -W "$list" -- "$cur"))

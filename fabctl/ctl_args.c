@@ -30,6 +30,8 @@ static const struct opt_row opts[] = {
 	[CTL_OPT_BOTH] = { "both", 0, NULL, "the way back too" },
 	[CTL_OPT_FOLLOW] = { "follow", 'f', NULL, "go on with new events until interrupted" },
 	[CTL_OPT_ONE_WAY] = { "one-way", 0, NULL, "only from A to B" },
+	[CTL_OPT_PACKETS] = { "packets", 0, "auto|on|off",
+	    "with vswitchd and a namespace for each VM and NVA; auto: where that is allowed" },
 };
 _Static_assert(sizeof(opts) / sizeof(opts[0]) == CTL_OPT_COUNT, "a row for each option");
 
@@ -86,28 +88,6 @@ take_option(struct ctl_args *args, int *i, int argc, char **argv, char why[stati
 	return FAB_OK;
 }
 
-static int
-sort_words(struct ctl_args *args, int argc, char **argv, char why[static 256])
-{
-	bool options = true;
-	int err;
-
-	for (int i = 1; i < argc; i++) {
-		if (options && strcmp(argv[i], "--") == 0) {
-			options = false;
-		} else if (options && argv[i][0] == '-' && argv[i][1] != '\0') {
-			if ((err = take_option(args, &i, argc, argv, why)) != FAB_OK)
-				return err;
-		} else if (args->n_pos == CTL_POS_MAX) {
-			snprintf(why, 256, "more than %d words", CTL_POS_MAX);
-			return FAB_EINVAL;
-		} else {
-			args->pos[args->n_pos++] = argv[i];
-		}
-	}
-	return FAB_OK;
-}
-
 /* How many words of pos the verb's own words match; 0: not all of them. */
 static unsigned
 verb_matches(const char *words, const struct ctl_args *args)
@@ -124,6 +104,46 @@ verb_matches(const char *words, const struct ctl_args *args)
 		if (*p == '\0')
 			return n + 1;
 	}
+}
+
+/* A verb that takes a command line, and all words before that are there. */
+static bool
+rest_begins(const struct ctl_cmd *table, const struct ctl_args *args)
+{
+	for (const struct ctl_cmd *cmd = table; cmd->words != NULL; cmd++) {
+		unsigned n = (cmd->max & CTL_REST) != 0 ? verb_matches(cmd->words, args) : 0;
+
+		if (n > 0)
+			return args->n_pos == n + (cmd->max & ~CTL_REST);
+	}
+	return false;
+}
+
+static int
+sort_words(
+    struct ctl_args *args, const struct ctl_cmd *table, int argc, char **argv, char why[static 256])
+{
+	bool options = true;
+	int err;
+
+	for (int i = 1; i < argc; i++) {
+		if (rest_begins(table, args)) {
+			args->rest = argv + i + (options && strcmp(argv[i], "--") == 0);
+			return FAB_OK;
+		}
+		if (options && strcmp(argv[i], "--") == 0) {
+			options = false;
+		} else if (options && argv[i][0] == '-' && argv[i][1] != '\0') {
+			if ((err = take_option(args, &i, argc, argv, why)) != FAB_OK)
+				return err;
+		} else if (args->n_pos == CTL_POS_MAX) {
+			snprintf(why, 256, "more than %d words", CTL_POS_MAX);
+			return FAB_EINVAL;
+		} else {
+			args->pos[args->n_pos++] = argv[i];
+		}
+	}
+	return FAB_OK;
 }
 
 const struct ctl_cmd *
@@ -150,7 +170,7 @@ ctl_args_parse(const struct ctl_cmd **out, struct ctl_args *args, const struct c
 
 	*args = (struct ctl_args){ 0 };
 	*out = NULL;
-	if ((err = sort_words(args, argc, argv, why)) != FAB_OK || args->n_pos == 0)
+	if ((err = sort_words(args, table, argc, argv, why)) != FAB_OK || args->n_pos == 0)
 		return err;
 	if ((cmd = ctl_args_verb(table, args)) == NULL) {
 		snprintf(why, 256, "unknown verb '%.60s%s%.60s'; 'fabctl help' lists them",
@@ -163,7 +183,9 @@ ctl_args_parse(const struct ctl_cmd **out, struct ctl_args *args, const struct c
 			return FAB_EINVAL;
 		}
 	}
-	if (args->opt[CTL_OPT_HELP] == NULL && (args->n_pos < cmd->min || args->n_pos > cmd->max)) {
+	if (args->opt[CTL_OPT_HELP] == NULL &&
+	    (args->n_pos < cmd->min || args->n_pos > (cmd->max & ~CTL_REST) ||
+		((cmd->max & CTL_REST) != 0 && (args->rest == NULL || args->rest[0] == NULL)))) {
 		snprintf(why, 256, "usage: fabctl %s%s%s", cmd->words,
 		    cmd->usage[0] != '\0' ? " " : "", cmd->usage);
 		return FAB_EINVAL;

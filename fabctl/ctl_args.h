@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #define CTL_POS_MAX 32 /* words behind the verb */
+#define CTL_REST    0x100u
 
 enum ctl_opt {
 	CTL_OPT_OUTPUT,
@@ -22,6 +23,7 @@ enum ctl_opt {
 	CTL_OPT_BOTH,
 	CTL_OPT_FOLLOW,
 	CTL_OPT_ONE_WAY,
+	CTL_OPT_PACKETS,
 	CTL_OPT_COUNT
 };
 
@@ -30,6 +32,8 @@ enum ctl_opt {
 struct ctl_args {
 	const char *pos[CTL_POS_MAX];
 	unsigned n_pos;
+	char *const *rest; /* of a verb with CTL_REST: the words behind the last of its own, as they
+			      are, options and all; ends with NULL */
 	const char *opt[CTL_OPT_COUNT]; /* value, "" for a flag, NULL when not given */
 };
 
@@ -38,7 +42,7 @@ struct ctl;
 struct ctl_cmd {
 	const char *words; /* "routes effective" */
 	const char *usage; /* "NIC" */
-	unsigned min, max; /* words behind the verb */
+	unsigned min, max; /* words behind the verb; max + CTL_REST: a command line follows them */
 	unsigned opts;     /* CTL_BIT()s beyond the global ones */
 	int (*run)(struct ctl *c, const struct ctl_args *args); /* returns the exit code */
 	const char *help;

@@ -6,7 +6,8 @@
 #include <string.h>
 
 const struct ctl_cmd ctl_commands[] = {
-	{ "up", "FILE [--wait TIME]", 1, 1, CTL_BIT(CTL_OPT_WAIT), ctl_up,
+	{ "up", "FILE [--wait TIME] [--packets HOW]", 1, 1,
+	    CTL_BIT(CTL_OPT_WAIT) | CTL_BIT(CTL_OPT_PACKETS), ctl_up,
 	    "start the processes of a topology and wait until converged" },
 	{ "down", "", 0, 0, 0, ctl_down, "stop them all, leave nothing behind" },
 	{ "check", "FILE", 1, 1, 0, ctl_check, "validate a topology file" },
@@ -47,6 +48,8 @@ const struct ctl_cmd ctl_commands[] = {
 	    "every candidate route, and what beat it" },
 	{ "trace", "SRC DST [--both]", 2, 2, CTL_BIT(CTL_OPT_BOTH), ctl_trace,
 	    "a packet's way, hop by hop, and its verdict" },
+	{ "exec", "GUEST COMMAND...", 1, 1 + CTL_REST, 0, ctl_exec,
+	    "run a command in the network namespace of a VM or NVA" },
 	{ "wait", "converged|'EXPR' [--timeout TIME]", 1, 1, CTL_BIT(CTL_OPT_TIMEOUT), ctl_wait,
 	    "block until it holds" },
 	{ "events", "[-f]", 0, 0, CTL_BIT(CTL_OPT_FOLLOW), ctl_events, "the log" },

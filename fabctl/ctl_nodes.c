@@ -1,5 +1,6 @@
 #include "fabctl/ctl_nodes.h"
 
+#include "fabctl/ctl_packets.h"
 #include "fabctl/ctl_run.h"
 #include "lib/err.h"
 #include "proto/fabric.pb-c.h"
@@ -194,6 +195,7 @@ ctl_end_everything(const char *run_dir)
 	struct ctl_proc *procs;
 	size_t n, killed;
 
+	ctl_guests_clear(run_dir);
 	if (ctl_state_procs(&procs, &n, run_dir) != FAB_OK)
 		return 0;
 	killed = ctl_proc_end_all(procs, n, CTL_END_GRACE_MS);
@@ -270,6 +272,8 @@ start_one(const struct topo_node *n, const char *run_dir, const char *topo_dir)
 	bool keep;
 	int status = CTL_OK;
 
+	if (ctl_run_name_is_taken(n->name))
+		return ctl_fail(CTL_NO, "START", "a node cannot be named %s; rename it", n->name);
 	if (ctl_node_argv(&argv, n, run_dir, topo_dir, why) != FAB_OK)
 		return ctl_fail(CTL_NO, "START", "%s", why);
 	if (ctl_state_load(&s, run_dir, n->name) == FAB_OK) {
@@ -308,7 +312,7 @@ end_gone(const struct topo *t, const char *run_dir)
 	if (ctl_state_list(&v, &n, run_dir) != FAB_OK)
 		return;
 	for (size_t i = 0; i < n; i++) {
-		if (strcmp(v[i].name, CTL_FABRICD) == 0 || topo_find_node(t, v[i].name) >= 0)
+		if (ctl_run_name_is_taken(v[i].name) || topo_find_node(t, v[i].name) >= 0)
 			continue;
 		ctl_proc_end_all(&v[i].proc, 1, CTL_END_GRACE_MS);
 		ctl_state_forget(run_dir, v[i].name);
@@ -344,6 +348,8 @@ ctl_reconcile(struct ctl *c)
 	if (ctl_run_lock(&lock, c->run_dir, true) == FAB_OK) {
 		end_gone(t, c->run_dir);
 		status = start_new(t, c->run_dir, topo_dir[0] != '\0' ? topo_dir : c->run_dir);
+		if (status == CTL_OK)
+			status = ctl_packets_follow(c->run_dir, t);
 		close(lock);
 	}
 	topo_free(t);

@@ -138,6 +138,13 @@ ctl_run_of_url(char buf[static PATH_MAX], const char *url)
 	return ctl_path(buf, "%.*s", (int)(len - strlen(head) - strlen(tail)), url + strlen(head));
 }
 
+bool
+ctl_run_name_is_taken(const char *name)
+{
+	return strcmp(name, CTL_FABRICD) == 0 || strcmp(name, CTL_VSWITCHD) == 0 ||
+	       strcmp(name, CTL_GUESTS) == 0;
+}
+
 int
 ctl_run_check_socket(const char *dir, const char *node)
 {

@@ -18,8 +18,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CTL_FABRICD      "fabricd" /* the name of fabricd's own process */
-#define CTL_SOCK_MAX     107       /* octets of a UNIX socket's path */
+#define CTL_FABRICD      "fabricd"  /* the name of fabricd's own process */
+#define CTL_VSWITCHD     "vswitchd" /* and, with packets, of these two; see ctl_packets.h */
+#define CTL_GUESTS       "guests"
+#define CTL_SOCK_MAX     107 /* octets of a UNIX socket's path */
 #define CTL_RUN_FILE_MAX (256 << 10)
 
 /* Writes a path. FAB_ETOOBIG if it is longer than PATH_MAX. */
@@ -38,6 +40,8 @@ void ctl_run_clear_current(const char *dir);
 /* "ipc://DIR/fabricd.ipc"; and back: FAB_EINVAL unless url is such a one. */
 int ctl_run_url(char buf[static PATH_MAX], const char *dir);
 int ctl_run_of_url(char buf[static PATH_MAX], const char *url);
+/* Names that no node can have: those of our own processes. */
+bool ctl_run_name_is_taken(const char *name);
 /* FAB_ETOOBIG if a socket of the node with this name would have too long a path. */
 int ctl_run_check_socket(const char *dir, const char *node);
 
@@ -71,7 +75,7 @@ int ctl_state_save(const char *dir, const struct ctl_state *s);
 int ctl_state_load(struct ctl_state *out, const char *dir, const char *name);
 void ctl_state_fini(struct ctl_state *s);
 void ctl_state_forget(const char *dir, const char *name);
-/* All of a run directory, fabricd first, then by name. malloc()ed array. */
+/* All of a run directory, fabricd first, then the guests, then by name. malloc()ed array. */
 int ctl_state_list(struct ctl_state **out, size_t *n, const char *dir);
 void ctl_state_list_free(struct ctl_state *v, size_t n);
 /* Every process of a run directory in the order in which they are to end, fabricd last. Those come

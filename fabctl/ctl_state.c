@@ -82,13 +82,22 @@ ctl_state_forget(const char *dir, const char *name)
 		unlink(path);
 }
 
+/* What others need comes first, and so ends last. */
+static int
+state_rank(const struct ctl_state *s)
+{
+	if (strcmp(s->name, CTL_FABRICD) == 0)
+		return 0;
+	return strcmp(s->name, CTL_GUESTS) == 0 ? 1 : 2;
+}
+
 static int
 state_cmp(const void *a, const void *b)
 {
 	const struct ctl_state *x = a, *y = b;
-	bool fx = strcmp(x->name, CTL_FABRICD) == 0, fy = strcmp(y->name, CTL_FABRICD) == 0;
+	int rx = state_rank(x), ry = state_rank(y);
 
-	return fx != fy ? (fx ? -1 : 1) : strcmp(x->name, y->name);
+	return rx != ry ? rx - ry : strcmp(x->name, y->name);
 }
 
 int

@@ -1,6 +1,7 @@
 /* Starting and stopping a local fabric. */
 #include "fabctl/ctl.h"
 #include "fabctl/ctl_nodes.h"
+#include "fabctl/ctl_packets.h"
 #include "fabctl/ctl_ps.h"
 #include "fabctl/ctl_run.h"
 #include "lib/clock.h"
@@ -26,6 +27,8 @@ struct up {
 	const char *file; /* as given; its directory and full name follow */
 	char topology[PATH_MAX], topo_dir[PATH_MAX];
 	json_t **argv; /* fabricd, then one for each node of t */
+	bool packets;
+	json_t *vswitchd, *guests; /* command lines, with packets */
 	uint32_t wait_ms;
 	struct fab_mono since;
 	/* While waiting for convergence: */
@@ -34,6 +37,8 @@ struct up {
 	char why[256];
 	uint32_t converged_ms;
 	bool asking; /* a Ps for the terminal is under way */
+	bool asking_guests, attached;
+	char missing[64]; /* a guest that is not attached yet */
 };
 
 static volatile sig_atomic_t interrupted;
@@ -93,9 +98,9 @@ up_place(struct up *u)
 	for (size_t i = 0; i <= u->t->n_nodes; i++) {
 		const char *name = i == 0 ? CTL_FABRICD : u->t->nodes[i - 1].name;
 
-		if (i > 0 && strcmp(name, CTL_FABRICD) == 0)
+		if (i > 0 && ctl_run_name_is_taken(name))
 			return ctl_fail(CTL_REFUSED, "InvalidResourceName",
-			    "a node cannot be named " CTL_FABRICD "; rename it");
+			    "a node cannot be named %s; rename it", name);
 		if (ctl_run_check_socket(c->run_dir, name) != FAB_OK)
 			return ctl_fail(CTL_USAGE, "PATH",
 			    "the socket %s/%s.ipc would be longer than %d characters; "
@@ -117,7 +122,9 @@ up_programs(struct up *u)
 	for (size_t i = 0; err == FAB_OK && i < u->t->n_nodes; i++)
 		err = ctl_node_argv(
 		    &u->argv[i + 1], &u->t->nodes[i], u->c->run_dir, u->topo_dir, why);
-	return err == FAB_OK ? CTL_OK : ctl_fail(CTL_NO, "NOPROGRAM", "%s", why);
+	if (err != FAB_OK)
+		return ctl_fail(CTL_NO, "NOPROGRAM", "%s", why);
+	return u->packets ? ctl_packets_argv(&u->vswitchd, &u->guests, u->c->run_dir) : CTL_OK;
 }
 
 static int
@@ -150,6 +157,10 @@ up_spawn(struct up *u)
 	const char *dir = u->c->run_dir, *name = CTL_FABRICD;
 	int err = ctl_state_spawn(dir, CTL_FABRICD, "fabric", u->argv[0], dir);
 
+	if (err == FAB_OK && u->packets) {
+		name = CTL_VSWITCHD; /* guests are plugged in while sessions come up */
+		err = ctl_packets_start(u->vswitchd, u->guests, dir, u->t);
+	}
 	for (size_t i = 0; err == FAB_OK && i < u->t->n_nodes; i++) {
 		name = u->t->nodes[i].name;
 		ctl_progress("starting %s (%zu of %zu)", name, i + 1, u->t->n_nodes);
@@ -202,6 +213,47 @@ ask_progress(struct up *u)
 	u->asking = true;
 	fab_rpc_call(u->c->client, &fab__v1__fabric__descriptor, "Ps", &req.base, 1000, 1000,
 	    progress_done, u);
+}
+
+static void
+guests_done(
+    void *ctx, enum fab_rpc_status status, const char *message, const ProtobufCMessage *reply)
+{
+	const Fab__V1__NicList *list = CTL_REPLY(Fab__V1__NicList, reply);
+	struct up *u = ctx;
+
+	(void)message;
+	u->asking_guests = false;
+	if (status != FAB_RPC_OK)
+		return;
+	u->attached = true;
+	for (size_t i = 0; i < list->n_value && u->attached; i++) {
+		u->attached = list->value[i]->attached || !list->value[i]->running;
+		snprintf(u->missing, sizeof(u->missing), "%s", list->value[i]->name);
+	}
+	if (u->attached)
+		u->converged_ms = (uint32_t)(fab_mono_us_between(u->since, fab_mono_now()) / 1000);
+}
+
+/* Once the control plane has converged, the guests are all that is waited for. */
+static void
+ask_guests(struct up *u)
+{
+	Fab__V1__NicRequest req = FAB__V1__NIC_REQUEST__INIT;
+
+	if (!u->packets || !u->answered || u->asking_guests)
+		return;
+	u->asking_guests = true;
+	fab_rpc_call(u->c->client, &fab__v1__fabric__descriptor, "Nics", &req.base, UP_SLACK_MS,
+	    UP_SLACK_MS, guests_done, u);
+}
+
+static bool
+up_done(const struct up *u)
+{
+	if (!u->answered || u->status != FAB_RPC_OK || !u->packets)
+		return u->answered;
+	return u->attached || fab_mono_us_between(u->since, fab_mono_now()) / 1000 > u->wait_ms;
 }
 
 /* A process that ended while the fabric comes up. Returns its name, malloc()ed, or NULL. */
@@ -290,8 +342,9 @@ up_wait(struct up *u)
 	req.timeout_ms = u->wait_ms;
 	fab_rpc_call(u->c->client, &fab__v1__fabric__descriptor, "Wait", &req.base,
 	    u->wait_ms + UP_SLACK_MS, u->wait_ms + UP_SLACK_MS, wait_done, u);
-	while (!u->answered && !interrupted && (name = ended_child(u, &how)) == NULL) {
+	while (!up_done(u) && !interrupted && (name = ended_child(u, &how)) == NULL) {
 		ask_progress(u);
+		ask_guests(u);
 		fab_loop_turn(u->c->loop, UP_TURN_MS);
 	}
 	if (name != NULL) {
@@ -303,6 +356,11 @@ up_wait(struct up *u)
 		status = ctl_fail(CTL_NO, "TIMEOUT", "not converged within %u ms: %s", u->wait_ms,
 		    u->why[0] != '\0' ? u->why : fab_rpc_status_name(u->status));
 		show_missing(u);
+	} else if (u->packets && !u->attached) {
+		status = ctl_fail(CTL_NO, "TIMEOUT", "guest %s is not attached within %u ms",
+		    u->missing, u->wait_ms);
+		show_log(u, CTL_VSWITCHD);
+		show_log(u, CTL_GUESTS);
 	}
 	return status;
 }
@@ -387,11 +445,14 @@ ctl_up(struct ctl *c, const struct ctl_args *args)
 	sigaction(SIGTERM, &sa, NULL);
 	sigaction(SIGHUP, &sa, NULL);
 	if ((status = up_options(&u, args)) == CTL_OK && (status = up_load(&u)) == CTL_OK &&
+	    (status = ctl_packets_choose(&u.packets, args->opt[CTL_OPT_PACKETS], u.t)) == CTL_OK &&
 	    (status = up_place(&u)) == CTL_OK && (status = up_programs(&u)) == CTL_OK)
 		status = up_run(&u);
 	for (size_t i = 0; u.argv != NULL && i <= u.t->n_nodes; i++)
 		json_decref(u.argv[i]);
 	free(u.argv);
+	json_decref(u.vswitchd);
+	json_decref(u.guests);
 	topo_free(u.t);
 	return status;
 }

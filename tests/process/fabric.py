@@ -24,6 +24,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 BUILD = pathlib.Path(os.environ.get("FAB_BUILD", ROOT / "build/debug")).resolve()
 BIN = BUILD / "bin"
 POLL_S = 0.02
+os.environ.setdefault("FAB_PACKETS", "off")  # who wants packets says so, see FabricTestCase.packets
 FAILURE = re.compile(r"AddressSanitizer|LeakSanitizer|runtime error: |assertion failed: ")
 
 
@@ -73,6 +74,19 @@ def processes_using(path):
     return found
 
 
+def cannot_have_packets(*programs):
+    """Why there can be no guests here, or None; programs are what the test runs in them."""
+    if os.geteuid() != 0:
+        return "packets need root"
+    if not os.path.exists("/dev/net/tun"):
+        return "packets need /dev/net/tun"
+    missing = [name for name in ("unshare", *programs) if find_program(name) is None]
+    if missing:
+        return f"{', '.join(missing)} not installed"
+    done = subprocess.run(["unshare", "--net", "true"], capture_output=True, check=False)
+    return None if done.returncode == 0 else "network namespaces cannot be made here"
+
+
 class Fabctl(Exception):
     """fabctl answered with another exit code than expected."""
 
@@ -82,12 +96,13 @@ class Fabric:
 
     bin = BIN  # where its fabctl is
 
-    def __init__(self, topology, wait="30s"):
+    def __init__(self, topology, wait="30s", packets="off"):
         self.topology = pathlib.Path(topology)
         self.top = pathlib.Path(tempfile.mkdtemp(prefix="fab-"))
         self.run_dir = self.top / "run"
         self.url = f"ipc://{self.run_dir}/fabricd.ipc"
         self.wait = wait
+        self.packets = packets
         self.up_info = None
 
     def fabctl(self, *args, expect=0, timeout=60, json_output=False):
@@ -107,7 +122,7 @@ class Fabric:
 
     def up(self):
         self.up_info = self.json("up", self.topology, "--run-dir", self.run_dir, "--wait",
-                                 self.wait, timeout=120)
+                                 self.wait, "--packets", self.packets, timeout=120)
         return self
 
     def down(self):
@@ -203,6 +218,7 @@ class FabricTestCase(unittest.TestCase):
     topology = None        # path, relative to the root of the tree
     topology_text = None   # or the YAML itself
     wait = "30s"           # for it to converge; "0s" if it will not
+    packets = "off"        # "on": with vswitchd and guests, see cannot_have_packets()
 
     @classmethod
     def setUpClass(cls):
@@ -211,7 +227,7 @@ class FabricTestCase(unittest.TestCase):
         path = ROOT / cls.topology if cls.topology else cls.files / "topology.yaml"
         if cls.topology_text:
             path.write_text(cls.topology_text)
-        cls.fabric = Fabric(path, cls.wait)
+        cls.fabric = Fabric(path, cls.wait, cls.packets)
         cls.addClassCleanup(cls.fabric.down)
         cls.fabric.up()
 

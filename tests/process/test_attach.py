@@ -15,24 +15,12 @@ import tempfile
 import threading
 import unittest
 
-from fabric import BIN, process_state, until
+from fabric import BIN, cannot_have_packets, process_state, until
 
 CLONE_NEWNET = 0x40000000
 HELLO = struct.Struct("III64s")
 ANSWER = struct.Struct("IIi192s")
-
-
-def cannot():
-    """Why these tests cannot run here, or None."""
-    if os.geteuid() != 0:
-        return "needs root"
-    if not os.path.exists("/dev/net/tun"):
-        return "needs /dev/net/tun"
-    for program in ("ip", "nsenter"):
-        if shutil.which(program) is None:
-            return f"needs {program}"
-    done = subprocess.run(["unshare", "--net", "true"], capture_output=True, check=False)
-    return None if done.returncode == 0 else "cannot make network namespaces here"
+CANNOT = cannot_have_packets("ip", "nsenter", "setpriv")
 
 
 class Switch:
@@ -83,7 +71,7 @@ class Switch:
         assert "Sanitizer" not in text and "assertion" not in text, text
 
 
-@unittest.skipIf(cannot(), cannot())
+@unittest.skipIf(CANNOT, CANNOT)
 class Attach(unittest.TestCase):
     def setUp(self):
         self.top = pathlib.Path(tempfile.mkdtemp(prefix="fab-attach-"))

@@ -51,12 +51,14 @@ class Words(FabctlTestCase):
     def test_usage_errors(self):
         for args, error in [
             (["fly"], "unknown verb 'fly'; 'fabctl help' lists them"),
-            (["up"], "usage: fabctl up FILE [--wait TIME]"),
+            (["up"], "usage: fabctl up FILE [--wait TIME] [--packets HOW]"),
             (["routes", "effective"], "usage: fabctl routes effective NIC"),
             (["ps", "--sideways"], "unknown option '--sideways'"),
             (["ps", "--both"], "'ps' does not take --both"),
             (["-o", "xml", "ps"], "unknown format 'xml'; table, json or yaml"),
             (["up", MULTI_REGION, "--wait", "soon"], "'soon' is not a time such as 60s"),
+            (["up", MULTI_REGION, "--packets", "some"], "'some' is not auto, on or off"),
+            (["exec", "vm11"], "usage: fabctl exec GUEST COMMAND..."),
             (["wait", "converged", "--timeout", "1.5s"], "'1.5s' is not a time such as 30s"),
             (["circuit", "routes", "circuit1", "third"], "'third' is neither primary nor secondary"),
             (["timeline", "0"], "'0' is not the number of a change; 1 is the last one"),

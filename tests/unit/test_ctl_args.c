@@ -11,6 +11,7 @@ static const struct ctl_cmd table[] = {
 	{ "routes learned", "RS PEER", 2, 2, 0, NULL, "routes" },
 	{ "routes", "", 0, 0, 0, NULL, "shorter than the one before" },
 	{ "events", "", 0, 0, CTL_BIT(CTL_OPT_FOLLOW), NULL, "log" },
+	{ "exec", "GUEST COMMAND...", 1, 1 + CTL_REST, 0, NULL, "run" },
 	{ NULL },
 };
 
@@ -18,16 +19,50 @@ static const struct ctl_cmd table[] = {
 static const struct ctl_cmd *
 parse(struct ctl_args *args, const char *text, char why[static 256])
 {
-	static char line[512];
-	char *argv[64] = { "fabctl" }, *save = NULL;
+	static char line[512], *argv[64]; /* args point into them */
+	char *save = NULL;
 	const struct ctl_cmd *cmd = NULL;
 	int argc = 1;
 
-	snprintf(line, sizeof(line), "%s", text);
-	for (char *w = strtok_r(line, " ", &save); w != NULL; w = strtok_r(NULL, " ", &save))
+	memset(argv, 0, sizeof(argv));
+	argv[0] = strcpy(line, "fabctl");
+	snprintf(line + 8, sizeof(line) - 8, "%s", text);
+	for (char *w = strtok_r(line + 8, " ", &save); w != NULL; w = strtok_r(NULL, " ", &save))
 		argv[argc++] = w;
 	why[0] = '\0';
 	return ctl_args_parse(&cmd, args, table, argc, argv, why) == FAB_OK ? cmd : NULL;
+}
+
+static void
+test_rest_is_left_alone(void)
+{
+	static const struct {
+		const char *line, *rest[4];
+	} cases[] = {
+		{ "exec vm11 ping -c1 10.0.0.1", { "ping", "-c1", "10.0.0.1" } },
+		{ "-o json exec --url=ipc:///x vm11 ip -o addr", { "ip", "-o", "addr" } },
+		{ "exec vm11 -- -odd --help", { "-odd", "--help" } },
+		{ "exec -- vm11 -- x", { "--", "x" } }, /* one is enough */
+		{ "exec exec exec", { "exec" } },
+	};
+	struct ctl_args args;
+	char why[256];
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		size_t n = 0;
+
+		CU_ASSERT_PTR_NOT_NULL_FATAL(parse(&args, cases[i].line, why));
+		CU_ASSERT_EQUAL(args.n_pos, 1);
+		for (; cases[i].rest[n] != NULL; n++)
+			CU_ASSERT_STRING_EQUAL(args.rest[n], cases[i].rest[n]);
+		CU_ASSERT_PTR_NULL(args.rest[n]);
+	}
+	CU_ASSERT_PTR_NULL(parse(&args, "exec vm11", why));
+	CU_ASSERT_STRING_EQUAL(why, "usage: fabctl exec GUEST COMMAND...");
+	CU_ASSERT_PTR_NULL(parse(&args, "exec vm11 --", why));
+	CU_ASSERT_PTR_NULL(parse(&args, "exec", why));
+	CU_ASSERT_PTR_NOT_NULL(parse(&args, "exec --help", why));
+	CU_ASSERT_PTR_NULL(parse(&args, "exec -x vm11 ping", why)); /* this one would be ours */
 }
 
 static void
@@ -167,6 +202,7 @@ static CU_TestInfo tests[] = {
 	{ "no words is no verb", test_no_words_is_no_verb },
 	{ "too many words are refused", test_too_many_words_are_refused },
 	{ "durations", test_durations },
+	{ "a command line behind a verb is left alone", test_rest_is_left_alone },
 	CU_TEST_INFO_NULL,
 };
 

@@ -1,0 +1,344 @@
+#include "fabctl/ctl_packets.h"
+
+#include "fabctl/ctl_nodes.h"
+#include "fabctl/ctl_run.h"
+#include "lib/clock.h"
+#include "lib/err.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if_tun.h>
+#include <linux/nsfs.h>
+#include <net/if.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define TUN_PATH     "/dev/net/tun"
+#define CLEAR_MS     1000
+#define GUEST_TARGET 64 /* "/proc/PID/fd/N" */
+
+/* ---- may we ---- */
+
+/* In a child, which takes the namespace with it: the two things that vswitchd and fabattach do. */
+static int
+try_packets(void)
+{
+	struct ifreq ifr = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR };
+	int fd;
+
+	if (unshare(CLONE_NEWNET) != 0)
+		return 1;
+	if ((fd = open(TUN_PATH, O_RDWR | O_CLOEXEC)) < 0)
+		return 2;
+	return ioctl(fd, TUNSETIFF, &ifr) == 0 ? 0 : 3;
+}
+
+/* NULL, or why there can be no packets here. */
+static const char *
+objection(void)
+{
+	static const char *const reasons[] = {
+		NULL,
+		"network namespaces cannot be made here (CAP_SYS_ADMIN is missing)",
+		TUN_PATH " cannot be opened",
+		"a TAP cannot be made (CAP_NET_ADMIN is missing)",
+	};
+	char path[PATH_MAX];
+	int how = 0;
+	pid_t pid;
+
+	if (geteuid() != 0)
+		return "they need root";
+	if (access(TUN_PATH, F_OK) != 0)
+		return "there is no " TUN_PATH;
+	if (ctl_find_daemon(path, CTL_VSWITCHD) != FAB_OK ||
+	    ctl_find_daemon(path, "fabattach") != FAB_OK)
+		return "vswitchd and fabattach are neither beside fabctl nor in PATH";
+	if ((pid = fork()) == 0)
+		_exit(try_packets());
+	while (pid > 0 && waitpid(pid, &how, 0) < 0 && errno == EINTR)
+		continue;
+	if (pid < 0 || !WIFEXITED(how) || WEXITSTATUS(how) > 3)
+		return "it cannot be tried out";
+	return reasons[WEXITSTATUS(how)];
+}
+
+int
+ctl_packets_choose(bool *on, const char *word, const struct topo *t)
+{
+	const char *why;
+
+	if (word == NULL && ((word = getenv("FAB_PACKETS")) == NULL || word[0] == '\0'))
+		word = "auto";
+	*on = false;
+	if (strcmp(word, "off") == 0)
+		return t->packets
+			   ? ctl_fail(CTL_REFUSED, "PACKETS",
+				 "%s has 'packets: true', it does not work without them", t->name)
+			   : CTL_OK;
+	if (strcmp(word, "auto") != 0 && strcmp(word, "on") != 0)
+		return ctl_fail(CTL_USAGE, "USAGE", "'%s' is not auto, on or off", word);
+	if ((why = objection()) == NULL) {
+		*on = true;
+		return CTL_OK;
+	}
+	if (strcmp(word, "on") == 0 || t->packets)
+		return ctl_fail(CTL_NO, "PACKETS", "no packets: %s", why);
+	fprintf(stderr, "fabctl: control plane only, no packets: %s\n", why);
+	return CTL_OK;
+}
+
+/* ---- the two processes ---- */
+
+int
+ctl_packets_argv(json_t **vswitchd, json_t **guests, const char *run_dir)
+{
+	char sw[PATH_MAX], attach[PATH_MAX], url[PATH_MAX];
+
+	if (ctl_find_daemon(sw, CTL_VSWITCHD) != FAB_OK ||
+	    ctl_find_daemon(attach, "fabattach") != FAB_OK)
+		return ctl_fail(CTL_NO, "NOPROGRAM",
+		    "vswitchd and fabattach are neither beside fabctl nor in PATH");
+	if (ctl_run_url(url, run_dir) != FAB_OK ||
+	    ctl_run_check_socket(run_dir, CTL_VSWITCHD ".attach") != FAB_OK)
+		return ctl_fail(CTL_USAGE, "PATH", "the run directory's path is too long");
+	*vswitchd = json_pack("[s, s, s, s, s, s, o, s, o]", sw, "--fabric", url, "--name",
+	    CTL_VSWITCHD, "--listen", json_sprintf("ipc://%s/" CTL_VSWITCHD ".ipc", run_dir),
+	    "--attach", json_sprintf("%s/" CTL_VSWITCHD ".attach", run_dir));
+	*guests = json_pack("[s, s, o, s, o, s, o]", attach, "--socket",
+	    json_sprintf("%s/" CTL_VSWITCHD ".attach", run_dir), "--make",
+	    json_sprintf("%s/" CTL_GUESTS, run_dir), "--list",
+	    json_sprintf("%s/" CTL_GUESTS ".list", run_dir));
+	FAB_ASSERT(*vswitchd != NULL && *guests != NULL);
+	return CTL_OK;
+}
+
+/* In one step: fabattach reads the old list or the new one. */
+static int
+write_list(const char *run_dir, const struct topo *t)
+{
+	char path[PATH_MAX], fresh[PATH_MAX];
+	bool ok;
+	FILE *fp;
+	int err;
+
+	if ((err = ctl_path(path, "%s/" CTL_GUESTS ".list", run_dir)) != FAB_OK ||
+	    (err = ctl_path(fresh, "%s.tmp", path)) != FAB_OK)
+		return err;
+	if ((fp = fopen(fresh, "we")) == NULL)
+		return fab_err_from_errno(errno);
+	for (size_t i = 0; i < t->n_nics; i++)
+		fprintf(fp, "%s%s\n", t->nics[i].name, t->nics[i].nva >= 0 ? " router" : "");
+	ok = ferror(fp) == 0;
+	if (fclose(fp) == 0 && ok && rename(fresh, path) == 0)
+		return FAB_OK;
+	err = fab_err_from_errno(errno);
+	unlink(fresh);
+	return err;
+}
+
+int
+ctl_packets_start(json_t *vswitchd, json_t *guests, const char *run_dir, const struct topo *t)
+{
+	int err = write_list(run_dir, t);
+
+	if (err == FAB_OK)
+		err = ctl_state_spawn(run_dir, CTL_VSWITCHD, "vswitch", vswitchd, run_dir);
+	if (err == FAB_OK)
+		err = ctl_state_spawn(run_dir, CTL_GUESTS, "guests", guests, run_dir);
+	return err;
+}
+
+int
+ctl_packets_follow(const char *run_dir, const struct topo *t)
+{
+	struct ctl_state s;
+	int err;
+
+	if (ctl_state_load(&s, run_dir, CTL_GUESTS) != FAB_OK)
+		return CTL_OK; /* without packets */
+	if ((err = write_list(run_dir, t)) == FAB_OK)
+		ctl_proc_signal(s.proc, SIGHUP); /* a dead one reads it when it is started */
+	ctl_state_fini(&s);
+	return err == FAB_OK ? CTL_OK
+			     : ctl_fail(CTL_NO, "WRITE", "cannot write %s/" CTL_GUESTS ".list: %s",
+				   run_dir, fab_strerror(err));
+}
+
+/* ---- guests ---- */
+
+/* Where a guest's link leads, if that is a network namespace that the living holder holds: a number
+ * of a process may be somebody else's by now. */
+static int
+open_link(const char *path, const struct ctl_state *holder)
+{
+	char target[GUEST_TARGET], prefix[GUEST_TARGET];
+	ssize_t n = readlink(path, target, sizeof(target) - 1);
+	int fd;
+
+	if (n < 0 || ctl_proc_state(holder->proc) == CTL_PROC_DEAD)
+		return -1;
+	target[n] = '\0';
+	snprintf(prefix, sizeof(prefix), "/proc/%d/fd/", (int)holder->proc.pid);
+	if (strncmp(target, prefix, strlen(prefix)) != 0 ||
+	    (fd = open(target, O_RDONLY | O_NONBLOCK | O_CLOEXEC)) < 0)
+		return -1;
+	if (ioctl(fd, NS_GET_NSTYPE) == CLONE_NEWNET)
+		return fd;
+	close(fd);
+	return -1;
+}
+
+int
+ctl_guest_open(int *out, const struct ctl *c, const char *name)
+{
+	struct ctl_state holder;
+	char path[PATH_MAX];
+	int fd = -1;
+
+	if (c->run_dir[0] == '\0')
+		return ctl_fail(CTL_UNREACHABLE, "NOFABRIC",
+		    "no local fabric; start one with 'fabctl up FILE' or name its --run-dir");
+	if (ctl_state_load(&holder, c->run_dir, CTL_GUESTS) != FAB_OK)
+		return ctl_fail(CTL_REFUSED, "PACKETS",
+		    "the fabric in %s has no packets; as root, 'fabctl up --packets on' has",
+		    c->run_dir);
+	if (ctl_proc_state(holder.proc) != CTL_PROC_DEAD && strchr(name, '/') == NULL &&
+	    ctl_path(path, "%s/" CTL_GUESTS "/%s", c->run_dir, name) == FAB_OK)
+		fd = open_link(path, &holder);
+	if (fd >= 0)
+		*out = fd;
+	else if (ctl_proc_state(holder.proc) == CTL_PROC_DEAD)
+		ctl_fail(CTL_REFUSED, "NOTRUNNING",
+		    "the guests are dead; 'fabctl start " CTL_GUESTS "' makes them anew");
+	else if (errno == EACCES || errno == EPERM)
+		ctl_fail(CTL_REFUSED, "PERMISSION", "only root may enter a guest");
+	else
+		ctl_fail(CTL_REFUSED, "NOT_FOUND", "no guest '%s'; %s/" CTL_GUESTS " has them all",
+		    name, c->run_dir);
+	ctl_state_fini(&holder);
+	return fd >= 0 ? CTL_OK : CTL_REFUSED;
+}
+
+struct namespaces {
+	ino_t *v;
+	size_t n;
+};
+
+static int
+inode_cmp(const void *a, const void *b)
+{
+	ino_t x = *(const ino_t *)a, y = *(const ino_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* Inodes of all guests' namespaces; never our own. */
+static void
+list_namespaces(struct namespaces *out, const char *run_dir, const struct ctl_state *holder)
+{
+	char dir[PATH_MAX], path[PATH_MAX];
+	struct stat st, own;
+	struct dirent *e;
+	DIR *d = NULL;
+	int fd;
+
+	*out = (struct namespaces){ 0 };
+	if (stat("/proc/self/ns/net", &own) != 0 ||
+	    ctl_path(dir, "%s/" CTL_GUESTS, run_dir) != FAB_OK || (d = opendir(dir)) == NULL)
+		return;
+	while ((e = readdir(d)) != NULL) {
+		if (ctl_path(path, "%s/%s", dir, e->d_name) != FAB_OK ||
+		    (fd = open_link(path, holder)) < 0)
+			continue;
+		if (fstat(fd, &st) == 0 && st.st_ino != own.st_ino) {
+			out->v = realloc(out->v, (out->n + 1) * sizeof(*out->v));
+			FAB_ASSERT(out->v != NULL);
+			out->v[out->n++] = st.st_ino;
+		}
+		close(fd);
+	}
+	closedir(d);
+	if (out->n > 0)
+		qsort(out->v, out->n, sizeof(*out->v), inode_cmp);
+}
+
+static bool
+lives_in(const struct namespaces *ns, const char *pid)
+{
+	char path[PATH_MAX];
+	struct stat st;
+
+	return ctl_path(path, "/proc/%s/ns/net", pid) == FAB_OK && stat(path, &st) == 0 &&
+	       bsearch(&st.st_ino, ns->v, ns->n, sizeof(*ns->v), inode_cmp) != NULL;
+}
+
+/* Sends sig to all that live there. Returns how many there are. */
+static size_t
+signal_inhabitants(const struct namespaces *ns, int sig)
+{
+	DIR *d = opendir("/proc");
+	struct dirent *e;
+	size_t n = 0;
+
+	while (d != NULL && (e = readdir(d)) != NULL) {
+		pid_t pid = (pid_t)strtol(e->d_name, NULL, 10);
+
+		if (pid <= 0 || pid == getpid() || !lives_in(ns, e->d_name))
+			continue;
+		n++;
+		kill(pid, sig);
+	}
+	if (d != NULL)
+		closedir(d);
+	return n;
+}
+
+void
+ctl_guests_clear(const char *run_dir)
+{
+	struct ctl_state holder;
+	struct namespaces ns;
+
+	if (ctl_state_load(&holder, run_dir, CTL_GUESTS) != FAB_OK)
+		return;
+	list_namespaces(&ns, run_dir, &holder);
+	ctl_state_fini(&holder);
+	if (ns.n > 0 && signal_inhabitants(&ns, SIGTERM) > 0) {
+		struct fab_mono since = fab_mono_now();
+
+		while (signal_inhabitants(&ns, 0) > 0 &&
+		       fab_mono_us_between(since, fab_mono_now()) < CLEAR_MS * 1000)
+			poll(NULL, 0, 10);
+		signal_inhabitants(&ns, SIGKILL);
+	}
+	free(ns.v);
+}
+
+/* ---- exec ---- */
+
+/* Becomes the command, so its exit status, its signals and its terminal are the user's. */
+int
+ctl_exec(struct ctl *c, const struct ctl_args *args)
+{
+	int netns, status;
+
+	if ((status = ctl_guest_open(&netns, c, args->pos[0])) != CTL_OK)
+		return status;
+	if (setns(netns, CLONE_NEWNET) != 0)
+		return ctl_fail(CTL_REFUSED, "PERMISSION", "cannot enter %s: %s", args->pos[0],
+		    strerror(errno));
+	signal(SIGPIPE, SIG_DFL);
+	execvp(args->rest[0], args->rest);
+	status = errno == ENOENT ? 127 : 126; /* as the shell has it */
+	return ctl_fail(status, "EXEC", "cannot run %s: %s", args->rest[0], strerror(errno));
+}

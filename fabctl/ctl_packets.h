@@ -1,0 +1,36 @@
+#ifndef FABCTL_CTL_PACKETS_H
+#define FABCTL_CTL_PACKETS_H
+/*
+ * The packets of a local fabric: vswitchd, which moves them, and one fabattach, which holds the
+ * network namespaces of all VMs and NVAs ("guests"). Both are processes of the run directory like
+ * those of the topology's nodes.
+ *
+ *   RUN_DIR/vswitchd.attach   where guests are plugged in
+ *   RUN_DIR/guests.list       which guests there are
+ *   RUN_DIR/guests/NAME       link to a guest's network namespace
+ */
+#include "fabctl/ctl.h"
+#include "lib/topo.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Whether there are to be packets: word is auto, on or off, NULL for FAB_PACKETS or auto. With auto
+ * says on standard error why there are none. CTL_OK, or the exit code after saying why not. */
+int ctl_packets_choose(bool *on, const char *word, const struct topo *t);
+
+/* Command lines of the two; CTL_OK or the exit code after saying what is missing. */
+int ctl_packets_argv(json_t **vswitchd, json_t **guests, const char *run_dir);
+/* Starts both. */
+int ctl_packets_start(json_t *vswitchd, json_t *guests, const char *run_dir, const struct topo *t);
+/* After a change of resources: makes namespaces of new guests, lets go those that have gone. */
+int ctl_packets_follow(const char *run_dir, const struct topo *t);
+
+/* Descriptor of a guest's network namespace, the caller's. Otherwise says why, and what to do, and
+ * returns the exit code. */
+int ctl_guest_open(int *out, const struct ctl *c, const char *name);
+/* Ends what runs in the guests' namespaces, so that these can go: SIGTERM, later SIGKILL. */
+void ctl_guests_clear(const char *run_dir);
+
+#endif
