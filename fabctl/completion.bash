@@ -13,20 +13,20 @@ _fabctl() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} words=() i
 	local kinds="vnet peering route_table route_server nva gateway circuit site vm fabric"
 	local verbs="up down check apply diff get set delete ps kill pause resume stop start restart link routes
-		gateway circuit router nexthop explain trace exec wait events timeline health help"
+		gateway circuit router nexthop explain trace exec probe wait events timeline health help"
 	local _fabctl_where=()
 
 	case $prev in
 	-o | --output) COMPREPLY=($(compgen -W "table json yaml" -- "$cur")); return ;;
 	--packets) COMPREPLY=($(compgen -W "auto on off" -- "$cur")); return ;;
 	--run-dir) COMPREPLY=($(compgen -d -- "$cur")); return ;;
-	--url | --wait | --timeout) return ;;
+	--url | --wait | --timeout | --pps | --duration | --max-lost) return ;;
 	esac
 	# The words so far, without options and their values; where to ask for names.
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
 		--url | --run-dir) _fabctl_where=("${COMP_WORDS[i]}" "${COMP_WORDS[++i]}") ;;
-		-o | --output | --wait | --timeout | --packets) ((i++)) ;;
+		-o | --output | --wait | --timeout | --packets | --pps | --duration | --max-lost) ((i++)) ;;
 		-*) ;;
 		*) words+=("${COMP_WORDS[i]}") ;;
 		esac
@@ -36,6 +36,7 @@ _fabctl() {
 		case ${words[0]-} in
 		'') opts+=" --version" ;;
 		up) opts+=" --wait --packets" ;;
+		probe) opts+=" --pps --duration --tcp --max-lost" ;;
 		apply) opts+=" --dry-run" ;;
 		wait) opts+=" --timeout" ;;
 		trace) opts+=" --both" ;;
@@ -68,6 +69,7 @@ _fabctl() {
 	trace | 'trace '*) ((${#words[@]} > 2)) || list="$(_fabctl_names vm) $(_fabctl_names nva) $(_fabctl_names site)" ;;
 	exec) list="$(_fabctl_names vm) $(_fabctl_names nva)" ;;
 	'exec '*) COMPREPLY=($(compgen -c -- "$cur")); return ;;
+	probe | 'probe '*) ((${#words[@]} > 2)) || list="$(_fabctl_names vm) $(_fabctl_names nva)" ;;
 	wait) list=converged ;;
 	esac
 	COMPREPLY=($(compgen -W "$list" -- "$cur"))

@@ -32,6 +32,10 @@ static const struct opt_row opts[] = {
 	[CTL_OPT_ONE_WAY] = { "one-way", 0, NULL, "only from A to B" },
 	[CTL_OPT_PACKETS] = { "packets", 0, "auto|on|off",
 	    "with vswitchd and a namespace for each VM and NVA; auto: where that is allowed" },
+	[CTL_OPT_PPS] = { "pps", 0, "N", "packets a second, 1000 unless given" },
+	[CTL_OPT_DURATION] = { "duration", 0, "TIME", "how long to send, 5s unless given" },
+	[CTL_OPT_TCP] = { "tcp", 0, NULL, "over one TCP connection, not UDP" },
+	[CTL_OPT_MAX_LOST] = { "max-lost", 0, "N", "exit 1 when more are lost" },
 };
 _Static_assert(sizeof(opts) / sizeof(opts[0]) == CTL_OPT_COUNT, "a row for each option");
 

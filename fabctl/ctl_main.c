@@ -50,6 +50,10 @@ const struct ctl_cmd ctl_commands[] = {
 	    "a packet's way, hop by hop, and its verdict" },
 	{ "exec", "GUEST COMMAND...", 1, 1 + CTL_REST, 0, ctl_exec,
 	    "run a command in the network namespace of a VM or NVA" },
+	{ "probe", "SRC DST [--tcp] [--max-lost N] ...", 2, 2,
+	    CTL_BIT(CTL_OPT_PPS) | CTL_BIT(CTL_OPT_DURATION) | CTL_BIT(CTL_OPT_TCP) |
+		CTL_BIT(CTL_OPT_MAX_LOST),
+	    ctl_probe, "send packets from guest to guest and tell what became of them" },
 	{ "wait", "converged|'EXPR' [--timeout TIME]", 1, 1, CTL_BIT(CTL_OPT_TIMEOUT), ctl_wait,
 	    "block until it holds" },
 	{ "events", "[-f]", 0, 0, CTL_BIT(CTL_OPT_FOLLOW), ctl_events, "the log" },

@@ -59,6 +59,11 @@ class Words(FabctlTestCase):
             (["up", MULTI_REGION, "--wait", "soon"], "'soon' is not a time such as 60s"),
             (["up", MULTI_REGION, "--packets", "some"], "'some' is not auto, on or off"),
             (["exec", "vm11"], "usage: fabctl exec GUEST COMMAND..."),
+            (["probe", "vm11", "vm12", "--pps", "many"], "'many' is not a number of packets from 1 to 200000"),
+            (["probe", "vm11", "vm12", "--duration", "0"], "'0' is not a time such as 5s"),
+            (["probe", "vm11", "vm12", "--max-lost", "-1"], "'-1' is not a number of packets"),
+            (["probe", "vm11", "vm12", "--duration", "2h"],
+             "that would be more than 4000000 packets; choose less of --pps or --duration"),
             (["wait", "converged", "--timeout", "1.5s"], "'1.5s' is not a time such as 30s"),
             (["circuit", "routes", "circuit1", "third"], "'third' is neither primary nor secondary"),
             (["timeline", "0"], "'0' is not the number of a change; 1 is the last one"),
@@ -75,7 +80,7 @@ class Words(FabctlTestCase):
                      "pause", "resume", "stop", "start", "restart", "link cut", "link restore",
                      "routes effective", "routes learned", "routes advertised", "gateway learned",
                      "gateway advertised", "gateway peers", "circuit routes", "router routes",
-                     "nexthop", "explain", "trace", "wait", "events", "timeline", "health"]:
+                     "nexthop", "explain", "trace", "exec", "probe", "wait", "events", "timeline", "health"]:
             with self.subTest(verb=verb):
                 self.assertIn(f"\n  {verb} ", text)
                 self.assertIn(f"Usage: fabctl {verb}", self.fabctl("help", *verb.split()).stdout)
