@@ -45,9 +45,9 @@ Run Summary:    Type  Total    Ran Passed Failed Inactive
 
 UNITTEST_MIXED = """\
 test_1_ok (t.A.test_1_ok)
-RS-1: with a docstring. ... ok
+With a docstring. ... ok
 test_2_skip (t.A.test_2_skip)
-RS-2: with a docstring. ... skipped "no 'bird' here"
+Rule X: with a docstring. ... skipped "no 'bird' here"
 test_3_skip (t.A.test_3_skip) ... skipped 'plain'
 test_4_fail (t.A.test_4_fail) ... FAIL
 test_5_error (t.A.test_5_error) ... ERROR
