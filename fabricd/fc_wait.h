@@ -14,7 +14,8 @@ struct fc_wait;
 
 enum fc_wait_end { FC_WAIT_HOLDS, FC_WAIT_TIMEOUT, FC_WAIT_REFUSED, FC_WAIT_CANCELLED };
 
-/* Called exactly once, never from inside fc_wait_new(). why: what is missing, or wrong. */
+/* Called exactly once, never from inside fc_wait_new(); it must not end another wait. why: what is
+ * missing, or wrong. */
 typedef void fc_wait_fn(void *ctx, enum fc_wait_end end, uint32_t waited_ms, const char *why);
 
 int fc_waits_new(struct fc_waits **out, struct fc *f);
