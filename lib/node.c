@@ -168,6 +168,8 @@ node_start(struct node *n, char why[static 256])
 		return err;
 	snprintf(why, 256, "cannot use %s", o->fabric_url);
 	err = fab_rpc_client_new(&n->client, n->loop, o->fabric_url, tls, on_fabric, n);
+	if (err == FAB_OK && n->ops->connect != NULL)
+		return n->ops->connect(n->ctx, n->client);
 	if (err == FAB_OK)
 		err = watch_start(n);
 	if (err == FAB_OK)
@@ -190,6 +192,7 @@ node_new(struct node **out, struct fab_loop *loop, const struct node_options *op
 	}
 	n->options = *options;
 	n->ops = ops;
+	n->kind = ops->kind;
 	n->loop = loop;
 	n->started_us = fab_wall_us();
 	err = node_start(n, what);

@@ -13,21 +13,37 @@
 
 struct node;
 
+#define NODE_OWN_MAX 8
+
+/* An option with a value that only one daemon has. */
+struct node_own_option {
+	const char *name;  /* "attach" */
+	const char *value; /* "PATH" */
+	const char *help;
+};
+
 struct node_options {
 	const char *fabric_url;
 	const char *name;
-	const char *listen_url; /* NULL: serves nobody */
-	const char *role;       /* --role WORD, daemons that have roles; NULL otherwise */
+	const char *listen_url;        /* NULL: serves nobody */
+	const char *role;              /* --role WORD, daemons that have roles; NULL otherwise */
+	const char *own[NODE_OWN_MAX]; /* values of ops->options, in their order; NULL: not given */
 	struct fab_args args;
 };
 
 /* What a daemon implements; every function is called on the loop. */
 struct node_ops {
-	const char *program;      /* "routeserverd" */
-	const char *const *roles; /* words --role accepts, NULL-terminated; or NULL */
+	const char *program;                   /* "routeserverd" */
+	const char *const *roles;              /* words --role accepts, NULL-terminated; or NULL */
+	const struct node_own_option *options; /* ended by a row without a name; or NULL */
 	/* Creates the daemon's state; *ctx is passed to the others. FAB_EINVAL, after an own
 	 * message: the command line is wrong. */
 	int (*start)(struct node *n, void **ctx);
+	/* For a daemon that has a service of its own with fabricd: opens its streams in place of
+	 * Control's, so config and snapshot are not called. client is valid until stop() has
+	 * returned. kind is what Health says. NULL: Control. */
+	int (*connect)(void *ctx, struct fab_rpc_client *client);
+	Fab__V1__NodeKind kind;
 	/* A new configuration. Applies the difference; sessions that did not change stay up. */
 	void (*config)(void *ctx, const Fab__V1__NodeConfig *conf);
 	/* Writes sessions, routes and status with fab_rpc_stream_put(): the snapshot of the report

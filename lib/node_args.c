@@ -16,15 +16,16 @@ enum {
 	OPT_NAME,
 	OPT_LISTEN,
 	OPT_ROLE,
+	OPT_OWN, /* and as many more as the daemon has */
 };
 
-static const struct option own_options[] = {
+static const struct option node_long_options[] = {
 	{ "fabric", required_argument, NULL, OPT_FABRIC },
 	{ "name", required_argument, NULL, OPT_NAME },
 	{ "listen", required_argument, NULL, OPT_LISTEN },
 	{ "role", required_argument, NULL, OPT_ROLE },
-	{ NULL, 0, NULL, 0 },
 };
+#define N_OPTIONS (sizeof(node_long_options) / sizeof(node_long_options[0]))
 
 /* What is parsed, and for which daemon. */
 struct parse {
@@ -48,6 +49,9 @@ print_help(const void *ctx)
 	       "  --listen URL       where this process answers Node and Speaker calls\n");
 	if (ops->roles != NULL)
 		printf("  --role ROLE        what this process plays\n");
+	for (const struct node_own_option *own = ops->options; own != NULL && own->name; own++)
+		printf("  --%s %-*s %s\n", own->name, 15 - (int)strlen(own->name), own->value,
+		    own->help);
 	printf(FAB_ARGS_HELP);
 }
 
@@ -111,18 +115,39 @@ take(void *ctx, int opt, const char *value)
 	case OPT_ROLE:
 		p->o->role = value;
 		break;
+	default:
+		p->o->own[opt - OPT_OWN] = value;
+		break;
 	}
 	return FAB_OK;
+}
+
+/* Those of all nodes, then the daemon's own. */
+static void
+join_options(struct option out[static N_OPTIONS + NODE_OWN_MAX + 1], const struct node_ops *ops)
+{
+	size_t n = 0;
+
+	memcpy(out, node_long_options, sizeof(node_long_options));
+	for (; ops->options != NULL && ops->options[n].name != NULL; n++) {
+		FAB_ASSERT(n < NODE_OWN_MAX);
+		out[N_OPTIONS + n] = (struct option){ ops->options[n].name, required_argument, NULL,
+			OPT_OWN + (int)n };
+	}
+	out[N_OPTIONS + n] = (struct option){ 0 };
 }
 
 enum fab_args_verdict
 node_parse(struct node_options *out, int argc, char **argv, const struct node_ops *ops)
 {
-	const struct fab_args_own own = { ops->program, own_options, take, print_help };
+	struct option options[N_OPTIONS + NODE_OWN_MAX + 1];
+	const struct fab_args_own own = { ops->program, options, take, print_help };
 	struct node_options o = { 0 };
 	struct parse p = { &o, ops };
-	enum fab_args_verdict v = fab_args_parse(&o.args, &own, &p, argc, argv);
+	enum fab_args_verdict v;
 
+	join_options(options, ops);
+	v = fab_args_parse(&o.args, &own, &p, argc, argv);
 	if (v != FAB_ARGS_RUN)
 		return v;
 	if (check(&o, ops) != FAB_OK)

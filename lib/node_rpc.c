@@ -26,7 +26,7 @@ rpc_health(void *ctx, struct fab_rpc_call *call, const ProtobufCMessage *req)
 	snprintf(name, sizeof(name), "%s", n->options.name);
 	snprintf(version, sizeof(version), "%s", fab_version());
 	rep.ok = 1;
-	rep.converged = n->configs > 0 && n->ops->converged(n->ctx);
+	rep.converged = (n->configs > 0 || n->ops->connect != NULL) && n->ops->converged(n->ctx);
 	rep.name = name;
 	rep.kind = n->kind;
 	rep.pid = getpid();

@@ -18,6 +18,7 @@ struct daemon {
 	uint64_t generation;
 	bool converged;
 	bool refuse_start;
+	struct fab_rpc_client *client; /* that connect() got */
 };
 
 static struct daemon the_daemon;
@@ -99,6 +100,13 @@ d_stop(void *ctx)
 	struct daemon *d = ctx;
 
 	d->stops++;
+}
+
+static int
+d_connect(void *ctx, struct fab_rpc_client *client)
+{
+	((struct daemon *)ctx)->client = client;
+	return FAB_OK;
 }
 
 static const char *const roles[] = { "er", "vpn", NULL };
@@ -233,6 +241,29 @@ test_options_are_kept(void)
 	CU_ASSERT_FALSE(fab_log_enabled(FAB_LOG_WARN));
 }
 
+/* A daemon's own options stand beside those that all have. */
+static void
+test_own_options(void)
+{
+	static const struct node_own_option own[] = { { "attach", "PATH", "where" },
+		{ "engine", "ENGINE", "how" }, { NULL, NULL, NULL } };
+	char *argv[] = { "testd", "--fabric", "ipc:///x", "--engine", "fast", "--name", "a", NULL };
+	struct node_ops more = ops;
+	struct node_options o;
+	struct silence s;
+
+	more.roles = NULL;
+	silence(&s);
+	CU_ASSERT_EQUAL(node_parse(&o, 7, argv, &more), FAB_ARGS_EXIT_USAGE);
+	speak(&s);
+	more.options = own;
+	CU_ASSERT_EQUAL_FATAL(node_parse(&o, 7, argv, &more), FAB_ARGS_RUN);
+	CU_ASSERT_PTR_NULL(o.own[0]);
+	CU_ASSERT_STRING_EQUAL(o.own[1], "fast");
+	CU_ASSERT_STRING_EQUAL(o.fabric_url, "ipc:///x");
+	fab_log_init("test", FAB_LOG_ERROR);
+}
+
 /* ---- with a stand-in for fabricd ---- */
 
 struct net {
@@ -349,7 +380,7 @@ fabric_start(struct net *n)
 }
 
 static void
-net_init(struct net *n)
+net_init_with(struct net *n, const struct node_ops *with)
 {
 	struct node_options o = { .name = "rs1-0" };
 	char why[256];
@@ -362,7 +393,13 @@ net_init(struct net *n)
 	CU_ASSERT_EQUAL_FATAL(fab_loop_new(&n->loop), FAB_OK);
 	o.fabric_url = n->dir.url;
 	o.listen_url = n->node_url;
-	CU_ASSERT_EQUAL_FATAL(node_new(&n->node, n->loop, &o, &ops, why), FAB_OK);
+	CU_ASSERT_EQUAL_FATAL(node_new(&n->node, n->loop, &o, with, why), FAB_OK);
+}
+
+static void
+net_init(struct net *n)
+{
+	net_init_with(n, &ops);
 }
 
 static void
@@ -522,6 +559,36 @@ counter(const struct answer *a, const char *name)
 	return UINT64_MAX;
 }
 
+/* Its streams are its own: nothing of Control is opened, and no configuration is waited for. */
+static void
+test_a_daemon_with_its_own_service(void)
+{
+	Fab__V1__Empty empty = FAB__V1__EMPTY__INIT;
+	const Fab__V1__HealthReply *rep;
+	struct node_ops own = ops;
+	struct answer a;
+	struct net n;
+
+	own.connect = d_connect;
+	own.kind = FAB__V1__NODE_KIND__NODE_VSWITCH;
+	net_init_with(&n, &own);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(the_daemon.client);
+	fabric_start(&n);
+	AWAIT(n.loop, fab_rpc_client_connected(the_daemon.client));
+	CU_ASSERT_EQUAL_FATAL(ask(&n, "Health", &empty.base, &a), FAB_RPC_OK);
+	rep = (const Fab__V1__HealthReply *)a.reply;
+	CU_ASSERT_EQUAL(rep->kind, FAB__V1__NODE_KIND__NODE_VSWITCH);
+	CU_ASSERT_FALSE(rep->converged);
+	protobuf_c_message_free_unpacked(a.reply, NULL);
+	the_daemon.converged = true;
+	CU_ASSERT_EQUAL_FATAL(ask(&n, "Health", &empty.base, &a), FAB_RPC_OK);
+	CU_ASSERT_TRUE(((const Fab__V1__HealthReply *)a.reply)->converged);
+	protobuf_c_message_free_unpacked(a.reply, NULL);
+	CU_ASSERT_EQUAL(fab_rpc_server_stats(n.fabric)->calls, 0);
+	CU_ASSERT_EQUAL(the_daemon.configs, 0);
+	net_fini(&n);
+}
+
 static void
 test_stats_and_dump(void)
 {
@@ -598,11 +665,13 @@ test_failures_to_start_leave_nothing(void)
 static CU_TestInfo tests[] = {
 	{ "command lines", test_command_lines },
 	{ "options are kept", test_options_are_kept },
+	{ "own options", test_own_options },
 	{ "configuration arrives and changes", test_configuration_arrives_and_changes },
 	{ "unknown node keeps asking", test_unknown_node_keeps_asking },
 	{ "report starts with hello", test_report_starts_with_hello },
 	{ "fabric restart brings everything again", test_fabric_restart_brings_everything_again },
 	{ "Health", test_health },
+	{ "a daemon with its own service", test_a_daemon_with_its_own_service },
 	{ "Stats and Dump", test_stats_and_dump },
 	{ "SetLogLevel and Fault", test_log_level_and_fault },
 	{ "failures to start leave nothing", test_failures_to_start_leave_nothing },
