@@ -84,8 +84,6 @@ unbind_port(struct vs_user *u, struct vs_port *p)
 {
 	if (p->id != 0)
 		vs_idmap_del(&u->by_id, p->id);
-	if (p->id == u->internet)
-		u->internet = 0;
 	p->id = 0;
 }
 

@@ -49,6 +49,21 @@ test_padding_is_no_harm(void)
 	CU_ASSERT_EQUAL(parse(buf, VS_VNET_HDR + 60).kind, VS_FRAME_IPV4);
 }
 
+/* Its sender may have cut it, its ports are missing: it is carried by its addresses. */
+static void
+test_packet_that_ends_before_its_ports(void)
+{
+	uint8_t buf[200];
+	struct vs_frame f;
+
+	pkt_udp(buf, VM1, VM2, 1000, 53, 0);
+	put16(buf + PKT_IP + 2, 22);
+	f = parse(buf, PKT_L4 + 2);
+	CU_ASSERT_EQUAL(f.kind, VS_FRAME_IPV4);
+	buf[PKT_L4] ^= 1;
+	CU_ASSERT_EQUAL(parse(buf, PKT_L4 + 2).flow.hash, f.flow.hash);
+}
+
 static void
 test_every_truncation_is_refused(void)
 {
@@ -340,6 +355,7 @@ test_only_macs_are_rewritten(void)
 static CU_TestInfo frame_tests[] = {
 	{ "a UDP packet", test_udp_packet },
 	{ "padding is no harm", test_padding_is_no_harm },
+	{ "a packet that ends before its ports", test_packet_that_ends_before_its_ports },
 	{ "every truncation is refused", test_every_truncation_is_refused },
 	{ "malformed packets are refused", test_malformed_packets_are_refused },
 	{ "broadcast, multicast and link-local are told apart", test_what_is_not_unicast },

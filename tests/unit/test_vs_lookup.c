@@ -222,9 +222,9 @@ test_vnet_routes_silence_bgp(void)
 	end(f, m);
 }
 
-/* The guard is the shortest VNet prefix around the address, not the one that is used. */
+/* Also where a longer system route, which is not the VNet's, is the one that counts. */
 static void
-test_shortest_vnet_prefix_is_the_guard(void)
+test_any_vnet_prefix_around_is_a_guard(void)
 {
 	struct vs_fix *f = fabric_new();
 	struct vs_model *m;
@@ -438,6 +438,43 @@ test_routers_are_looked_through(void)
 	expect(m, "11.3.1.1", "internet");
 	expect(m, "10.0.3.4", "not-carried"); /* the gateway itself answers nobody */
 	end(f, m);
+}
+
+/* A chain of routers, each with a table of its own, and behind it an NVA. */
+static const char *
+ask_chain(uint32_t routers)
+{
+	enum { FIRST_TABLE = 10, FIRST_PORT = 10, FIRST_GROUP = 200 };
+	struct vs_fix *f = fabric_new();
+	const char *text;
+	struct vs_model *m;
+
+	for (uint32_t i = 0; i < routers; i++) {
+		struct vs_port_conf *p;
+		char name[16];
+
+		snprintf(name, sizeof(name), "r%u", i);
+		p = fix_port(f, FIRST_PORT + i, name, "10.0.9.1");
+		p->router = true;
+		p->user = FIRST_TABLE + i;
+		fix_ports(f, FIRST_GROUP + i, (uint32_t[]){ FIRST_PORT + i, 0 });
+		if (i > 0)
+			fix_route(f, FIRST_TABLE + i - 1, "11.0.0.0/8", FIRST_GROUP + i);
+	}
+	fix_route(f, FIRST_TABLE + routers - 1, "11.0.0.0/8", G_PORT + NVA1);
+	fix_route(f, USER, "11.0.0.0/8", FIRST_GROUP);
+	m = model_of(f);
+	text = verdict_text(ask_from(m, VM, "10.1.0.4", "11.1.1.1", 1));
+	end(f, m);
+	return text;
+}
+
+static void
+test_no_more_than_32_routers(void)
+{
+	CU_ASSERT_STRING_EQUAL(ask_chain(1), "nva1");
+	CU_ASSERT_STRING_EQUAL(ask_chain(32), "nva1");
+	CU_ASSERT_STRING_EQUAL(ask_chain(33), "loop");
 }
 
 /* The second choice must not follow from the first one. */
@@ -797,7 +834,7 @@ static CU_TestInfo lookup_tests[] = {
 	{ "EFF-6, UDR-8: longest prefix, then user, BGP, system",
 	    test_longest_prefix_then_user_bgp_system },
 	{ "EFF-7: VNet and peering routes silence BGP", test_vnet_routes_silence_bgp },
-	{ "EFF-7: the shortest VNet prefix is the guard", test_shortest_vnet_prefix_is_the_guard },
+	{ "EFF-7: any VNet prefix around is a guard", test_any_vnet_prefix_around_is_a_guard },
 	{ "SYS-5: None routes give way to a default route",
 	    test_none_routes_give_way_to_a_default_route },
 	{ "SYS-5: the None of a UDR stays", test_none_of_a_udr_stays },
@@ -812,6 +849,7 @@ static CU_TestInfo lookup_tests[] = {
 	{ "SC-C: a load balancer takes both directions alike",
 	    test_load_balancer_takes_both_directions_alike },
 	{ "routers are looked through", test_routers_are_looked_through },
+	{ "no more than 32 routers", test_no_more_than_32_routers },
 	{ "routers behind each other choose anew", test_routers_choose_anew },
 	{ "same answers as plain lists", test_same_answers_as_plain_lists },
 	CU_TEST_INFO_NULL,

@@ -189,6 +189,30 @@ test_table_changes(void)
 }
 
 static void
+test_replace_forgets_earlier_messages_too(void)
+{
+	struct vs_fix *f = fix_new();
+	struct vs_model *m = model_new(f);
+	struct vs_update u;
+
+	fix_clear(f);
+	fix_route(f, OWNERS, "10.0.0.6/32", TO_VM2);
+	u = fix_update(f, 2);
+	u.last = false;
+	CU_ASSERT_EQUAL(fix_apply(f, m, &u), FAB_OK);
+	fix_clear(f);
+	fix_route(f, OWNERS, "10.0.0.7/32", TO_VM2);
+	fix_table(f, OWNERS)->replace = true;
+	u = fix_update(f, 2);
+	CU_ASSERT_EQUAL(fix_apply(f, m, &u), FAB_OK);
+	CU_ASSERT_TRUE(drops(m, "10.0.0.5", VS_DROP_NO_OWNER));
+	CU_ASSERT_TRUE(drops(m, "10.0.0.6", VS_DROP_NO_OWNER));
+	CU_ASSERT_EQUAL(ask(m, "10.0.0.7").port, VM2);
+	vs_model_free(m);
+	fix_free(f);
+}
+
+static void
 test_renumbering_keeps_names(void)
 {
 	struct vs_fix *f = fix_new();
@@ -530,6 +554,7 @@ static CU_TestInfo model_tests[] = {
 	{ "a snapshot forgets what it does not repeat",
 	    test_snapshot_forgets_what_it_does_not_repeat },
 	{ "table changes", test_table_changes },
+	{ "replace forgets earlier messages too", test_replace_forgets_earlier_messages_too },
 	{ "renumbering keeps names", test_renumbering_keeps_names },
 	{ "refused updates leave everything in force",
 	    test_refused_updates_leave_everything_in_force },

@@ -521,6 +521,32 @@ await_sent(struct flood *f, uint64_t more)
 	CU_ASSERT_TRUE(atomic_load(&f->sent) >= from + more);
 }
 
+/* The engine is made to wait while vm1 queues far more than nva1: both send to vm2, which sees
+ * whose turn it was. */
+static void
+test_a_port_with_much_to_say_waits_for_its_turn(void)
+{
+	enum { MUCH = 150, MARK = 1000 };
+	struct world *w = world_new();
+	struct fab_mono since = fab_mono_now();
+	unsigned before = 0;
+	uint8_t buf[200];
+
+	vs_model_lock(w->m);
+	send_udp(w, VM1, w->addr[VM2], 0);
+	while (counters(w, "vm1").rx_packets == 0 && !expired(since))
+		pause_a_little();
+	for (uint16_t i = 1; i < MUCH; i++)
+		send_udp(w, VM1, w->addr[VM2], i);
+	send_udp(w, NVA1, w->addr[VM2], MARK);
+	vs_model_unlock(w->m);
+	for (; receive(w->guest[VM2], buf, sizeof(buf)) > 0 && get16(buf + PKT_L4) != MARK;
+	     before++)
+		CU_ASSERT_EQUAL_FATAL(get16(buf + PKT_L4), before); /* in order */
+	CU_ASSERT_TRUE(before < 100);
+	world_free(w);
+}
+
 /* Nobody reads what vm1 sends to vm2: its queue is full soon. vm3's packets do not mind. */
 static void
 test_a_flood_takes_only_its_turn(void)
@@ -600,6 +626,8 @@ static CU_TestInfo user_tests[] = {
 	{ "attached before its port is known", test_attached_before_its_port_is_known },
 	{ "renumbering keeps interfaces", test_renumbering_keeps_interfaces },
 	{ "calls and their errors", test_calls },
+	{ "a port with much to say waits for its turn",
+	    test_a_port_with_much_to_say_waits_for_its_turn },
 	{ "a flood takes only its turn", test_a_flood_takes_only_its_turn },
 	{ "ports come and go under traffic", test_ports_come_and_go_under_traffic },
 	{ "updates under traffic", test_updates_under_traffic },

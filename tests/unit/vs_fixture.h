@@ -7,7 +7,7 @@
 #include "vswitchd/vs_model.h"
 
 #define FIX_GROUPS 600
-#define FIX_TABLES 16
+#define FIX_TABLES 48
 #define FIX_ROUTES 6000 /* of a table */
 #define FIX_PORTS  64
 
