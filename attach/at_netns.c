@@ -90,6 +90,8 @@ guest_sysctls(void)
 		{ "ipv4/conf/all/send_redirects", "0" },
 		{ "ipv4/conf/default/send_redirects", "0" },
 		{ "ipv4/conf/all/accept_redirects", "0" },
+		/* A new address of the NIC does not take those that the guest added. */
+		{ "ipv4/conf/all/promote_secondaries", "1" },
 		{ "ipv4/conf/default/accept_redirects", "0" },
 	};
 

@@ -4,6 +4,7 @@
 #include "attach/at_args.h"
 #include "attach/at_link.h"
 #include "attach/at_netns.h"
+#include "lib/attach.h"
 #include "lib/err.h"
 #include "lib/log.h"
 #include "lib/loop.h"
@@ -11,7 +12,6 @@
 #include <event2/event.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #define EXIT_SYSTEM 1
@@ -24,18 +24,6 @@ struct attach {
 	int netns;
 	struct event *sighup;
 };
-
-/* Three descriptors a guest. */
-static void
-raise_limit(void)
-{
-	struct rlimit r;
-
-	if (getrlimit(RLIMIT_NOFILE, &r) == 0) {
-		r.rlim_cur = r.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &r);
-	}
-}
 
 static void
 on_sighup(evutil_socket_t sig, short what, void *arg)
@@ -117,7 +105,7 @@ main(int argc, char **argv)
 		break;
 	}
 	srandom((unsigned)getpid());
-	raise_limit();
+	attach_raise_limit();
 	code = run(&t);
 	at_args_fini(&t.args);
 	return code;

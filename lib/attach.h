@@ -48,6 +48,10 @@ void attach_answer_close(struct attach_answer *a);
 /* Names are those of resources: letters and digits, and '-', '_', '.' but not first. */
 int attach_name_check(const char *name);
 
+/* Each guest takes three descriptors, on either side: raises the process's limit as far as the
+ * system lets it. */
+void attach_raise_limit(void);
+
 /* Listens on path; mode says who may connect (0600, or 0666 where the directory guards it). A
  * socket that nobody listens on any more is replaced. FAB_EEXIST: somebody does, or it is something
  * else; FAB_ETOOBIG: the path is too long. The descriptor is the caller's. */

@@ -404,6 +404,7 @@ vs_attach_new(struct vs_attach **out, const struct vs_attach_conf *conf)
 
 	if (a == NULL)
 		return FAB_ENOMEM;
+	attach_raise_limit();
 	a->conf = *conf;
 	a->sock = -1;
 	if ((a->path = strdup(conf->path)) == NULL) {

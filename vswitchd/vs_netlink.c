@@ -279,22 +279,28 @@ vs_iface_init(int rtnl, int index, char why[static VS_WHY_MAX])
 	return link_up(rtnl, LO_INDEX, "set lo up", why);
 }
 
-/* New address first: with the last one of an interface the kernel takes all its routes. */
+/* The new address comes first: with the last one of an interface the kernel takes all its routes.
+ * It comes again at the end: with the first one of a subnet go the others of it, unless the guest
+ * has promote_secondaries. */
 static int
 addr_apply(int rtnl, const struct addr_search *s, bool *changed, char why[static VS_WHY_MAX])
 {
+	static const char step[] = "set the address";
+	const struct vs_iface *conf = s->conf;
 	int err = FAB_OK;
 
-	if (!s->found) {
-		*changed = true;
-		err = addr_change(rtnl, s->index, RTM_NEWADDR, s->conf->ip, s->conf->prefix_len,
-		    "set the address", why);
-	}
-	if (err == FAB_OK && s->old_len != 0) {
-		*changed = true;
+	if (s->found && s->old_len == 0)
+		return FAB_OK;
+	*changed = true;
+	if (!s->found)
+		err =
+		    addr_change(rtnl, s->index, RTM_NEWADDR, conf->ip, conf->prefix_len, step, why);
+	if (err == FAB_OK && s->old_len != 0)
 		err = addr_change(rtnl, s->index, RTM_DELADDR, s->old, s->old_len,
 		    "remove the former address", why);
-	}
+	if (err == FAB_OK && s->old_len != 0)
+		err =
+		    addr_change(rtnl, s->index, RTM_NEWADDR, conf->ip, conf->prefix_len, step, why);
 	return err;
 }
 

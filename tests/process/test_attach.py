@@ -186,6 +186,12 @@ class Attach(unittest.TestCase):
         self.run_in("vm11", "ip", "addr", "add", "192.0.2.1/32", "dev", "eth0")
         switch.tell("port vm11 10.11.1.7 25 1400")
         switch.expect("ok")
+        self.assertEqual(self.interface("vm11")[:2], ("02:fa:0a:0b:01:07", 1400))
+        self.assertEqual(sorted(self.interface("vm11")[2]), ["10.11.1.7/25", "192.0.2.1/32"])
+        switch.tell("port vm11 10.11.1.8 25 1400", "port vm11 10.11.1.7 25 1400")  # in the same subnet
+        switch.expect("ok")
+        switch.expect("ok")
+        self.assertFalse([line for line in switch.said if "not attached" in line])
         mac, mtu, addresses, index = self.interface("vm11")
         self.assertEqual((mac, mtu, sorted(addresses)),
                          ("02:fa:0a:0b:01:07", 1400, ["10.11.1.7/25", "192.0.2.1/32"]))
