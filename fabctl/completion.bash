@@ -13,7 +13,7 @@ _fabctl() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} words=() i
 	local kinds="vnet peering route_table route_server nva gateway circuit site vm fabric"
 	local verbs="up down check apply diff get set delete ps kill pause resume stop start restart link routes
-		gateway circuit router nexthop explain trace exec probe wait events timeline health help"
+		gateway circuit router nexthop explain trace nics exec probe wait events timeline health help"
 	local _fabctl_where=()
 
 	case $prev in
@@ -56,7 +56,7 @@ _fabctl() {
 	link) list="cut restore" ;;
 	'link '*) ((${#words[@]} > 3)) || list=$(_fabctl_processes) ;;
 	routes) list="effective learned advertised" ;;
-	'routes effective' | nexthop | explain) list="$(_fabctl_names vm) $(_fabctl_names nva)" ;;
+	'routes effective' | nexthop | explain | nics) list="$(_fabctl_names vm) $(_fabctl_names nva)" ;;
 	'routes learned' | 'routes advertised') list=$(_fabctl_names route_server) ;;
 	'routes learned '* | 'routes advertised '*) ((${#words[@]} > 3)) || list=$(_fabctl_names nva) ;;
 	gateway) list="learned advertised peers" ;;

@@ -106,6 +106,7 @@ CTL_VERB(nexthop); /* ctl_path.c */
 CTL_VERB(explain);
 CTL_VERB(trace);
 CTL_VERB(exec);  /* ctl_packets.c */
+CTL_VERB(nics);  /* ctl_nics.c */
 CTL_VERB(probe); /* ctl_probe.c */
 CTL_VERB(wait);  /* ctl_events.c */
 CTL_VERB(events);

@@ -137,9 +137,10 @@ change_list(const Fab__V1__ApplyReply *r)
 
 /* Whether there may be other processes afterwards than before. */
 static bool
-touches_nodes(const json_t *changes)
+touches_processes(const json_t *changes)
 {
-	static const char *const kinds[] = { "route_server", "nva", "gateway", "circuit", "site" };
+	static const char *const kinds[] = { "route_server", "nva", "gateway", "circuit", "site",
+		"vm" }; /* with packets each has a namespace */
 	const json_t *change;
 	size_t i;
 
@@ -178,7 +179,7 @@ apply(struct ctl *c, const char *file, bool dry_run)
 	if (status == CTL_OK)
 		changes = change_list(CTL_REPLY(Fab__V1__ApplyReply, reply));
 	ctl_reply_free(reply);
-	if (status == CTL_OK && !dry_run && touches_nodes(changes))
+	if (status == CTL_OK && !dry_run && touches_processes(changes))
 		status = ctl_reconcile(c);
 	if (changes != NULL && status == CTL_OK)
 		return ctl_answer(c, changes, &change_view);
@@ -277,7 +278,7 @@ change(struct ctl *c, const char *method, const ProtobufCMessage *req)
 	status = refused(CTL_REPLY(Fab__V1__ApplyReply, reply), NULL);
 	changes = change_list(CTL_REPLY(Fab__V1__ApplyReply, reply));
 	ctl_reply_free(reply);
-	if (status == CTL_OK && touches_nodes(changes))
+	if (status == CTL_OK && touches_processes(changes))
 		status = ctl_reconcile(c);
 	json_decref(changes);
 	return status;
