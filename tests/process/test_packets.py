@@ -1,0 +1,353 @@
+"""Real packets: vswitchd between network namespaces, under faults. Root only."""
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import unittest
+
+from fabric import BIN, ROOT, Fabric, FabricTestCase, cannot_have_packets, processes_using, until
+
+CANNOT = cannot_have_packets("ip", "ping")
+MULTI_REGION = ROOT / "topologies/multi-region.yaml"
+
+
+class Guests:
+    """What tests do in guests."""
+
+    def run_in(self, guest, *command, expect=0):
+        return self.fabric.fabctl("exec", guest, *command, expect=expect).stdout
+
+    def pings(self, src, dst, *options):
+        """Whether an answer comes."""
+        return self.fabric.fabctl("exec", src, "ping", "-n", "-q", "-c", "1", "-W", "2", *options, dst,
+                                  expect=None).returncode == 0
+
+    def until_pings(self, src, dst, *options):
+        self.until(lambda: self.pings(src, dst, *options), f"{src} reaches {dst}")
+
+    def received(self, guest):
+        """Packets that came in by eth0."""
+        line = re.search(r"^ *eth0:(.*)$", self.run_in(guest, "cat", "/proc/net/dev"), re.M)
+        return int(line.group(1).split()[1])
+
+    def interface(self, guest):
+        """Everything that a guest sees of its interface and its routes but for counters and lifetimes."""
+        link = json.loads(self.run_in(guest, "ip", "-j", "-d", "addr", "show", "dev", "eth0"))[0]
+        return ([link[key] for key in ("ifindex", "address", "mtu", "flags", "addr_info")],
+                json.loads(self.run_in(guest, "ip", "-j", "route")))
+
+    def drops(self, nic, reason):
+        value = self.fabric.json("nics", nic)["value"][0]
+        return sum(int(d["value"]) for d in value["drops"] if d["name"] == reason)
+
+    def probe(self, *args, expect=0):
+        return self.fabric.json("probe", *args, expect=expect)
+
+
+def namespaces(run_dir):
+    return {path.name: os.stat(path).st_ino for path in (run_dir / "guests").iterdir()}
+
+
+def users_of(inodes):
+    """Descriptors of processes, and processes, that keep one of these namespaces alive."""
+    found = []
+    for process in pathlib.Path("/proc").glob("[0-9]*"):
+        try:
+            links = [process / "ns/net", *(process / "fd").iterdir()]
+        except OSError:
+            continue
+        for link in links:
+            try:
+                target = os.readlink(link)
+            except OSError:
+                continue
+            if target in {f"net:[{inode}]" for inode in inodes}:
+                found.append(str(link))
+    return found
+
+
+@unittest.skipIf(CANNOT, CANNOT)
+class Packets(Guests, FabricTestCase):
+    """Each test finds everything running and leaves it so."""
+
+    topology = "topologies/multi-region.yaml"
+    packets = "on"
+    wait = "60s"
+
+    def setUp(self):
+        self.fabric.converged()
+        self.until_pings("vm11", "10.12.0.4")
+
+    def start(self, name):
+        self.fabric.fabctl("start", name)
+        self.fabric.converged()
+
+    # The way of a packet.
+
+    def test_through_the_active_nva(self):
+        """EFF-3, RS-50: the NVA's route sends traffic between the spokes through nva1, and nowhere else."""
+        before = {nva: self.received(nva) for nva in ("nva1", "nva2", "nva3", "nva4")}
+        self.run_in("vm11", "ping", "-n", "-q", "-c", "5", "-i", "0.01", "10.12.0.4")
+        after = {nva: self.received(nva) for nva in before}
+        self.assertGreaterEqual(after["nva1"] - before["nva1"], 10)  # there and back
+        for nva in ("nva2", "nva3", "nva4"):
+            self.assertEqual(after[nva], before[nva], nva)
+
+    def test_within_a_vnet_and_to_a_peered_one(self):
+        """SYS-1, SYS-2: no NVA on the way from hub to spoke, and the TTL is the sender's."""
+        before = self.received("nva1")
+        out = self.run_in("jump1", "ping", "-n", "-c", "1", "-t", "1", "-W", "5", "10.11.0.4")
+        self.assertIn("ttl=64", out)
+        self.assertEqual(self.received("nva1"), before)
+        self.until_pings("jump1", "10.1.2.4")
+
+    def test_spoofed_source(self):
+        """UDR-3: a VM sends from its own address only; what it spoofs is dropped and counted."""
+        self.run_in("vm11", "ip", "addr", "add", "198.51.100.7/32", "dev", "eth0")
+        self.addCleanup(self.run_in, "vm11", "ip", "addr", "del", "198.51.100.7/32", "dev", "eth0")
+        dropped, arrived = self.drops("vm11", "source"), self.received("vm12")
+        self.assertFalse(self.pings("vm11", "10.12.0.4", "-I", "198.51.100.7"))
+        self.until(lambda: self.drops("vm11", "source") > dropped, "the drop is counted")
+        self.assertEqual(self.received("vm12"), arrived)
+
+    def test_address_that_nobody_has(self):
+        dropped = self.drops("vm11", "no-owner")
+        self.assertFalse(self.pings("vm11", "10.11.0.77"))
+        self.until(lambda: self.drops("vm11", "no-owner") > dropped, "the drop is counted")
+
+    # Faults.
+
+    def test_nva_dies_while_packets_flow(self):
+        """RS-90: the route moves to nva2. The guest of nva1 still forwards, so nothing is lost on the way."""
+        command = [BIN / "fabctl", "--url", self.fabric.url, "-o", "json", "probe", "vm11", "vm12", "--pps", "200",
+                   "--duration", "1h"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as probe:
+            self.addCleanup(self.start, "nva1")
+            before = self.received("nva1")
+            self.until(lambda: self.received("nva1") > before + 50, "packets flow")
+            before = self.received("nva2")
+            self.fabric.fabctl("kill", "nva1")
+            self.until(lambda: self.received("nva2") > before + 50, "packets go through nva2")
+            probe.send_signal(signal.SIGINT)
+            told = json.loads(probe.communicate(timeout=30)[0])
+        self.assertEqual(probe.returncode, 0)
+        self.assertEqual((told["path_before"], told["path_after"]),
+                         (["vm11", "nva1", "vm12"], ["vm11", "nva2", "vm12"]))
+        self.assertEqual(told["lost"], 0)
+        self.until_pings("vm11", "10.12.0.4")
+
+    def test_kill_of_vswitchd(self):
+        """Nothing passes; guests notice nothing else, and keep even what they configured themselves."""
+        self.run_in("vm11", "ip", "route", "add", "198.51.100.0/24", "via", "10.11.0.1")
+        self.addCleanup(self.run_in, "vm11", "ip", "route", "del", "198.51.100.0/24")
+        before = {guest: self.interface(guest) for guest in ("vm11", "nva1", "vm12")}
+        self.fabric.fabctl("kill", "vswitchd")
+        self.assertFalse(self.pings("vm11", "10.12.0.4"))
+        self.assertEqual({guest: self.interface(guest) for guest in before}, before)
+        self.start("vswitchd")
+        self.until_pings("vm11", "10.12.0.4")
+        self.assertEqual({guest: self.interface(guest) for guest in before}, before)
+
+    def test_vswitchd_hangs(self):
+        self.fabric.fabctl("pause", "vswitchd")
+        self.assertEqual(self.probe("vm11", "vm12", "--duration", "200ms", expect=1)["received"], 0)
+        self.fabric.fabctl("resume", "vswitchd")
+        self.until_pings("vm11", "10.12.0.4")
+
+    def test_fabricd_is_not_needed_to_forward(self):
+        """Fail-static: without fabricd packets go where they went, a vswitchd that starts then has nothing."""
+        self.fabric.fabctl("kill", "fabricd")
+        self.addCleanup(self.fabric.converged)
+        self.assertTrue(self.pings("vm11", "10.12.0.4"))
+        self.fabric.fabctl("start", "fabricd")
+        self.fabric.converged()
+        self.assertTrue(self.pings("vm11", "10.12.0.4"))
+
+    def test_kill_of_the_guests(self):
+        """Namespaces are made anew under the same names and plugged in again."""
+        before = namespaces(self.fabric.run_dir)
+        self.fabric.fabctl("kill", "guests")
+        done = self.fabric.fabctl("exec", "vm11", "true", expect=4)
+        self.assertRegex(done.stderr, "^fabctl: NOTRUNNING: the guests are dead; 'fabctl start guests'")
+        self.fabric.fabctl("start", "guests")
+        self.until(lambda: len(os.listdir(self.fabric.run_dir / "guests")) == len(before) and
+                   all(os.path.exists(self.fabric.run_dir / "guests" / name) for name in before), "the guests")
+        self.until_pings("vm11", "10.12.0.4")
+        self.assertEqual(set(namespaces(self.fabric.run_dir)), set(before))
+
+    # Commands.
+
+    def test_ps_lists_both(self):
+        ps = self.fabric.ps()
+        self.assertEqual((ps["vswitchd"]["kind"], ps["vswitchd"]["state"]), ("vswitch", "running"))
+        self.assertEqual((ps["guests"]["kind"], ps["guests"]["state"]), ("guests", "running"))
+        self.assertEqual([name for name, node in ps.items() if node["kind"] == "vswitch"], ["vswitchd"])
+
+    def test_exec(self):
+        self.assertEqual(self.run_in("vm11", "sh", "-c", "echo $0 -o $1; exit 7", "--help", "x", expect=7),
+                         "--help -o x\n")
+        for args, status, want in [
+                (["vm99", "true"], 4, "NOT_FOUND: no guest 'vm99'"),
+                (["../vm11", "true"], 4, "NOT_FOUND: "),
+                (["rs1", "true"], 4, "NOT_FOUND: "),
+                (["vm11", "no-such-program"], 127, "EXEC: cannot run no-such-program: "),
+                (["vm11", "/etc/passwd"], 126, "EXEC: cannot run /etc/passwd: ")]:
+            with self.subTest(args=args):
+                done = self.fabric.fabctl("exec", *args, expect=status)
+                self.assertRegex(done.stderr, f"^fabctl: {want}")
+                self.assertEqual(done.stderr.count("\n"), 1)
+        done = self.fabric.fabctl("exec", "vm11", "sh", "-c", "kill -TERM $$", expect=None)
+        self.assertEqual(done.returncode, -signal.SIGTERM)
+
+    def test_probe(self):
+        for options in ([], ["--tcp"]):
+            with self.subTest(options=options):
+                told = self.probe("vm11", "vm12", "--pps", "500", "--duration", "1s", "--max-lost", "0", *options)
+                self.assertEqual(set(told), {"sent", "received", "lost", "duplicated", "reordered", "longest_gap_ms",
+                                             "rtt_us", "path_before", "path_after"})
+                self.assertEqual([told[key] for key in ("sent", "received", "lost", "duplicated", "reordered")],
+                                 [500, 500, 0, 0, 0])
+                self.assertGreater(told["longest_gap_ms"], 0)
+                self.assertGreater(told["rtt_us"]["median"], 0)
+                self.assertGreaterEqual(told["rtt_us"]["p99"], told["rtt_us"]["median"])
+                self.assertEqual(told["path_before"], ["vm11", "nva1", "vm12"])
+                self.assertEqual(told["path_after"], told["path_before"])
+
+    def test_probe_of_what_is_no_guest(self):
+        done = self.fabric.fabctl("probe", "vm11", "dc1", expect=4)
+        self.assertRegex(done.stderr, "^fabctl: NOT_FOUND: no guest 'dc1'")
+
+    def test_run_directory(self):
+        """nsenter works with what is there."""
+        link = self.fabric.run_dir / "guests/vm11"
+        done = subprocess.run(["nsenter", f"--net={link}", "cat", "/proc/sys/net/ipv4/ip_forward"],
+                              capture_output=True, text=True, check=True)
+        self.assertEqual(done.stdout, "0\n")
+        self.assertEqual(self.run_in("nva1", "cat", "/proc/sys/net/ipv4/ip_forward"), "1\n")
+
+
+SMALL = """
+name: small
+timing: fast
+vnets:
+  hub1: {address_space: [10.1.0.0/16], subnets: {RouteServerSubnet: 10.1.0.0/26, nva: 10.1.2.0/24, vms: 10.1.3.0/24}}
+route_servers:
+  rs1: {vnet: hub1, peers: {nva1: {}}}
+nvas:
+  nva1: {subnet: hub1/nva, ip: 10.1.2.4, asn: 65001}
+vms:
+  vm11: {subnet: hub1/vms, ip: 10.1.3.4}
+"""
+# An NVA that never comes up.
+STUCK = SMALL.replace("asn: 65001", "asn: 65001, run: [sleep, '600']").replace("peers: {nva1: {}}", """
+    bgp_listen: ["127.88.0.4:1791", "127.88.0.5:1791"], peers: {nva1: {transport_address: 127.88.2.4}}""")
+
+
+@unittest.skipIf(CANNOT, CANNOT)
+class Changes(Guests, FabricTestCase):
+    topology_text = SMALL
+    packets = "on"
+
+    def apply(self, text):
+        path = self.files / "changed.yaml"
+        path.write_text(text)
+        self.fabric.fabctl("apply", path)
+
+    def tearDown(self):
+        self.apply(SMALL)
+        self.until(lambda: set(namespaces(self.fabric.run_dir)) == {"nva1", "vm11"}, "two guests")
+
+    def test_new_and_deleted_guests(self):
+        before = namespaces(self.fabric.run_dir)
+        self.apply(SMALL + "  vm12: {subnet: hub1/vms, ip: 10.1.3.5}\n")
+        self.until(lambda: os.path.exists(self.fabric.run_dir / "guests/vm12"), "the new guest")
+        self.until_pings("vm12", "10.1.3.4")
+        after = namespaces(self.fabric.run_dir)
+        gone = after.pop("vm12")
+        self.assertEqual(after, before)  # the others noticed nothing
+        self.fabric.fabctl("delete", "vm", "vm12")
+        self.until(lambda: set(namespaces(self.fabric.run_dir)) == set(before), "the guest goes")
+        self.until(lambda: users_of([gone]) == [], lambda: users_of([gone]))
+
+    def test_new_address(self):
+        before = namespaces(self.fabric.run_dir)
+        self.apply(SMALL.replace("10.1.3.4", "10.1.3.9"))
+        self.until_pings("nva1", "10.1.3.9")
+        self.assertIn("10.1.3.9/24", self.run_in("vm11", "ip", "addr", "show", "dev", "eth0"))
+        self.assertFalse(self.pings("nva1", "10.1.3.4"))
+        self.assertEqual(namespaces(self.fabric.run_dir), before)
+
+    def test_vm_becomes_router(self):
+        """The same name for an NVA: its namespace forwards from now on."""
+        self.fabric.fabctl("delete", "vm", "vm11")
+        self.apply(SMALL.replace("vms:\n  vm11: {", "  vm11: {asn: 65009, "))
+        self.until(lambda: self.run_in("vm11", "cat", "/proc/sys/net/ipv4/ip_forward") == "1\n", "it forwards")
+
+
+@unittest.skipIf(CANNOT, CANNOT)
+class End(unittest.TestCase):
+    def test_down_leaves_nothing(self):
+        """Nor what was left running in a guest, nor a descriptor that keeps a namespace."""
+        fabric = Fabric(MULTI_REGION, packets="on", wait="60s")
+        self.addCleanup(fabric.down)
+        fabric.up()
+        devices = subprocess.run(["ip", "-o", "link"], capture_output=True, text=True, check=True).stdout
+        self.assertNotIn("fabtap", devices)
+        inodes = list(namespaces(fabric.run_dir).values())
+        self.assertEqual(len(set(inodes)), 10)
+        with subprocess.Popen([BIN / "fabctl", "--url", fabric.url, "exec", "vm11", "sleep", "600"]) as left:
+            until(lambda: os.stat(f"/proc/{left.pid}/ns/net").st_ino in inodes, "somebody in vm11")
+            fabric.fabctl("down")
+            self.assertEqual(left.wait(20), -signal.SIGTERM)
+        self.assertFalse(fabric.run_dir.exists())
+        until(lambda: users_of(inodes) == [], lambda: users_of(inodes))
+
+    def test_up_that_fails_leaves_nothing(self):
+        """The guests go with the rest."""
+        fabric = Fabric(MULTI_REGION)
+        self.addCleanup(fabric.down)
+        fabric.topology = fabric.top / "stuck.yaml"
+        fabric.topology.write_text(STUCK)
+        self.addCleanup(fabric.topology.unlink)
+        done = fabric.fabctl("up", fabric.topology, "--run-dir", fabric.run_dir, "--wait", "3s", "--packets", "on",
+                             expect=1)
+        self.assertRegex(done.stderr, "^fabctl: TIMEOUT: ")
+        self.assertFalse((fabric.run_dir / "guests").exists())
+        self.assertEqual(processes_using(fabric.run_dir), [])
+
+
+class Choice(unittest.TestCase):
+    """What needs no packets."""
+
+    def setUp(self):
+        self.fabric = Fabric(MULTI_REGION)
+        self.addCleanup(self.fabric.down)
+
+    def test_off(self):
+        self.fabric.up()
+        self.assertFalse({"vswitchd", "guests"} & set(self.fabric.ps()))
+        for verb in (["exec", "vm11", "true"], ["probe", "vm11", "vm12"]):
+            done = self.fabric.fabctl(*verb, expect=4)
+            self.assertRegex(done.stderr, "^fabctl: PACKETS: the fabric in .* has no packets; as root, ")
+
+    @unittest.skipUnless(os.geteuid() == 0, "as another user than root")
+    def test_where_there_can_be_none(self):
+        """An ordinary user (root without a name): 'on' is refused, 'auto' says why and runs the control plane."""
+        def user(*args):
+            return subprocess.run(["setpriv", "--bounding-set=-all", "--inh-caps=-all", BIN / "fabctl", "--url",
+                                   self.fabric.url, *args], capture_output=True, text=True, check=False, timeout=60)
+        up = ["up", MULTI_REGION, "--run-dir", self.fabric.run_dir, "--wait", "0", "--packets"]
+        done = user(*up, "on")
+        self.assertEqual(done.returncode, 1)
+        self.assertEqual(done.stderr.count("\n"), 1)
+        self.assertRegex(done.stderr, "^fabctl: PACKETS: no packets: ")
+        done = user(*up, "auto")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertRegex(done.stderr, r"^fabctl: control plane only, no packets: .*\n$")
+        self.assertFalse({"vswitchd", "guests"} & set(self.fabric.ps()))
+
+
+if __name__ == "__main__":
+    unittest.main()
