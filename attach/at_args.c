@@ -136,7 +136,7 @@ int
 at_args_reload(struct at_args *args, char why[static AT_WHY_MAX])
 {
 	struct at_wanted *v;
-	char *text;
+	char *text = NULL;
 	size_t n;
 	int err;
 

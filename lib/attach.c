@@ -312,7 +312,7 @@ int
 attach_connect(int *out, const char *path)
 {
 	struct sockaddr_un at;
-	int fd, err;
+	int fd = -1, err;
 
 	if ((err = address(&at, path)) != FAB_OK || (err = socket_new(&fd)) != FAB_OK)
 		return err;
@@ -348,7 +348,7 @@ int
 attach_listen(int *out, const char *path, mode_t mode)
 {
 	struct sockaddr_un at;
-	int fd, err;
+	int fd = -1, err;
 
 	if ((err = address(&at, path)) != FAB_OK || (err = clear_path(path)) != FAB_OK ||
 	    (err = socket_new(&fd)) != FAB_OK)

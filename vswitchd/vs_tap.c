@@ -172,7 +172,7 @@ int
 vs_tap_new(int *out, int netns, char why[static VS_WHY_MAX])
 {
 	char name[IFNAMSIZ];
-	int fd, err;
+	int fd = -1, err;
 
 	if ((err = tap_open(&fd, name, why)) != FAB_OK)
 		return err;
