@@ -1,6 +1,7 @@
 #include "fabctl/ctl_ps.h"
 
 #include "fabctl/ctl.h"
+#include "fabctl/ctl_wire.h"
 #include "lib/clock.h"
 #include "lib/err.h"
 
@@ -31,6 +32,8 @@ ps_row(const struct ctl_state *s, const Fab__V1__NodeInfo *i, uint64_t now_us)
 	    "sessions", "up", i != NULL && ps != CTL_PROC_DEAD ? (int)i->sessions_up : 0,
 	    "configured", i != NULL ? (int)i->sessions : 0);
 	FAB_ASSERT(row != NULL);
+	if (i != NULL && i->n_counters > 0)
+		json_object_set_new(row, "counters", ctl_wire_counters(i->counters, i->n_counters));
 	return row;
 }
 

@@ -316,3 +316,13 @@ ctl_wire_gateway_peers(const Fab__V1__InstancePeers *m, uint64_t now_us)
 	}
 	return checked(json_pack("{s:o}", "value", list));
 }
+
+json_t *
+ctl_wire_counters(Fab__V1__Counter *const *rows, size_t n)
+{
+	json_t *out = json_object();
+
+	for (size_t i = 0; i < n; i++)
+		json_object_set_new(out, rows[i]->name, json_integer((json_int_t)rows[i]->value));
+	return out;
+}

@@ -23,6 +23,9 @@ json_t *ctl_wire_gateway_peers(const Fab__V1__InstancePeers *m, uint64_t now_us)
 json_t *ctl_wire_circuit(const Fab__V1__InstanceRoutes *m, bool star);
 json_t *ctl_wire_router(const Fab__V1__InstanceRoutes *m);
 
+/* {name: value} */
+json_t *ctl_wire_counters(Fab__V1__Counter *const *rows, size_t n);
+
 /* "65515-65001": AS numbers joined by sep. malloc()ed. */
 char *ctl_as_path(const uint32_t *asn, size_t n, char sep);
 

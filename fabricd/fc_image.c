@@ -309,10 +309,10 @@ fc_image_port(const struct fc_image *img, const char *name)
 	return p;
 }
 
-const struct fc_img_port *
-fc_image_next_port(const struct fc_image *img, const struct fc_img_port *after)
+size_t
+fc_image_n_ports(const struct fc_image *img)
 {
-	return after == NULL ? img->ports : after->hh.next;
+	return HASH_COUNT(img->ports);
 }
 
 /* ---- what is due ---- */

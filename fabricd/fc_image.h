@@ -107,8 +107,6 @@ int fc_image_update(struct fc_image *img, const struct fc_img_sink *sink, void *
 void fc_image_dump(const struct fc_image *img, const struct fc_img_sink *sink, void *ctx);
 
 const struct fc_img_port *fc_image_port(const struct fc_image *img, const char *name);
-/* Iteration: NULL starts, NULL ends. */
-const struct fc_img_port *fc_image_next_port(
-    const struct fc_image *img, const struct fc_img_port *after);
+size_t fc_image_n_ports(const struct fc_image *img);
 
 #endif

@@ -427,6 +427,20 @@ report_generation(struct fc_switch_reporter *r, uint64_t generation, uint64_t at
 	fc_touch(sw->f, false);
 }
 
+/* Of ports that are gone; what remains is bounded by the number of ports. */
+static void
+forget_gone_nics(struct fc_switch_reporter *r)
+{
+	struct fc_switch_nic *n, *tmp;
+
+	HASH_ITER (hh, r->host->nics, n, tmp) {
+		if (fc_image_port(r->sw->image, n->name) != NULL)
+			continue;
+		HASH_DEL(r->host->nics, n);
+		free(n);
+	}
+}
+
 static struct fc_switch_nic *
 nic_add(struct fc_switch_reporter *r, const char *name)
 {
@@ -435,10 +449,12 @@ nic_add(struct fc_switch_reporter *r, const char *name)
 	HASH_FIND_STR(r->host->nics, name, n);
 	if (n != NULL)
 		return n;
-	/* Only of ports that we told it of: that bounds how many there are. */
+	/* Only of ports that we told it of. */
 	if (strlen(name) >= sizeof(n->name) || fc_image_port(r->sw->image, name) == NULL ||
 	    (n = calloc(1, sizeof(*n))) == NULL)
 		return NULL;
+	if (HASH_COUNT(r->host->nics) >= fc_image_n_ports(r->sw->image))
+		forget_gone_nics(r);
 	snprintf(n->name, sizeof(n->name), "%s", name);
 	HASH_ADD_STR(r->host->nics, name, n);
 	return n;

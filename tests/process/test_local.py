@@ -143,6 +143,13 @@ class Small(FabricTestCase):
         self.assertEqual(self.fabric.json("routes", "learned", "rs1", "10.1.2.4"),
                          self.fabric.json("routes", "learned", "rs1", "nva1"))
 
+    def test_nics(self):
+        """Without a packet path nobody tells of them, but they are there."""
+        nic = self.fabric.json("nics", "vm11")["value"][0]
+        self.assertEqual((nic["name"], nic["kind"], nic["virtualNetwork"], nic["ipAddress"]),
+                         ("vm11", "vm", "spoke11", "10.11.0.4"))
+        self.assertIn("nva1", [n["name"] for n in self.fabric.json("nics")["value"]])
+
     def test_nexthop_explain_trace(self):
         self.assertEqual(self.fabric.json("nexthop", "vm11", "8.8.8.8")["nextHopIpAddress"],
                          "10.1.2.4")

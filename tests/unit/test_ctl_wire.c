@@ -322,6 +322,7 @@ test_ps_joins_both_sides(void)
 {
 	Fab__V1__NodeInfo a = FAB__V1__NODE_INFO__INIT, b = a, *nodes[] = { &a, &b };
 	Fab__V1__NodeList list = FAB__V1__NODE_LIST__INIT;
+	static char no_route[] = "no-route";
 	char rs[] = "rs1-0", rs_kind[] = "route_server", url[] = "ipc:///x/rs1-0.ipc";
 	char nva[] = "nva1", nva_kind[] = "nva", lost[] = "lost", running[] = "running";
 	char *endpoints[] = { url };
@@ -356,6 +357,19 @@ test_ps_joins_both_sides(void)
 	    "{\"name\":\"rs1-0\",\"kind\":\"route_server\",\"pid\":12,\"state\":\"running\","
 	    "\"uptime_s\":3,\"endpoints\":[\"ipc:///x/rs1-0.ipc\"],"
 	    "\"sessions\":{\"up\":4,\"configured\":5}}]");
+	/* A vswitchd has counters. */
+	Fab__V1__Counter drops = FAB__V1__COUNTER__INIT, *counters[1] = { &drops };
+	drops.name = no_route;
+	drops.value = 7;
+	b.counters = counters;
+	b.n_counters = 1;
+	list.nodes = nodes + 1;
+	list.n_nodes = 1;
+	expect(ctl_ps_join(NULL, 0, &list, 10000000),
+	    "[{\"name\":\"nva1\",\"kind\":\"nva\",\"pid\":13,\"state\":\"lost\",\"uptime_s\":0,"
+	    "\"endpoints\":[],\"sessions\":{\"up\":1,\"configured\":2},"
+	    "\"counters\":{\"no-route\":7}}]");
+	b.n_counters = 0;
 	/* Local: the process table knows better who is dead. */
 	list.nodes = nodes + 1;
 	list.n_nodes = 1;
