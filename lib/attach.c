@@ -330,7 +330,7 @@ static int
 clear_path(const char *path)
 {
 	struct stat st;
-	int fd, err;
+	int fd = -1, err;
 
 	if (lstat(path, &st) != 0)
 		return FAB_OK;
