@@ -8,8 +8,8 @@
  *   group -> deliver (by destination address, in a table of owners) | via (addresses of next hops)
  *            | ports | Internet | drop
  *
- * Readers (the engine) and the one writer (the loop) meet at a mutex: the engine holds it for a
- * burst of packets, the writer while it puts a new set of tables in force, not while it builds
+ * Readers (the engine) and the one writer (the loop) meet at a mutex: the engine holds it for the
+ * lookup of a packet, the writer while it puts a new set of tables in force, not while it builds
  * them.
  */
 #include "vswitchd/vs_table.h"
