@@ -122,7 +122,9 @@ at_link_new(struct at_link **out, const struct at_link_conf *conf)
 		return FAB_EINVAL;
 	if ((l = calloc(1, sizeof(*l))) == NULL)
 		return FAB_ENOMEM;
-	*l = (struct at_link){ .conf = *conf, .sock = -1, .tap = -1, .pause_ms = AT_RETRY_MIN_MS };
+	*l = (struct at_link){
+		.conf = *conf, .sock = -1, .tap = conf->tap, .pause_ms = AT_RETRY_MIN_MS
+	};
 	snprintf(l->name, sizeof(l->name), "%s", conf->name);
 	if ((err = fab_timer_new(&l->retry, conf->loop, on_retry, l)) != FAB_OK) {
 		free(l);

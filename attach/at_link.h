@@ -18,9 +18,11 @@ struct at_link_conf {
 	const char *name; /* copied */
 	int netns;        /* of the guest; borrowed */
 	int home;         /* to come back by; < 0: we are in the guest's namespace */
+	int tap; /* in the guest's namespace, becomes the link's; < 0: vswitchd makes one */
 };
 
-/* Tries at once, and goes on in the background. FAB_EINVAL: no proper name; FAB_ENOMEM. */
+/* Tries at once, and goes on in the background. FAB_EINVAL: no proper name; FAB_ENOMEM; the TAP is
+ * still the caller's then. */
 int at_link_new(struct at_link **out, const struct at_link_conf *conf);
 /* Pulls the plug: the interface goes with the last who holds the TAP. NULL is fine. */
 void at_link_free(struct at_link *l);

@@ -89,6 +89,7 @@ guest_new(struct at_make *m, const struct at_wanted *w, char why[static AT_WHY_M
 	struct at_link_conf conf = {
 		.loop = m->loop, .path = m->path, .name = w->name, .home = m->home
 	};
+	struct at_netns made = { -1, -1 };
 	int err;
 
 	if (g == NULL)
@@ -96,14 +97,18 @@ guest_new(struct at_make *m, const struct at_wanted *w, char why[static AT_WHY_M
 	*g = (struct guest){ .router = w->router, .wanted = true, .netns = -1 };
 	snprintf(g->name, sizeof(g->name), "%s", w->name);
 	HASH_ADD_STR(m->guests, name, g);
-	if ((err = at_netns_new(&g->netns, m->home, g->router, why)) != FAB_OK ||
-	    (err = guest_publish(m, g, why)) != FAB_OK)
+	if ((err = at_netns_new(&made, m->home, g->router, why)) != FAB_OK)
 		goto fail;
-	conf.netns = g->netns;
+	g->netns = conf.netns = made.netns;
+	conf.tap = made.tap;
+	if ((err = guest_publish(m, g, why)) != FAB_OK)
+		goto fail;
 	if ((err = at_link_new(&g->link, &conf)) == FAB_OK)
 		return FAB_OK;
 	snprintf(why, AT_WHY_MAX, "cannot make %s: %s", g->name, fab_strerror(err));
 fail:
+	if (made.tap >= 0)
+		close(made.tap);
 	guest_free(m, g);
 	return err;
 }

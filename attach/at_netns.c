@@ -1,15 +1,18 @@
 #include "attach/at_netns.h"
 
 #include "lib/err.h"
+#include "lib/tap.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/netlink.h>
+#include <net/if.h>
 #include <sched.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -129,24 +132,54 @@ forward(bool router, char why[static AT_WHY_MAX])
 
 /* ---- namespaces ---- */
 
-int
-at_netns_new(int *out, int home, bool router, char why[static AT_WHY_MAX])
+static int
+lo_up(char why[static AT_WHY_MAX])
 {
-	int fd = -1, err = FAB_OK;
+	struct ifreq ifr = { .ifr_name = "lo", .ifr_flags = IFF_UP };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), err = FAB_OK;
+
+	if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &ifr) != 0)
+		err = fail_errno("set lo up", "", why);
+	if (fd >= 0)
+		close(fd);
+	return err;
+}
+
+/* In the new namespace. */
+static int
+furnish(struct at_netns *out, bool router, char why[static AT_WHY_MAX])
+{
+	char name[IFNAMSIZ] = "eth0";
+	int err;
+
+	guest_sysctls();
+	rps_sysctl();
+	err = forward(router, why); /* a new namespace begins with what the first one does */
+	if (err != FAB_OK && router)
+		return err; /* others do not mind */
+	if ((err = lo_up(why)) != FAB_OK || (err = fab_tap_open(&out->tap, name, why)) != FAB_OK)
+		return err;
+	fab_tap_keep(out->tap);
+	if ((out->netns = open(SELF, O_RDONLY | O_CLOEXEC)) < 0)
+		return fail_errno("open " SELF, "", why);
+	return FAB_OK;
+}
+
+int
+at_netns_new(struct at_netns *out, int home, bool router, char why[static AT_WHY_MAX])
+{
+	struct at_netns n = { -1, -1 };
+	int err;
 
 	if (unshare(CLONE_NEWNET) != 0)
 		return fail_errno("make a network namespace",
 		    errno == EPERM ? "; it needs root (CAP_SYS_ADMIN)" : "", why);
-	guest_sysctls();
-	rps_sysctl();
-	err = forward(router, why); /* a new namespace begins with what the first one does */
-	if (!router)
-		err = FAB_OK; /* may only read /proc/sys: then nobody forwards, as it should be */
-	if (err == FAB_OK && (fd = open(SELF, O_RDONLY | O_CLOEXEC)) < 0)
-		err = fail_errno("open " SELF, "", why);
+	err = furnish(&n, router, why);
 	go_home(home);
 	if (err == FAB_OK)
-		*out = fd;
+		*out = n;
+	else if (n.tap >= 0)
+		close(n.tap);
 	return err;
 }
 

@@ -57,7 +57,7 @@ static int
 start_sidecar(struct attach *t, char why[static AT_WHY_MAX])
 {
 	struct at_link_conf conf = {
-		.loop = t->loop, .path = t->args.socket, .name = t->args.name, .home = -1
+		.loop = t->loop, .path = t->args.socket, .name = t->args.name, .home = -1, .tap = -1
 	};
 	int err;
 

@@ -4,6 +4,7 @@
 #include "lib/err.h"
 #include "lib/log.h"
 #include "lib/loop.h"
+#include "lib/tap.h"
 #include "vswitchd/vs_netlink.h"
 #include "vswitchd/vs_tap.h"
 
@@ -24,7 +25,7 @@
 #define WARNINGS_MS      1000 /* ... in this time */
 
 _Static_assert(ATTACH_NAME_MAX == VS_NAME_MAX, "every name of a port fits into a hello");
-_Static_assert(ATTACH_TEXT_MAX >= VS_WHY_MAX, "every reason fits into an answer");
+_Static_assert(ATTACH_TEXT_MAX >= VS_WHY_MAX && VS_WHY_MAX >= FAB_TAP_WHY_MAX, "reasons fit");
 
 enum conn_state {
 	CONN_NEW,     /* no hello yet */
@@ -130,7 +131,7 @@ conn_refuse(struct conn *c, int err, const char *why)
 
 /* ---- plugging in ---- */
 
-/* The TAP that the guest kept, or a new one with its interface named; *kept says which. */
+/* The TAP that the guest brings, or a new one whose interface has no name yet; *kept says which. */
 static int
 tap_take(struct conn *c, int *tap, bool *kept, char why[static VS_WHY_MAX])
 {
@@ -143,7 +144,7 @@ tap_take(struct conn *c, int *tap, bool *kept, char why[static VS_WHY_MAX])
 		h->tap = -1;
 		return FAB_OK;
 	}
-	if (err != FAB_ENOENT) /* a kept one whose device has gone is no reason to refuse */
+	if (err != FAB_ENOENT) /* one whose device has gone is no reason to refuse */
 		return err;
 	*kept = false;
 	return vs_tap_new(tap, h->netns, why);
@@ -156,7 +157,7 @@ iface_take(struct conn *c, int tap, bool kept, const struct vs_iface *conf, bool
 	char name[IFNAMSIZ];
 	int err;
 
-	if ((err = vs_tap_name(name, tap, why)) != FAB_OK ||
+	if ((err = fab_tap_name(name, tap, why)) != FAB_OK ||
 	    (err = vs_iface_find(&c->index, c->hello.rtnl, name, why)) != FAB_OK ||
 	    (!kept && (err = vs_iface_init(c->hello.rtnl, c->index, why)) != FAB_OK))
 		return err;
@@ -202,10 +203,7 @@ plug(struct conn *c, const struct vs_iface *conf, char why[static VS_WHY_MAX])
 	if ((err = hand_over(c, tap, why)) != FAB_OK)
 		return err;
 	c->iface = *conf;
-	fab_info("guest %s: attached%s", c->hello.name,
-	    !kept     ? ""
-	    : changed ? " again, with a new configuration"
-		      : " again, as it was");
+	fab_info("guest %s: attached%s", c->hello.name, changed ? "" : " again, as it was");
 	return FAB_OK;
 }
 

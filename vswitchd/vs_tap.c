@@ -1,9 +1,9 @@
 #include "vswitchd/vs_tap.h"
 
 #include "lib/err.h"
+#include "lib/tap.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/if_tun.h>
 #include <linux/magic.h>
 #include <linux/netlink.h>
@@ -15,15 +15,8 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <unistd.h>
-
-#define TUN_PATH     "/dev/net/tun"
-#define TUN_DEV      makedev(10, 200) /* Documentation/admin-guide/devices.txt */
-#define TAP_FLAGS    (IFF_TAP | IFF_NO_PI | IFF_VNET_HDR)
-#define TAP_OFFLOADS (TUN_F_CSUM | TUN_F_TSO4)
-#define VNET_HDR_LEN 10 /* struct virtio_net_hdr without num_buffers */
 
 /* errno as it is, with what was attempted and what to do. */
 static int
@@ -105,76 +98,24 @@ vs_guest_check(int netns, int rtnl, char why[static VS_WHY_MAX])
 /* ---- TAPs ---- */
 
 int
-vs_tap_name(char out[static IFNAMSIZ], int tap, char why[static VS_WHY_MAX])
-{
-	struct ifreq ifr = { 0 };
-
-	if (ioctl(tap, TUNGETIFF, &ifr) != 0) {
-		fail_errno("use the TAP", "; its interface has gone", why);
-		return FAB_ENOENT;
-	}
-	if ((ifr.ifr_flags & TAP_FLAGS) != TAP_FLAGS)
-		return refuse("the TAP was not made by vswitchd", why);
-	memcpy(out, ifr.ifr_name, IFNAMSIZ);
-	return FAB_OK;
-}
-
-int
 vs_tap_check(int tap, int netns, char why[static VS_WHY_MAX])
 {
-	char name[IFNAMSIZ];
-	struct stat st;
-	int len = 0, err;
+	int err;
 
-	if (fstat(tap, &st) != 0 || !S_ISCHR(st.st_mode) || st.st_rdev != TUN_DEV)
-		return refuse("the third descriptor is not a TAP", why);
-	if ((err = vs_tap_name(name, tap, why)) != FAB_OK)
+	if ((err = fab_tap_adopt(tap, why)) != FAB_OK)
 		return err;
-	if (ioctl(tap, TUNGETVNETHDRSZ, &len) != 0 || len != VNET_HDR_LEN)
-		return refuse("the TAP was not made by vswitchd", why);
 	if (!leads_to(ioctl(tap, TUNGETDEVNETNS), netns))
 		return refuse("the TAP's interface is not in the guest's namespace", why);
-	return FAB_OK;
-}
-
-static int
-tap_open(int *out, char name[static IFNAMSIZ], char why[static VS_WHY_MAX])
-{
-	struct ifreq ifr = { .ifr_flags = TAP_FLAGS };
-	int len = VNET_HDR_LEN, fd, err;
-
-	if ((fd = open(TUN_PATH, O_RDWR | O_NONBLOCK | O_CLOEXEC)) < 0)
-		return fail_errno("open " TUN_PATH,
-		    errno == ENOENT || errno == ENODEV
-			? "; load the module tun, or give the container this device"
-			: "",
-		    why);
-	/* Not yet eth0: our own namespace may have one. */
-	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "fabtap%%d");
-	if (ioctl(fd, TUNSETIFF, &ifr) != 0)
-		err = fail_errno(
-		    "make a TAP", errno == EPERM ? "; vswitchd needs CAP_NET_ADMIN" : "", why);
-	else if (ioctl(fd, TUNSETVNETHDRSZ, &len) != 0 ||
-		 ioctl(fd, TUNSETOFFLOAD, TAP_OFFLOADS) != 0)
-		err = fail_errno("set the TAP's offloads", "", why);
-	else
-		err = FAB_OK;
-	if (err != FAB_OK) {
-		close(fd);
-		return err;
-	}
-	memcpy(name, ifr.ifr_name, IFNAMSIZ);
-	*out = fd;
 	return FAB_OK;
 }
 
 int
 vs_tap_new(int *out, int netns, char why[static VS_WHY_MAX])
 {
-	char name[IFNAMSIZ];
+	char name[IFNAMSIZ] = "fabtap%d"; /* not yet eth0: our own namespace may have one */
 	int fd = -1, err;
 
-	if ((err = tap_open(&fd, name, why)) != FAB_OK)
+	if ((err = fab_tap_open(&fd, name, why)) != FAB_OK)
 		return err;
 	if ((err = vs_link_move(name, netns, why)) != FAB_OK) {
 		close(fd);

@@ -7,20 +7,15 @@
  */
 #include "vswitchd/vs_netlink.h"
 
-#include <net/if.h>
-
 /* netns is a network namespace other than ours, rtnl an rtnetlink socket in it. FAB_EINVAL. */
 int vs_guest_check(int netns, int rtnl, char why[static VS_WHY_MAX]);
 
-/* A TAP (no packet information, virtio header of 10 octets, checksum and TSO offload, non-blocking)
- * whose device is in netns, down and under a name that means nothing. The descriptor is the
- * caller's; the device goes with the last duplicate of it. FAB_EPERM, FAB_ENOENT (no /dev/net/tun),
- * FAB_EIO. */
+/* A TAP (lib/tap.h) whose device is in netns, down and under a name that means nothing. The
+ * descriptor is the caller's. FAB_EPERM, FAB_ENOENT (no /dev/net/tun), FAB_EIO. Takes some 20 ms:
+ * the kernel waits for all readers when a device changes its namespace. */
 int vs_tap_new(int *out, int netns, char why[static VS_WHY_MAX]);
-/* tap was made by vs_tap_new() and its device is in netns. FAB_EINVAL; FAB_ENOENT: its device has
+/* A guest's TAP: fit for use, and its device is in netns. FAB_EINVAL; FAB_ENOENT: its device has
  * gone. */
 int vs_tap_check(int tap, int netns, char why[static VS_WHY_MAX]);
-/* Name of its device, wherever that is. */
-int vs_tap_name(char out[static IFNAMSIZ], int tap, char why[static VS_WHY_MAX]);
 
 #endif
