@@ -325,6 +325,7 @@ snapshot_end(struct fc_reporter *r)
 			fc_session_remove(r->node, s);
 	if (!reports_layers(fc_node_topo(r->f->nodes, r->node))) {
 		fc_layers_router_apply(r->f->layers, r->node->name, &none, false, true);
+		fc_switch_touch_node(r->f->sw, r->node->name, r->node->name, "routes of a site");
 		return;
 	}
 	fc_layers_snapshot_end(r->f->layers, r->node->name, &changed);
@@ -334,6 +335,17 @@ snapshot_end(struct fc_reporter *r)
 	layer_changed(r->f, &b);
 	fc_timeline_batch(r->f->timeline, &b);
 	fc_touch(r->f, true);
+}
+
+/* What a site knows is where it sends packets; what an NVA knows is its own business (MR-5). */
+static int
+router_routes(struct fc *f, const struct fc_node *n, const struct fc_route_batch *batch)
+{
+	const struct topo_node *tn = fc_node_topo(f->nodes, n);
+
+	if (tn != NULL && tn->kind == TOPO_NODE_SITE)
+		fc_switch_touch_node(f->sw, n->name, n->name, "routes of a site");
+	return fc_layers_router_apply(f->layers, n->name, batch, false, false);
 }
 
 /* The hot path: from here to fc_touch() is what lies between a batch and the NICs. */
@@ -359,7 +371,7 @@ report_routes(struct fc_reporter *r, const Fab__V1__RouteBatch *m, bool in_snaps
 	if (reports_layers(fc_node_topo(f->nodes, n)))
 		err = fc_layers_apply(f->layers, n->name, &batch, &changed);
 	else
-		err = fc_layers_router_apply(f->layers, n->name, &batch, false, false);
+		err = router_routes(f, n, &batch);
 	if (err != FAB_OK && err != FAB_ENOENT) /* ENOENT: not a reporter of its scope */
 		fab_error("node %s: routes not applied: %s", n->name, fab_strerror(err));
 	b.routes = prefixes;

@@ -9,8 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NAME_MAX_LEN 160
-
 /* ---- groups ---- */
 
 /* Remembers to look at g when the update ends: it may be named by nobody. */
@@ -49,7 +47,6 @@ fc_img_group(struct fc_image *img, struct fc_img_key key, const uint32_t *member
 	}
 	g->id = ++img->last_group;
 	HASH_ADD(hh, img->groups, key, octets, g);
-	img->sink->group(img->ctx, g);
 	return g;
 }
 
@@ -83,7 +80,8 @@ sweep_groups(struct fc_image *img)
 		if (again || g->refs > 0)
 			continue;
 		HASH_DEL(img->groups, g);
-		img->sink->gone_group(img->ctx, g->id);
+		if (g->told)
+			img->sink->gone_group(img->ctx, g->id);
 		free(g);
 	}
 	img->n_unused = 0;
@@ -146,6 +144,16 @@ release(struct fc_image *img, struct fc_img_entry *v, size_t n)
 	free(v);
 }
 
+/* Only now: one that no entry names in the end would be gone before the update is over. */
+static void
+tell_route(struct fc_image *img, const struct fc_img_table *t, const struct fc_img_entry *e)
+{
+	if (!e->group->told)
+		img->sink->group(img->ctx, e->group);
+	e->group->told = true;
+	img->sink->route(img->ctx, t->id, e->net, e->group->id);
+}
+
 /* Tells what turns the table into b, by one walk through both. */
 static void
 tell_difference(struct fc_image *img, const struct fc_img_table *t, const struct fc_img_build *b)
@@ -158,7 +166,7 @@ tell_difference(struct fc_image *img, const struct fc_img_table *t, const struct
 		if (c < 0)
 			img->sink->withdraw(img->ctx, t->id, t->v[i].net);
 		else if (c > 0 || t->v[i].group != b->v[j].group)
-			img->sink->route(img->ctx, t->id, b->v[j].net, b->v[j].group->id);
+			tell_route(img, t, &b->v[j]);
 		i += c <= 0;
 		j += c >= 0;
 	}
@@ -184,23 +192,35 @@ table_update(struct fc_image *img, struct fc_img_table *t)
 
 static void
 table_name(
-    char out[static NAME_MAX_LEN], const struct topo *t, enum fc_img_source source, int a, int b)
+    char out[static FC_IMG_NAME_MAX], const struct topo *t, enum fc_img_source source, int a, int b)
 {
 	const char *vnet = b >= 0 && source == FC_IMG_USER ? t->vnets[b].name : "";
 
 	switch (source) {
 	case FC_IMG_SYSTEM:
-		snprintf(out, NAME_MAX_LEN, "system/%s", t->vnets[a].name);
+		snprintf(out, FC_IMG_NAME_MAX, "system/%s", t->vnets[a].name);
 		break;
 	case FC_IMG_USER:
-		snprintf(
-		    out, NAME_MAX_LEN, "user/%s%s%s", t->tables[a].name, b >= 0 ? "/" : "", vnet);
+		snprintf(out, FC_IMG_NAME_MAX, "user/%s%s%s", t->tables[a].name, b >= 0 ? "/" : "",
+		    vnet);
 		break;
 	case FC_IMG_BGP:
-		snprintf(out, NAME_MAX_LEN, "bgp/%s/%d", t->vnets[a].name, b);
+		snprintf(out, FC_IMG_NAME_MAX, "bgp/%s/%d", t->vnets[a].name, b);
 		break;
 	case FC_IMG_OWNERS:
-		snprintf(out, NAME_MAX_LEN, "owners/%s", t->vnets[a].name);
+		snprintf(out, FC_IMG_NAME_MAX, "owners/%s", t->vnets[a].name);
+		break;
+	case FC_IMG_OUT:
+		snprintf(out, FC_IMG_NAME_MAX, "out/%s", t->gateways[a].name);
+		break;
+	case FC_IMG_DOWN:
+		snprintf(out, FC_IMG_NAME_MAX, "down/%s", t->circuits[a].name);
+		break;
+	case FC_IMG_UP:
+		snprintf(out, FC_IMG_NAME_MAX, "up/%s", t->circuits[a].name);
+		break;
+	case FC_IMG_SITE:
+		snprintf(out, FC_IMG_NAME_MAX, "site/%s", t->sites[a].name);
 		break;
 	}
 }
@@ -224,7 +244,7 @@ uint32_t
 fc_img_table_declare(struct fc_image *img, enum fc_img_source source, int a, int b)
 {
 	struct fc_img_table *t;
-	char name[NAME_MAX_LEN];
+	char name[FC_IMG_NAME_MAX];
 
 	table_name(name, img->l->topo, source, a, b);
 	HASH_FIND_STR(img->tables, name, t);
@@ -323,32 +343,20 @@ fc_image_touch_all(struct fc_image *img)
 	img->all_due = true;
 }
 
-static void
-touch_tables(struct fc_image *img, enum fc_img_source source, int vnet)
-{
-	struct fc_img_table *t;
-
-	for (t = img->tables; t != NULL; t = t->hh.next)
-		t->due |= t->source == source && t->a == vnet;
-	img->some_due = true;
-}
-
 void
 fc_image_touch_node(struct fc_image *img, const char *node)
 {
 	const struct topo *t = img->l->topo;
-	const struct topo_node *n;
+	struct fc_img_table *table;
 	int i;
 
 	if (img->all_due || (i = topo_find_node(t, node)) < 0)
 		return;
-	n = &t->nodes[i];
-	if (n->kind == TOPO_NODE_ROUTE_SERVER)
-		touch_tables(img, FC_IMG_BGP, t->servers[n->index].vnet);
-	else if (n->kind == TOPO_NODE_ER_GATEWAY || n->kind == TOPO_NODE_VPN_GATEWAY)
-		touch_tables(img, FC_IMG_BGP, t->gateways[n->index].vnet);
-	else if (n->kind == TOPO_NODE_NVA)
-		touch_tables(img, FC_IMG_OWNERS, t->nvas[n->index].vnet);
+	for (table = img->tables; table != NULL; table = table->hh.next) {
+		if (!fc_img_depends(img, table, &t->nodes[i]))
+			continue;
+		table->due = img->some_due = true;
+	}
 }
 
 bool
@@ -424,7 +432,8 @@ fc_image_dump(const struct fc_image *img, const struct fc_img_sink *sink, void *
 	const struct fc_img_port *p;
 
 	for (g = img->groups; g != NULL; g = g->hh.next)
-		sink->group(ctx, g);
+		if (g->told)
+			sink->group(ctx, g);
 	for (t = img->tables; t != NULL; t = t->hh.next) {
 		sink->table(ctx, t->id);
 		for (size_t i = 0; i < t->n; i++)

@@ -9,6 +9,7 @@
  *   user/TABLE[/VNET]  route table; one for each VNet where an entry depends on the VNet
  *   bgp/SCOPE/I        BGP layer of a scope as the NICs of instance I have it (RS-66, RS-93)
  *   owners/VNET        who takes packets for an address in that VNet (DELIVER, VIA)
+ *   out/GATEWAY, down/CIRCUIT, up/CIRCUIT, site/SITE: beyond the VNets, see fc_image_far.c
  *
  * A number stands for a name as long as the image has it and is never used again. Loop thread.
  */
@@ -48,6 +49,7 @@ struct fc_img_group {
 	UT_hash_handle hh;
 	uint32_t id;
 	uint32_t refs;         /* entries that name it */
+	bool told;             /* with the first entry that was told */
 	struct fc_img_key key; /* the members follow it in memory: both are the hash key */
 	uint32_t members[];    /* VIA: addresses; PORTS: port ids */
 };
@@ -75,7 +77,7 @@ struct fc_img_port {
 };
 
 /* What differs, in any order but one: a group is told before an entry names it. All are one change:
- * they hold together once the update is over. */
+ * they hold together once the update is over, and what they borrow lives until then. */
 struct fc_img_sink {
 	void (*group)(void *ctx, const struct fc_img_group *g);
 	void (*table)(void *ctx, uint32_t id); /* new, empty */
@@ -95,8 +97,8 @@ void fc_image_free(struct fc_image *img);
 
 /* The topology was replaced, or nobody kept track for a while: all of it may have changed. */
 void fc_image_touch_all(struct fc_image *img);
-/* What this node reports, or whether it is there, may have changed: the BGP tables of its scope, or
- * the owners in its VNet. Unknown names are ignored. */
+/* What this node reports, or whether it is there, may have changed, and so the tables that depend
+ * on it. Unknown names are ignored. */
 void fc_image_touch_node(struct fc_image *img, const char *node);
 bool fc_image_is_due(const struct fc_image *img);
 

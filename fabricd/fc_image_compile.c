@@ -92,8 +92,8 @@ user_group(struct fc_img_build *b, int vnet, const struct topo_udr *u)
 		return internet(b);
 	case HOP_NONE: /* UDR-4 */
 		return drop(b, FC_IMG_NONE_ROUTE);
-	case HOP_VNET_GATEWAY: /* VPN-22 */
-		break;
+	case HOP_VNET_GATEWAY:
+		return fc_img_far_gateway(b, vnet);
 	}
 	return drop(b, FC_IMG_NOT_CARRIED);
 }
@@ -120,7 +120,7 @@ bgp_group(struct fc_img_build *b, const struct fc_group *g)
 		return drop(b, FC_IMG_UNREACHABLE);
 	if (g->key.source == HRP_SRC_NVA || g->key.source == HRP_SRC_UNKNOWN)
 		return members(b, FC_IMG_VIA, g->hops, g->key.n_hops);
-	return drop(b, FC_IMG_NOT_CARRIED); /* ER-19, VPN-14 */
+	return fc_img_far_hops(b, g);
 }
 
 static void
@@ -291,14 +291,42 @@ fc_img_compile(struct fc_img_build *b, const struct fc_img_table *table)
 	case FC_IMG_OWNERS:
 		compile_owners(b, table->a);
 		break;
+	default:
+		fc_img_far_compile(b, table);
+		break;
 	}
+}
+
+bool
+fc_img_depends(
+    const struct fc_image *img, const struct fc_img_table *table, const struct topo_node *n)
+{
+	const struct topo *t = img->l->topo;
+	int vnet = -1;
+
+	switch (n->kind) {
+	case TOPO_NODE_ROUTE_SERVER:
+		vnet = t->servers[n->index].vnet;
+		break;
+	case TOPO_NODE_ER_GATEWAY:
+	case TOPO_NODE_VPN_GATEWAY:
+		vnet = t->gateways[n->index].vnet;
+		break;
+	case TOPO_NODE_NVA:
+		return table->source == FC_IMG_OWNERS && table->a == t->nvas[n->index].vnet;
+	default:
+		break;
+	}
+	if (table->source == FC_IMG_BGP)
+		return table->a == vnet;
+	return fc_img_far_depends(img, table, n);
 }
 
 /* ---- ports ---- */
 
-/* The tables of a NIC in that subnet (-1: in none), as fc_view_subnet() has them. */
-static void
-name_tables(struct fc_image *img, struct fc_img_port_conf *c, int vnet, int subnet, int instance)
+void
+fc_img_name_tables(
+    struct fc_image *img, struct fc_img_port_conf *c, int vnet, int subnet, int instance)
 {
 	const struct topo *t = img->l->topo;
 	int table = subnet >= 0 ? t->vnets[vnet].subnets[subnet].route_table : -1;
@@ -324,7 +352,7 @@ declare_nic(struct fc_image *img, size_t nic)
 		.forwarding = n->ip_forwarding,
 		.mtu = FC_IMAGE_MTU };
 
-	name_tables(img, &c, n->vnet, n->subnet, (int)n->instance);
+	fc_img_name_tables(img, &c, n->vnet, n->subnet, (int)n->instance);
 	img->nics[nic] = fc_img_port_declare(img, n->name, &c);
 }
 
@@ -341,7 +369,7 @@ declare_platform(struct fc_image *img, const struct topo_node *n)
 	v = &t->vnets[vnet];
 	subnet = n->kind == TOPO_NODE_ROUTE_SERVER ? v->route_server_subnet : v->gateway_subnet;
 	c.prefix_len = subnet >= 0 ? v->subnets[subnet].prefix.len : 32;
-	name_tables(img, &c, vnet, subnet, 0);
+	fc_img_name_tables(img, &c, vnet, subnet, 0);
 	fc_img_port_declare(img, n->name, &c);
 }
 
@@ -374,6 +402,8 @@ fc_img_declare(struct fc_image *img)
 		img->owners[i] = fc_img_table_declare(img, FC_IMG_OWNERS, (int)i, -1);
 	for (size_t i = 0; i < t->n_nics; i++)
 		declare_nic(img, i);
-	for (size_t i = 0; i < t->n_nodes; i++)
+	for (size_t i = 0; i < t->n_nodes; i++) {
 		declare_platform(img, &t->nodes[i]);
+		fc_img_far_declare(img, &t->nodes[i]);
+	}
 }

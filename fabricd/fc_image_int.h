@@ -2,19 +2,32 @@
 #define FABRICD_FC_IMAGE_INT_H
 /*
  * Inside of the image: fc_image.c keeps numbers and differences, fc_image_compile.c knows what
- * tables and ports hold. Nobody else includes this.
+ * tables and ports hold, fc_image_far.c what lies beyond the VNets. Nobody else includes this.
  */
 #include "fabricd/fc_image.h"
 #include "fabricd/fc_layers_int.h"
 
-enum fc_img_source { FC_IMG_SYSTEM, FC_IMG_USER, FC_IMG_BGP, FC_IMG_OWNERS };
+#define FC_IMG_NAME_MAX 192 /* of a table or port */
+
+enum fc_img_source {
+	FC_IMG_SYSTEM,
+	FC_IMG_USER,
+	FC_IMG_BGP,
+	FC_IMG_OWNERS,
+	FC_IMG_OUT,  /* a VPN gateway, out of Azure */
+	FC_IMG_DOWN, /* a circuit, towards its site */
+	FC_IMG_UP,   /* a circuit, towards Azure */
+	FC_IMG_SITE,
+};
 
 struct fc_img_table {
 	UT_hash_handle hh; /* by name */
 	char *name;
 	uint32_t id;
 	enum fc_img_source source;
-	int a, b; /* SYSTEM, OWNERS: VNet; USER: route table, VNet or -1; BGP: scope, instance */
+	/* SYSTEM, OWNERS: VNet; USER: route table, VNet or -1; BGP: scope, instance; OUT, DOWN,
+	 * UP, SITE: gateway, circuit, circuit, site. */
+	int a, b;
 	bool seen, due;
 	struct fc_img_entry *v; /* in ipnet_cmp() order */
 	size_t n;
@@ -65,5 +78,22 @@ void fc_img_sort(struct fc_img_build *b);
 /* Declares every table and port of the topology. */
 void fc_img_declare(struct fc_image *img);
 void fc_img_compile(struct fc_img_build *b, const struct fc_img_table *table);
+/* Whether what the node reports, or its being there, may change the table. */
+bool fc_img_depends(
+    const struct fc_image *img, const struct fc_img_table *table, const struct topo_node *n);
+/* Names the tables of a NIC in that subnet (-1: in none), as fc_view_subnet() has them. */
+void fc_img_name_tables(
+    struct fc_image *img, struct fc_img_port_conf *c, int vnet, int subnet, int instance);
+
+/* ---- fc_image_far.c ---- */
+
+/* Next hops of a route that a gateway learned: MSEEs (ER-19) or VPN gateways (VPN-14). */
+struct fc_img_group *fc_img_far_hops(struct fc_img_build *b, const struct fc_group *g);
+/* The gateway that next hop VirtualNetworkGateway means in that VNet (VPN-22). */
+struct fc_img_group *fc_img_far_gateway(struct fc_img_build *b, int vnet);
+void fc_img_far_declare(struct fc_image *img, const struct topo_node *n);
+void fc_img_far_compile(struct fc_img_build *b, const struct fc_img_table *table);
+bool fc_img_far_depends(
+    const struct fc_image *img, const struct fc_img_table *table, const struct topo_node *n);
 
 #endif

@@ -15,6 +15,7 @@
 
 #include <glob.h>
 
+#define SPOKE11      "  s11: {address_space: 10.11.0.0/16, subnets: {vms: 10.11.0.0/24}}\n"
 #define DESTINATIONS 4096
 #define HASHES       64 /* flows tried per decision: enough to meet each of a few members */
 
@@ -26,7 +27,7 @@ struct both {
 	uint64_t generation;
 	uint32_t dst[DESTINATIONS];
 	size_t n_dst;
-	size_t compared, dropped, internet; /* decisions, and what became of them */
+	size_t compared, passed, dropped, internet; /* decisions, and what became of them */
 };
 
 /* ---- from fabricd to vswitchd ---- */
@@ -101,10 +102,10 @@ describe(struct both *b, const struct vs_verdict *v, char out[static 96])
 
 /* The same flow in both directions is not asked for: `pair` is as good as any number. */
 static void
-ask(struct both *b, const struct topo_nic *from, uint32_t src, uint32_t dst, uint32_t hash,
+ask(struct both *b, const char *from, uint32_t src, uint32_t dst, uint32_t hash,
     char out[static 96])
 {
-	const struct vs_port_conf *p = vs_model_find(b->model, from->name);
+	const struct vs_port_conf *p = vs_model_find(b->model, from);
 	struct vs_flow flow = { .src = src, .dst = dst, .hash = hash, .pair = hash };
 	struct vs_verdict v;
 
@@ -115,14 +116,35 @@ ask(struct both *b, const struct topo_nic *from, uint32_t src, uint32_t dst, uin
 	vs_model_unlock(b->model);
 }
 
-/* What the switch should say where trace went from hop i on. */
-static void
-wanted(const struct fc_trace *tr, size_t i, char out[static 96])
+#define ANY_DROP "any drop"
+#define ANY      "anything"
+
+/* Gateways and MSEEs are passed within one decision of the switch. */
+static bool
+is_passed(const struct fc_trace *tr, size_t i)
+{
+	enum fc_place place = tr->hops[i].place;
+
+	return (place == FC_AT_MSEE || place == FC_AT_ER_GATEWAY || place == FC_AT_VPN_GATEWAY) &&
+	       !(i + 1 == tr->n_hops && tr->verdict == FC_DELIVERED);
+}
+
+static bool
+is_gateway_address(const struct topo *t, uint32_t addr)
+{
+	for (size_t i = 0; i < t->n_gateways; i++)
+		if (t->gateways[i].ip[0] == addr || t->gateways[i].ip[1] == addr)
+			return true;
+	return false;
+}
+
+/* What becomes of a packet that trace does not see arrive anywhere after hop i. */
+static const char *
+wanted_end(const struct fc_trace *tr, bool passed, char name[static 96])
 {
 	static const struct {
 		const char *part, *reason;
 	} drops[] = {
-		{ "has no route", "no-route" },
 		{ "has next hop None", "none-route" },
 		{ "not directly reachable", "unreachable" },
 		{ "nobody in", "no-owner" },
@@ -131,48 +153,77 @@ wanted(const struct fc_trace *tr, size_t i, char out[static 96])
 		{ "is not on the Internet", "internet" }, /* for the Internet to say */
 		{ "no VPN gateway", "not-carried" },
 		{ "no circuit has next hop", "not-carried" },
-		{ "no connection of", "not-carried" },
-		{ "does not announce it", "not-carried" },
-		{ "announces it (ER-12)", "not-carried" },
+		{ "does not announce it", ANY_DROP },
+		{ "announces it (ER-12)", ANY_DROP },
+		{ "no connection of", ANY_DROP },
+		{ "has no route", "no-route" },
 	};
-	const struct fc_trace_hop *next = i + 1 < tr->n_hops ? &tr->hops[i + 1] : NULL;
 	const char *second = strstr(tr->reason, " gets the packet a second time");
+	const char *site = strstr(tr->reason, " has no route to ");
 
-	snprintf(out, 96, "?");
-	if (next == NULL && tr->verdict == FC_LOOP && second == NULL)
-		snprintf(out, 96, "not-carried");        /* between gateways and sites */
-	else if (next == NULL && tr->verdict == FC_LOOP) /* who had it before (RS-64) */
-		snprintf(out, 96, "%.*s", (int)(second - tr->reason), tr->reason);
-	else if (next == NULL) {
-		for (size_t k = 0; k < sizeof(drops) / sizeof(drops[0]); k++)
-			if (strstr(tr->reason, drops[k].part) != NULL)
-				snprintf(out, 96, "%s", drops[k].reason);
-	} else if (next->place == FC_AT_NIC || next->place == FC_AT_ROUTE_SERVER ||
-		   next->place == FC_AT_INTERNET) {
-		snprintf(out, 96, "%s", next->node);
-	} else {
-		snprintf(out, 96, "not-carried");
+	if (tr->verdict == FC_LOOP && second == NULL)
+		return ANY;           /* between gateways; choosing anew may find a way out */
+	if (tr->verdict == FC_LOOP) { /* back to who had it before (RS-64) */
+		snprintf(name, 96, "%.*s", (int)(second - tr->reason), tr->reason);
+		return name;
 	}
+	if (site != NULL) { /* it got the packet */
+		snprintf(name, 96, "%.*s", (int)(site - tr->reason), tr->reason);
+		return name;
+	}
+	for (size_t k = 0; k < sizeof(drops) / sizeof(drops[0]); k++)
+		if (strstr(tr->reason, drops[k].part) != NULL)
+			return passed && strcmp(drops[k].reason, "internet") != 0 ? ANY_DROP
+										  : drops[k].reason;
+	return passed ? ANY_DROP : "?";
+}
+
+/* What the switch should say where trace went from hop i on. */
+static const char *
+wanted(const struct both *b, const struct fc_trace *tr, size_t i, uint32_t dst, bool *passed,
+    char name[static 96])
+{
+	const struct fc_trace_hop *next;
+
+	*passed = false;
+	for (i++; i < tr->n_hops && is_passed(tr, i); i++)
+		*passed = true;
+	if (i == tr->n_hops)
+		return wanted_end(tr, *passed, name);
+	next = &tr->hops[i];
+	if ((next->place == FC_AT_ER_GATEWAY || next->place == FC_AT_VPN_GATEWAY) &&
+	    !is_gateway_address(b->f.t, dst))
+		return "not-carried"; /* VPN-20: clients are not guests */
+	if (next->place == FC_AT_INTERNET && *passed &&
+	    (strstr(next[-1].route, " site ") != NULL ||
+		strstr(next[-1].route, " connection ") != NULL))
+		return strrchr(next[-1].route, ' ') + 1; /* ER-22: by way of the site */
+	snprintf(name, 96, "%s", next->node);
+	return name;
 }
 
 /* EFF-16: a route whose next hops are all out of reach is listed with next hop None. A next hop
  * that neither runs nor forwards is dropped for either reason. */
 static bool
-same(const char *want, const char *got)
+same(struct both *b, const char *want, const char *got)
 {
-	return strcmp(want, got) == 0 ||
+	bool dropped = strcmp(got, "internet") != 0 && vs_model_find(b->model, got) == NULL;
+
+	return strcmp(want, got) == 0 || strcmp(want, ANY) == 0 ||
+	       (strcmp(want, ANY_DROP) == 0 && dropped) ||
 	       (strcmp(want, "none-route") == 0 && strcmp(got, "unreachable") == 0) ||
 	       (strcmp(want, "not-forwarding") == 0 && strcmp(got, "port-down") == 0);
 }
 
 /* Whether the decision is one of several: an ECMP set, or a service of several NVAs. */
 static bool
-is_choice(struct both *b, int nic, uint32_t dst)
+is_choice(struct both *b, const struct fc_trace_hop *at, uint32_t dst)
 {
 	struct fc_eff_route r;
 	size_t owning = 0;
 
-	if (fc_eff_lookup(b->f.l, nic, dst, &r) && r.n_next_hops > 1)
+	if (at->place != FC_AT_NIC ||
+	    (fc_eff_lookup(b->f.l, at->index, dst, &r) && r.n_next_hops > 1))
 		return true;
 	for (size_t i = 0; i < b->f.t->n_nvas; i++)
 		owning += b->f.t->nvas[i].owns.n > 0;
@@ -180,51 +231,49 @@ is_choice(struct both *b, int nic, uint32_t dst)
 }
 
 static void
-compare(struct both *b, int nic, const struct fc_trace *tr, size_t i, uint32_t src, uint32_t dst)
+compare(struct both *b, const struct fc_trace *tr, size_t i, uint32_t src, uint32_t dst)
 {
-	const struct topo_nic *n = &b->f.t->nics[nic];
-	bool choice = is_choice(b, nic, dst), met = false;
-	char want[96], got[96], a[IPADDR_STRLEN], z[IPADDR_STRLEN];
+	const char *from = tr->hops[i].node, *want;
+	char name[96], got[96], a[IPADDR_STRLEN], z[IPADDR_STRLEN];
+	bool passed, met = false, choice;
 
-	wanted(tr, i, want);
+	want = wanted(b, tr, i, dst, &passed, name);
+	choice = passed || is_choice(b, &tr->hops[i], dst);
 	for (uint32_t k = 0; k < HASHES && !met; k++) {
-		ask(b, n, src, dst, k * (UINT32_MAX / HASHES), got);
-		met = same(want, got);
+		ask(b, from, src, dst, k * (UINT32_MAX / HASHES), got);
+		met = same(b, want, got);
 		if (!met && !choice)
 			break;
 	}
 	if (!met)
-		printf("\n%s: %s to %s: got %s, wanted %s (%s)\n", n->name, ipaddr_format(a, src),
+		printf("\n%s: %s to %s: got %s, wanted %s (%s)\n", from, ipaddr_format(a, src),
 		    ipaddr_format(z, dst), got, want, tr->reason);
 	CU_ASSERT_TRUE(met);
 	b->compared++;
+	b->passed += passed;
 	b->internet += strcmp(got, "internet") == 0;
 	b->dropped += vs_model_find(b->model, got) == NULL && strcmp(got, "internet") != 0;
 }
 
-/* Each decision of the trace that a NIC's tables made; what an NVA does by itself is not the
- * switch's. A source that the NIC does not own is let out only by who forwards. */
+/* Each decision of the trace that the switch has to make; what an NVA does by itself is not the
+ * switch's. */
 static void
-compare_trace(struct both *b, const struct topo_nic *from, uint32_t dst)
+compare_trace(struct both *b, const char *from, uint32_t src, uint32_t dst)
 {
 	struct fc_trace tr;
 	char text[IPADDR_STRLEN];
 
-	tr = fix_trace(&b->f, from->name, ipaddr_format(text, dst));
-	if (from->vm >= 0 && !b->f.t->vms[from->vm].running)
-		return;
+	tr = fix_trace(&b->f, from, ipaddr_format(text, dst));
 	if (tr.verdict == FC_FILTERED)
 		return; /* PEER-5, PEER-6: security groups are not the data plane's */
 	for (size_t i = 0; i < tr.n_hops; i++) {
 		const struct fc_trace_hop *h = &tr.hops[i];
 		bool last = i + 1 == tr.n_hops && tr.verdict == FC_DELIVERED;
 
-		if (h->place != FC_AT_NIC || last || h->rule[0] == '\0' ||
-		    strcmp(h->rule, "MR-6") == 0)
+		if ((h->place != FC_AT_NIC && h->place != FC_AT_SITE) || last ||
+		    h->rule[0] == '\0' || (h->place == FC_AT_NIC && strcmp(h->rule, "MR-6") == 0))
 			continue;
-		if (strstr(tr.reason, "is gone and still") != NULL && i + 1 == tr.n_hops)
-			continue; /* RS-91: who is gone is no business of the switch */
-		compare(b, h->index, &tr, i, from->ip, dst);
+		compare(b, &tr, i, src, dst);
 	}
 }
 
@@ -234,7 +283,8 @@ static void
 add_dst(struct both *b, uint32_t addr)
 {
 	CU_ASSERT_FATAL(b->n_dst < DESTINATIONS);
-	b->dst[b->n_dst++] = addr;
+	if (addr != 0) /* no destination; routers of the switch have it as theirs */
+		b->dst[b->n_dst++] = addr;
 }
 
 static void
@@ -258,8 +308,16 @@ list_destinations(struct both *b)
 	add_dst(b, 0x08080808);
 	for (size_t i = 0; i < t->n_nics; i++)
 		add_dst(b, t->nics[i].ip);
-	for (size_t i = 0; i < t->n_sites; i++)
+	for (size_t i = 0; i < t->n_sites; i++) {
 		add_dst(b, t->sites[i].ip);
+		for (size_t k = 0; k < t->sites[i].prefixes.n; k++)
+			add_edges(b, t->sites[i].prefixes.v[k]);
+	}
+	for (size_t i = 0; i < t->n_gateways; i++) {
+		add_dst(b, t->gateways[i].ip[0]);
+		for (size_t k = 0; k < t->gateways[i].p2s_pools.n; k++)
+			add_edges(b, t->gateways[i].p2s_pools.v[k]);
+	}
 	for (size_t i = 0; i < t->n_servers; i++)
 		for (int k = 0; k < 2; k++)
 			add_dst(b, t->servers[i].ip[k]);
@@ -283,9 +341,16 @@ compare_all(struct both *b)
 {
 	bring_up_to_date(b);
 	list_destinations(b);
-	for (size_t i = 0; i < b->f.t->n_nics; i++)
-		for (size_t k = 0; k < b->n_dst; k++)
-			compare_trace(b, &b->f.t->nics[i], b->dst[k]);
+	for (size_t k = 0; k < b->n_dst; k++) {
+		for (size_t i = 0; i < b->f.t->n_nics; i++) {
+			const struct topo_nic *n = &b->f.t->nics[i];
+
+			if (n->vm < 0 || b->f.t->vms[n->vm].running)
+				compare_trace(b, n->name, n->ip, b->dst[k]);
+		}
+		for (size_t i = 0; i < b->f.t->n_sites; i++)
+			compare_trace(b, b->f.t->sites[i].name, b->f.t->sites[i].ip, b->dst[k]);
+	}
 }
 
 /* ---- routes ---- */
@@ -370,9 +435,33 @@ random_report(struct both *b, const char *reporter)
 	fc_image_touch_node(b->image, reporter);
 }
 
+/* What a site says of its table: prefixes, each with somebody it has a session or tunnel with. */
+static void
+random_site(struct both *b, const struct topo_site *s)
+{
+	char text[512] = "", net[IPNET_STRLEN];
+
+	for (int n = rand() % 6; n > 0; n--) {
+		const struct topo_node *to = &b->f.t->nodes[(size_t)rand() % b->f.t->n_nodes];
+		bool peer = false;
+
+		for (size_t i = 0; i < s->n_peers; i++)
+			peer = peer || strcmp(s->peers[i].name, to->name) == 0;
+		if (!peer && to->kind != TOPO_NODE_MSEE && to->kind != TOPO_NODE_VPN_GATEWAY)
+			to = NULL; /* its own */
+		snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s>%s ",
+		    ipnet_format(net, random_net(b->f.t)), to != NULL ? to->name : "");
+	}
+	fix_router(&b->f, s->name, text);
+	fc_image_touch_node(b->image, s->name);
+}
+
 static void
 random_reports(struct both *b)
 {
+	for (size_t i = 0; i < b->f.t->n_sites; i++)
+		if (rand() % 2)
+			random_site(b, &b->f.t->sites[i]);
 	for (size_t i = 0; i < b->f.t->n_nodes; i++)
 		for (int k = rand() % 3; k > 0; k--)
 			random_report(b, b->f.t->nodes[i].name);
@@ -393,6 +482,7 @@ agree(const char *yaml)
 	}
 	CU_ASSERT_TRUE(b->compared > b->dropped + b->internet); /* some arrive */
 	CU_ASSERT_TRUE(b->dropped > 0 && b->internet > 0);
+	CU_ASSERT_TRUE(b->passed > 0 || b->f.t->n_gateways == 0);
 	both_close(b);
 	free(b);
 }
@@ -457,10 +547,45 @@ test_next_hops(void)
 	    "  here1: {subnet: hub1/here, ip: 10.1.14.4}\n");
 }
 
+/* Circuits of one gateway with different sites, one of them foreign (its table is guessed); VPN
+ * with and without BGP; a route table on the GatewaySubnet (UDR-9). */
+static void
+test_gateways(void)
+{
+	srand(fc_seed());
+	agree("vnets:\n"
+	      "  hub1:\n"
+	      "    address_space: 10.1.0.0/16\n"
+	      "    subnets:\n"
+	      "      RouteServerSubnet: 10.1.0.0/26\n"
+	      "      GatewaySubnet: {prefix: 10.1.1.0/26, route_table: rt-gw}\n"
+	      "      nva: 10.1.2.0/24\n"
+	      "      work: {prefix: 10.1.3.0/24, route_table: rt-vpn}\n" SPOKE11
+	      "peerings: [{hub: hub1, spoke: [s11]}]\n"
+	      "route_tables:\n"
+	      "  rt-gw: {routes: {in: {prefix: 10.11.0.0/16, next_hop: VirtualAppliance "
+	      "10.1.2.4}}}\n"
+	      "  rt-vpn: {routes: {vpn: {prefix: 172.16.0.0/12, next_hop: "
+	      "VirtualNetworkGateway}}}\n" RS "gateways:\n"
+	      "  er1: {vnet: hub1, type: ExpressRoute, circuits: {c1: {}, c2: {}}}\n"
+	      "  vpn1: {vnet: hub1, type: Vpn, active_active: true, p2s_pools: "
+	      "[192.168.99.0/24], connections: {branch1: {}, branch2: {bgp: false}}}\n"
+	      "circuits: {c1: {site: dc1}, c2: {site: dc2}}\n"
+	      "sites:\n"
+	      "  dc1: {asn: 64900, prefixes: 172.20.0.0/16, advertise: [0.0.0.0/0]}\n"
+	      "  dc2: {asn: 64902, prefixes: 172.22.0.0/16, run: [bird]}\n"
+	      "  branch1: {asn: 64901, prefixes: 172.21.0.0/16, run: [bird]}\n"
+	      "  branch2: {asn: 64903, prefixes: 172.23.0.0/16}\n" NVAS "vms:\n"
+	      "  vm11: {subnet: s11/vms, ip: 10.11.0.4}\n"
+	      "  work1: {subnet: hub1/work, ip: 10.1.3.4}\n");
+}
+
 static CU_TestInfo tests[] = {
-	{ "every topology that people run", test_topologies },
+	{ "SYS-6, RS-60, ER-19, VPN-14: every topology that people run", test_topologies },
 	{ "EFF-6, EFF-7, SYS-5, UDR-7, UDR-8, RS-57: the reference plan", test_plan },
 	{ "RS-56, UDR-3: next hops of every kind", test_next_hops },
+	{ "ER-1, ER-10, ER-20, ER-22, ER-30, VPN-6, VPN-8, VPN-20, VPN-22, UDR-9, B2B-2: gateways",
+	    test_gateways },
 	CU_TEST_INFO_NULL,
 };
 
