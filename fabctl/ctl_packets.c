@@ -39,7 +39,10 @@ try_packets(void)
 		return 1;
 	if ((fd = open(TUN_PATH, O_RDWR | O_CLOEXEC)) < 0)
 		return 2;
-	return ioctl(fd, TUNSETIFF, &ifr) == 0 ? 0 : 3;
+	if (ioctl(fd, TUNSETIFF, &ifr) != 0)
+		return 3;
+	ioctl(fd, TUNSETPERSIST, 1); /* it goes with the namespace: nobody waits for that */
+	return 0;
 }
 
 /* NULL, or why there can be no packets here. */

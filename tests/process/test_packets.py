@@ -87,7 +87,7 @@ class Packets(Guests, FabricTestCase):
     # The way of a packet.
 
     def test_through_the_active_nva(self):
-        """EFF-3, RS-50: the NVA's route sends traffic between the spokes through nva1, and nowhere else."""
+        """RS-8, RS-65: the route that nva1 announced takes traffic between the spokes to nva1, and nowhere else."""
         before = {nva: self.received(nva) for nva in ("nva1", "nva2", "nva3", "nva4")}
         self.run_in("vm11", "ping", "-n", "-q", "-c", "5", "-i", "0.01", "10.12.0.4")
         after = {nva: self.received(nva) for nva in before}
@@ -96,7 +96,7 @@ class Packets(Guests, FabricTestCase):
             self.assertEqual(after[nva], before[nva], nva)
 
     def test_within_a_vnet_and_to_a_peered_one(self):
-        """SYS-1, SYS-2: no NVA on the way from hub to spoke, and the TTL is the sender's."""
+        """SYS-1, SYS-6: no NVA on the way from hub to spoke, and the TTL is the sender's."""
         before = self.received("nva1")
         out = self.run_in("jump1", "ping", "-n", "-c", "1", "-t", "1", "-W", "5", "10.11.0.4")
         self.assertIn("ttl=64", out)
