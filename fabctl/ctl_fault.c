@@ -181,7 +181,7 @@ respawn(struct fault *f)
 {
 	const struct ctl_state *s = &f->state;
 	struct ctl_state fresh;
-	int err = ctl_state_spawn(f->c->run_dir, f->name, s->kind, s->argv, s->cwd);
+	int err = ctl_state_spawn(f->c->run_dir, s);
 
 	if (err == FAB_OK)
 		err = ctl_state_load(&fresh, f->c->run_dir, f->name);

@@ -163,7 +163,8 @@ ctl_node_argv(json_t **out, const struct topo_node *n, const char *run_dir, cons
 }
 
 int
-ctl_fabricd_argv(json_t **out, const char *run_dir, const char *topology, char why[static 256])
+ctl_fabricd_argv(
+    json_t **out, const char *run_dir, const char *topology, bool packets, char why[static 256])
 {
 	char path[PATH_MAX], url[PATH_MAX];
 
@@ -176,16 +177,23 @@ ctl_fabricd_argv(json_t **out, const char *run_dir, const char *topology, char w
 	*out = json_pack("[s, s, s, s, s, s, s]", path, "--listen", url, "--run-dir", run_dir,
 	    "--topology", topology);
 	FAB_ASSERT(*out != NULL);
+	if (packets)
+		json_array_append_new(*out, json_string("--packets"));
 	return FAB_OK;
 }
 
 /* ---- processes ---- */
 
 int
-ctl_node_start(const struct topo_node *n, json_t *argv, const char *run_dir, const char *topo_dir)
+ctl_node_start(const struct topo_node *n, json_t *argv, const struct ctl_place *p)
 {
-	return ctl_state_spawn(
-	    run_dir, n->name, programs[n->kind].kind, argv, n->n_run > 0 ? topo_dir : run_dir);
+	struct ctl_state s = { .name = n->name,
+		.kind = programs[n->kind].kind,
+		.argv = argv,
+		.cwd = n->n_run > 0 ? p->topo_dir : p->run_dir,
+		.in_guest = p->packets && topo_node_in_guest(p->t, n) };
+
+	return ctl_state_spawn(p->run_dir, &s);
 }
 
 size_t
@@ -264,7 +272,7 @@ same_software(const struct topo_node *n, const struct ctl_state *s, const json_t
 }
 
 static int
-start_one(const struct topo_node *n, const char *run_dir, const char *topo_dir)
+start_one(const struct topo_node *n, const struct ctl_place *p)
 {
 	struct ctl_state s;
 	json_t *argv;
@@ -274,9 +282,9 @@ start_one(const struct topo_node *n, const char *run_dir, const char *topo_dir)
 
 	if (ctl_run_name_is_taken(n->name))
 		return ctl_fail(CTL_NO, "START", "a node cannot be named %s; rename it", n->name);
-	if (ctl_node_argv(&argv, n, run_dir, topo_dir, why) != FAB_OK)
+	if (ctl_node_argv(&argv, n, p->run_dir, p->topo_dir, why) != FAB_OK)
 		return ctl_fail(CTL_NO, "START", "%s", why);
-	if (ctl_state_load(&s, run_dir, n->name) == FAB_OK) {
+	if (ctl_state_load(&s, p->run_dir, n->name) == FAB_OK) {
 		keep = same_software(n, &s, argv); /* it runs, or was stopped on purpose */
 		if (!keep)
 			ctl_proc_end_all(&s.proc, 1, CTL_END_GRACE_MS);
@@ -284,7 +292,7 @@ start_one(const struct topo_node *n, const char *run_dir, const char *topo_dir)
 		if (keep)
 			goto done;
 	}
-	if (ctl_node_start(n, argv, run_dir, topo_dir) != FAB_OK)
+	if (ctl_node_start(n, argv, p) != FAB_OK)
 		status = ctl_fail(CTL_NO, "START", "cannot start %s", n->name);
 done:
 	json_decref(argv);
@@ -292,12 +300,12 @@ done:
 }
 
 static int
-start_new(const struct topo *t, const char *run_dir, const char *topo_dir)
+start_new(const struct ctl_place *p)
 {
 	int status = CTL_OK, one;
 
-	for (size_t i = 0; i < t->n_nodes; i++) {
-		if ((one = start_one(&t->nodes[i], run_dir, topo_dir)) != CTL_OK)
+	for (size_t i = 0; i < p->t->n_nodes; i++) {
+		if ((one = start_one(&p->t->nodes[i], p)) != CTL_OK)
 			status = one;
 	}
 	return status;
@@ -334,6 +342,7 @@ int
 ctl_reconcile(struct ctl *c)
 {
 	char topo_dir[PATH_MAX];
+	struct ctl_place place;
 	struct topo *t = NULL;
 	json_t *info;
 	int lock, status;
@@ -346,10 +355,14 @@ ctl_reconcile(struct ctl *c)
 	if ((status = fetch_topology(c, &t)) != CTL_OK)
 		return status;
 	if (ctl_run_lock(&lock, c->run_dir, true) == FAB_OK) {
+		place =
+		    (struct ctl_place){ t, c->run_dir, topo_dir[0] != '\0' ? topo_dir : c->run_dir,
+			    ctl_packets_are_on(c->run_dir) };
 		end_gone(t, c->run_dir);
-		status = start_new(t, c->run_dir, topo_dir[0] != '\0' ? topo_dir : c->run_dir);
-		if (status == CTL_OK)
+		if (place.packets)
 			status = ctl_packets_follow(c->run_dir, t);
+		if (status == CTL_OK)
+			status = start_new(&place);
 		close(lock);
 	}
 	topo_free(t);

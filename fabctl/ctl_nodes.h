@@ -29,14 +29,21 @@ int ctl_find_daemon(char buf[static PATH_MAX], const char *name);
  * words of foreign software are filled in. FAB_ENOENT: why[] names the missing program. */
 int ctl_node_argv(json_t **out, const struct topo_node *n, const char *run_dir,
     const char *topo_dir, char why[static 256]);
-int ctl_fabricd_argv(json_t **out, const char *run_dir, const char *topology, char why[static 256]);
+int ctl_fabricd_argv(
+    json_t **out, const char *run_dir, const char *topology, bool packets, char why[static 256]);
 
 /* Directory of a topology file, absolute. */
 int ctl_topology_dir(char buf[static PATH_MAX], const char *file);
 
-/* Starts a node (its log and state go to run_dir). */
-int ctl_node_start(
-    const struct topo_node *n, json_t *argv, const char *run_dir, const char *topo_dir);
+/* Where the nodes of a local fabric run. */
+struct ctl_place {
+	const struct topo *t;
+	const char *run_dir, *topo_dir; /* logs and state; working directory of foreign software */
+	bool packets;
+};
+
+/* Starts a node, with packets in its guest if it belongs there. As ctl_state_spawn(). */
+int ctl_node_start(const struct topo_node *n, json_t *argv, const struct ctl_place *p);
 
 /* SIGTERM to all in reverse order of start, SIGKILL after a grace period, forgets them. Returns how
  * many had to be killed. */

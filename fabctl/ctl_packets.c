@@ -17,6 +17,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -24,6 +25,7 @@
 
 #define TUN_PATH     "/dev/net/tun"
 #define CLEAR_MS     1000
+#define AWAIT_MS     10000
 #define GUEST_TARGET 64 /* "/proc/PID/fd/N" */
 
 /* ---- may we ---- */
@@ -130,9 +132,10 @@ static int
 write_list(const char *run_dir, const struct topo *t)
 {
 	char path[PATH_MAX], fresh[PATH_MAX];
+	int vnet, err;
+	uint32_t ip;
 	bool ok;
 	FILE *fp;
-	int err;
 
 	if ((err = ctl_path(path, "%s/" CTL_GUESTS ".list", run_dir)) != FAB_OK ||
 	    (err = ctl_path(fresh, "%s.tmp", path)) != FAB_OK)
@@ -141,6 +144,9 @@ write_list(const char *run_dir, const struct topo *t)
 		return fab_err_from_errno(errno);
 	for (size_t i = 0; i < t->n_nics; i++)
 		fprintf(fp, "%s%s\n", t->nics[i].name, t->nics[i].nva >= 0 ? " router" : "");
+	for (size_t i = 0; i < t->n_nodes; i++) /* they answer pings (RS-8) */
+		if (topo_platform_address(t, &t->nodes[i], &vnet, &ip))
+			fprintf(fp, "%s\n", t->nodes[i].name);
 	ok = ferror(fp) == 0;
 	if (fclose(fp) == 0 && ok && rename(fresh, path) == 0)
 		return FAB_OK;
@@ -152,13 +158,30 @@ write_list(const char *run_dir, const struct topo *t)
 int
 ctl_packets_start(json_t *vswitchd, json_t *guests, const char *run_dir, const struct topo *t)
 {
+	struct ctl_state sw = {
+		.name = CTL_VSWITCHD, .kind = "vswitch", .argv = vswitchd, .cwd = run_dir
+	};
+	struct ctl_state holder = {
+		.name = CTL_GUESTS, .kind = "guests", .argv = guests, .cwd = run_dir
+	};
 	int err = write_list(run_dir, t);
 
 	if (err == FAB_OK)
-		err = ctl_state_spawn(run_dir, CTL_VSWITCHD, "vswitch", vswitchd, run_dir);
+		err = ctl_state_spawn(run_dir, &sw);
 	if (err == FAB_OK)
-		err = ctl_state_spawn(run_dir, CTL_GUESTS, "guests", guests, run_dir);
+		err = ctl_state_spawn(run_dir, &holder);
 	return err;
+}
+
+bool
+ctl_packets_are_on(const char *run_dir)
+{
+	struct ctl_state s;
+
+	if (ctl_state_load(&s, run_dir, CTL_GUESTS) != FAB_OK)
+		return false;
+	ctl_state_fini(&s);
+	return true;
 }
 
 int
@@ -167,14 +190,15 @@ ctl_packets_follow(const char *run_dir, const struct topo *t)
 	struct ctl_state s;
 	int err;
 
-	if (ctl_state_load(&s, run_dir, CTL_GUESTS) != FAB_OK)
-		return CTL_OK; /* without packets */
-	if ((err = write_list(run_dir, t)) == FAB_OK)
-		ctl_proc_signal(s.proc, SIGHUP); /* a dead one reads it when it is started */
+	if ((err = write_list(run_dir, t)) != FAB_OK)
+		return ctl_fail(CTL_NO, "WRITE", "cannot write %s/" CTL_GUESTS ".list: %s", run_dir,
+		    fab_strerror(err));
+	if ((err = ctl_state_load(&s, run_dir, CTL_GUESTS)) != FAB_OK)
+		return CTL_OK; /* was taken down meanwhile */
+	err = ctl_proc_signal(s.proc, SIGHUP);
 	ctl_state_fini(&s);
-	return err == FAB_OK ? CTL_OK
-			     : ctl_fail(CTL_NO, "WRITE", "cannot write %s/" CTL_GUESTS ".list: %s",
-				   run_dir, fab_strerror(err));
+	/* A dead one reads the list when it is started again. */
+	return err == FAB_OK ? ctl_guests_await(run_dir, t) : CTL_OK;
 }
 
 /* ---- guests ---- */
@@ -201,11 +225,82 @@ open_link(const char *path, const struct ctl_state *holder)
 	return -1;
 }
 
+static int
+guest_fd(const char *run_dir, const char *name, const struct ctl_state *holder)
+{
+	char path[PATH_MAX];
+
+	errno = ENOENT;
+	if (strchr(name, '/') != NULL ||
+	    ctl_path(path, "%s/" CTL_GUESTS "/%s", run_dir, name) != FAB_OK)
+		return -1;
+	return open_link(path, holder);
+}
+
+int
+ctl_guest_find(int *out, const char *run_dir, const char *name)
+{
+	struct ctl_state holder;
+	int fd;
+
+	if (ctl_state_load(&holder, run_dir, CTL_GUESTS) != FAB_OK)
+		return FAB_ENOENT;
+	fd = guest_fd(run_dir, name, &holder);
+	ctl_state_fini(&holder);
+	if (fd < 0)
+		return FAB_ENOENT;
+	*out = fd;
+	return FAB_OK;
+}
+
+/* The first node that is to stand in a guest which is not there yet; NULL: none. */
+static const char *
+missing_guest(const char *run_dir, const struct topo *t)
+{
+	int fd;
+
+	for (size_t i = 0; i < t->n_nodes; i++) {
+		if (!topo_node_in_guest(t, &t->nodes[i]))
+			continue;
+		if (ctl_guest_find(&fd, run_dir, t->nodes[i].name) != FAB_OK)
+			return t->nodes[i].name;
+		close(fd);
+	}
+	return NULL;
+}
+
+int
+ctl_guests_await(const char *run_dir, const struct topo *t)
+{
+	struct fab_mono since = fab_mono_now();
+	uint64_t spent_ms = 0;
+	const char *missing;
+	char dir[PATH_MAX], news[4096];
+	struct pollfd fd = { .fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK), .events = POLLIN };
+
+	if (ctl_path(dir, "%s/" CTL_GUESTS, run_dir) == FAB_OK)
+		mkdir(dir, 0700); /* fabattach may not have come so far */
+	if (fd.fd < 0 || inotify_add_watch(fd.fd, dir, IN_MOVED_TO) < 0) {
+		close(fd.fd);
+		return ctl_fail(CTL_NO, "START", "cannot watch %s: %s", dir, strerror(errno));
+	}
+	while ((missing = missing_guest(run_dir, t)) != NULL && spent_ms < AWAIT_MS) {
+		poll(&fd, 1, (int)(AWAIT_MS - spent_ms));
+		while (read(fd.fd, news, sizeof(news)) > 0)
+			continue;
+		spent_ms = fab_mono_us_between(since, fab_mono_now()) / 1000;
+	}
+	close(fd.fd);
+	return missing == NULL
+		   ? CTL_OK
+		   : ctl_fail(CTL_NO, "START", "no namespace for %s; see %s/" CTL_GUESTS ".log",
+			 missing, run_dir);
+}
+
 int
 ctl_guest_open(int *out, const struct ctl *c, const char *name)
 {
 	struct ctl_state holder;
-	char path[PATH_MAX];
 	int fd = -1;
 
 	if (c->run_dir[0] == '\0')
@@ -215,9 +310,7 @@ ctl_guest_open(int *out, const struct ctl *c, const char *name)
 		return ctl_fail(CTL_REFUSED, "PACKETS",
 		    "the fabric in %s has no packets; as root, 'fabctl up --packets on' has",
 		    c->run_dir);
-	if (ctl_proc_state(holder.proc) != CTL_PROC_DEAD && strchr(name, '/') == NULL &&
-	    ctl_path(path, "%s/" CTL_GUESTS "/%s", c->run_dir, name) == FAB_OK)
-		fd = open_link(path, &holder);
+	fd = guest_fd(c->run_dir, name, &holder);
 	if (fd >= 0)
 		*out = fd;
 	else if (ctl_proc_state(holder.proc) == CTL_PROC_DEAD)

@@ -24,10 +24,17 @@ int ctl_packets_choose(bool *on, const char *word, const struct topo *t);
 int ctl_packets_argv(json_t **vswitchd, json_t **guests, const char *run_dir);
 /* Starts both. */
 int ctl_packets_start(json_t *vswitchd, json_t *guests, const char *run_dir, const struct topo *t);
-/* After a change of resources: makes namespaces of new guests, lets go those that have gone. */
+bool ctl_packets_are_on(const char *run_dir);
+/* With packets, after a change of resources: makes namespaces of new guests, lets go those that
+ * have gone. */
 int ctl_packets_follow(const char *run_dir, const struct topo *t);
 
-/* Descriptor of a guest's network namespace, the caller's. Otherwise says why, and what to do, and
+/* Waits until the guests of all nodes are there that are to stand in one; CTL_OK or the exit code
+ * after saying which is missing. */
+int ctl_guests_await(const char *run_dir, const struct topo *t);
+/* Descriptor of a guest's network namespace, the caller's. FAB_ENOENT. */
+int ctl_guest_find(int *out, const char *run_dir, const char *name);
+/* The same for a user. Otherwise says why, and what to do, and
  * returns the exit code. */
 int ctl_guest_open(int *out, const struct ctl *c, const char *name);
 /* Ends what runs in the guests' namespaces, so that these can go: SIGTERM, later SIGKILL. */

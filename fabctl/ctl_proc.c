@@ -85,6 +85,33 @@ spawn_attributes(posix_spawnattr_t *attr)
 	    attr, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
 }
 
+static int
+spawn(pid_t *pid, const struct ctl_spawn *s, const posix_spawn_file_actions_t *fa,
+    const posix_spawnattr_t *attr)
+{
+	return posix_spawnp(pid, s->argv[0], fa, attr, s->argv, environ);
+}
+
+/* A child stands where this thread stands at that moment. Returns an errno. */
+static int
+spawn_in_netns(pid_t *pid, const struct ctl_spawn *s, const posix_spawn_file_actions_t *fa,
+    const posix_spawnattr_t *attr)
+{
+	int home = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+	int error;
+
+	if (home < 0)
+		return errno;
+	if (setns(s->netns, CLONE_NEWNET) != 0) {
+		error = errno;
+	} else {
+		error = spawn(pid, s, fa, attr);
+		FAB_ASSERT(setns(home, CLONE_NEWNET) == 0); /* we came from there */
+	}
+	close(home);
+	return error;
+}
+
 int
 ctl_proc_spawn(struct ctl_proc *out, const struct ctl_spawn *s)
 {
@@ -102,7 +129,8 @@ ctl_proc_spawn(struct ctl_proc *out, const struct ctl_spawn *s)
 	}
 	spawn_attributes(&attr);
 	if ((error = spawn_actions(&fa, s)) == 0)
-		error = posix_spawnp(&pid, s->argv[0], &fa, &attr, s->argv, environ);
+		error = s->netns == 0 ? spawn(&pid, s, &fa, &attr)
+				      : spawn_in_netns(&pid, s, &fa, &attr);
 	posix_spawnattr_destroy(&attr);
 	posix_spawn_file_actions_destroy(&fa);
 	if (error != 0) {

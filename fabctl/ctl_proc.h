@@ -29,6 +29,7 @@ struct ctl_spawn {
 	char *const *argv; /* ends with NULL; argv[0] is a path or is looked for in PATH */
 	const char *cwd;
 	const char *log; /* file that standard output and error are appended to */
+	int netns;       /* descriptor of the network namespace to stand in; 0: the caller's */
 };
 
 /* FAB_ENOENT: no such program or directory; FAB_EPERM; FAB_EIO: see errno. */

@@ -64,7 +64,8 @@ int ctl_run_info(json_t **out, const char *dir);
 struct ctl_state {
 	json_t *doc; /* owns the strings */
 	const char *name, *kind, *cwd;
-	json_t *argv; /* list of strings, part of doc */
+	json_t *argv;  /* list of strings, part of doc */
+	bool in_guest; /* stands in the network namespace of the guest of its name */
 	struct ctl_proc proc;
 	uint64_t started_us;
 };
@@ -82,10 +83,10 @@ void ctl_state_list_free(struct ctl_state *v, size_t n);
  * first that have no state file, because the fabctl that started them was killed. malloc()ed. */
 int ctl_state_procs(struct ctl_proc **out, size_t *n, const char *dir);
 
-/* Starts a process with its log in dir and saves its state. argv[0] and cwd must be absolute paths
- * or, argv[0], a name for PATH. */
-int ctl_state_spawn(
-    const char *dir, const char *name, const char *kind, json_t *argv, const char *cwd);
+/* Starts a process with its log in dir and saves its state. Of what, name, kind, argv, cwd and
+ * in_guest count. argv[0] and cwd must be absolute paths or, argv[0], a name for PATH. FAB_ENOENT:
+ * no such program, directory or guest; FAB_EPERM; others: see errno. */
+int ctl_state_spawn(const char *dir, const struct ctl_state *what);
 
 /* A JSON file of up to CTL_RUN_FILE_MAX octets. FAB_ENOENT, FAB_EBADMSG. */
 int ctl_json_load(json_t **out, const char *path);

@@ -1,6 +1,8 @@
 /* State files: what a run directory knows about each process. */
 #include "fabctl/ctl_run.h"
 
+#include "fabctl/ctl_packets.h"
+
 #include "lib/clock.h"
 #include "lib/err.h"
 
@@ -31,9 +33,10 @@ ctl_state_save(const char *dir, const struct ctl_state *s)
 
 	if ((err = state_path(path, dir, s->name)) != FAB_OK)
 		return err;
-	doc = json_pack("{s:s, s:s, s:I, s:I, s:I, s:s, s:O}", "name", s->name, "kind", s->kind,
-	    "pid", (json_int_t)s->proc.pid, "start_time", (json_int_t)s->proc.start, "started_us",
-	    (json_int_t)s->started_us, "cwd", s->cwd, "argv", s->argv);
+	doc = json_pack("{s:s, s:s, s:I, s:I, s:I, s:s, s:O, s:b}", "name", s->name, "kind",
+	    s->kind, "pid", (json_int_t)s->proc.pid, "start_time", (json_int_t)s->proc.start,
+	    "started_us", (json_int_t)s->started_us, "cwd", s->cwd, "argv", s->argv, "in_guest",
+	    s->in_guest);
 	if (doc == NULL)
 		return FAB_ENOMEM;
 	err = ctl_json_save(path, doc);
@@ -47,19 +50,20 @@ ctl_state_load(struct ctl_state *out, const char *dir, const char *name)
 	struct ctl_state s = { 0 };
 	json_int_t pid, start, started;
 	char path[PATH_MAX];
-	int err;
+	int in_guest = 0, err;
 
 	if ((err = state_path(path, dir, name)) != FAB_OK)
 		return err == FAB_EINVAL ? FAB_ENOENT : err;
 	if ((err = ctl_json_load(&s.doc, path)) != FAB_OK)
 		return err;
-	if (json_unpack(s.doc, "{s:s, s:s, s:I, s:I, s:I, s:s, s:o}", "name", &s.name, "kind",
+	if (json_unpack(s.doc, "{s:s, s:s, s:I, s:I, s:I, s:s, s:o, s?b}", "name", &s.name, "kind",
 		&s.kind, "pid", &pid, "start_time", &start, "started_us", &started, "cwd", &s.cwd,
-		"argv", &s.argv) != 0 ||
+		"argv", &s.argv, "in_guest", &in_guest) != 0 ||
 	    strcmp(s.name, name) != 0 || json_array_size(s.argv) == 0) {
 		json_decref(s.doc);
 		return FAB_EBADMSG;
 	}
+	s.in_guest = in_guest != 0;
 	s.proc = (struct ctl_proc){ .pid = (pid_t)pid, .start = (uint64_t)start };
 	s.started_us = (uint64_t)started;
 	*out = s;
@@ -170,27 +174,32 @@ ctl_state_procs(struct ctl_proc **out, size_t *n_out, const char *dir)
 }
 
 int
-ctl_state_spawn(const char *dir, const char *name, const char *kind, json_t *argv, const char *cwd)
+ctl_state_spawn(const char *dir, const struct ctl_state *what)
 {
-	struct ctl_state s = { .name = name, .kind = kind, .cwd = cwd, .argv = argv };
+	struct ctl_state s = *what;
 	char log[PATH_MAX], *words[ARGV_MAX + 1];
-	size_t n = json_array_size(argv);
+	struct ctl_spawn spawn = { .argv = words, .cwd = s.cwd, .log = log };
+	size_t n = json_array_size(s.argv);
 	int err;
 
 	if (n == 0 || n > ARGV_MAX)
 		return FAB_ETOOBIG;
 	for (size_t i = 0; i < n; i++) {
-		const char *word = json_string_value(json_array_get(argv, i));
+		const char *word = json_string_value(json_array_get(s.argv, i));
 
 		if (word == NULL)
 			return FAB_EINVAL;
 		words[i] = (char *)(uintptr_t)word; /* posix_spawn() does not write to it */
 	}
 	words[n] = NULL;
-	if ((err = ctl_path(log, "%s/%s.log", dir, name)) != FAB_OK)
+	if ((err = ctl_path(log, "%s/%s.log", dir, s.name)) != FAB_OK)
+		return err;
+	if (s.in_guest && (err = ctl_guest_find(&spawn.netns, dir, s.name)) != FAB_OK)
 		return err;
 	s.started_us = fab_wall_us();
-	err = ctl_proc_spawn(&s.proc, &(struct ctl_spawn){ .argv = words, .cwd = cwd, .log = log });
+	err = ctl_proc_spawn(&s.proc, &spawn);
+	if (s.in_guest)
+		close(spawn.netns);
 	if (err == FAB_OK && (err = ctl_state_save(dir, &s)) != FAB_OK)
 		ctl_proc_end_all(&s.proc, 1, 0); /* nobody would find it again */
 	return err;

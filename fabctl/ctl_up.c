@@ -118,7 +118,7 @@ up_programs(struct up *u)
 	int err;
 
 	FAB_ASSERT((u->argv = calloc(u->t->n_nodes + 1, sizeof(json_t *))) != NULL);
-	err = ctl_fabricd_argv(&u->argv[0], u->c->run_dir, u->topology, why);
+	err = ctl_fabricd_argv(&u->argv[0], u->c->run_dir, u->topology, u->packets, why);
 	for (size_t i = 0; err == FAB_OK && i < u->t->n_nodes; i++)
 		err = ctl_node_argv(
 		    &u->argv[i + 1], &u->t->nodes[i], u->c->run_dir, u->topo_dir, why);
@@ -155,16 +155,23 @@ static int
 up_spawn(struct up *u)
 {
 	const char *dir = u->c->run_dir, *name = CTL_FABRICD;
-	int err = ctl_state_spawn(dir, CTL_FABRICD, "fabric", u->argv[0], dir);
+	struct ctl_place place = { u->t, dir, u->topo_dir, u->packets };
+	int err = ctl_state_spawn(
+	    dir, &(struct ctl_state){
+		     .name = CTL_FABRICD, .kind = "fabric", .argv = u->argv[0], .cwd = dir });
 
 	if (err == FAB_OK && u->packets) {
+		int status;
+
 		name = CTL_VSWITCHD; /* guests are plugged in while sessions come up */
 		err = ctl_packets_start(u->vswitchd, u->guests, dir, u->t);
+		if (err == FAB_OK && (status = ctl_guests_await(dir, u->t)) != CTL_OK)
+			return status;
 	}
 	for (size_t i = 0; err == FAB_OK && i < u->t->n_nodes; i++) {
 		name = u->t->nodes[i].name;
 		ctl_progress("starting %s (%zu of %zu)", name, i + 1, u->t->n_nodes);
-		err = ctl_node_start(&u->t->nodes[i], u->argv[i + 1], dir, u->topo_dir);
+		err = ctl_node_start(&u->t->nodes[i], u->argv[i + 1], &place);
 	}
 	return err == FAB_OK
 		   ? CTL_OK

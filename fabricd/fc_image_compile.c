@@ -147,26 +147,6 @@ compile_bgp(struct fc_img_build *b, int scope, int instance)
 
 /* ---- owners ---- */
 
-/* An instance of a Route Server or gateway and its address; false: n has no address in a VNet. */
-static bool
-platform_address(const struct topo *t, const struct topo_node *n, int *vnet, uint32_t *ip)
-{
-	switch (n->kind) {
-	case TOPO_NODE_ROUTE_SERVER:
-		*vnet = t->servers[n->index].vnet;
-		*ip = t->servers[n->index].ip[n->instance];
-		break;
-	case TOPO_NODE_ER_GATEWAY:
-	case TOPO_NODE_VPN_GATEWAY:
-		*vnet = t->gateways[n->index].vnet;
-		*ip = t->gateways[n->index].ip[n->instance];
-		break;
-	default:
-		return false;
-	}
-	return *ip != 0; /* VPN-1: the standby instance has none */
-}
-
 static bool
 is_alive(const struct fc_layers *l, const char *nva)
 {
@@ -257,7 +237,7 @@ add_platform(struct fc_img_build *b, int vnet)
 		struct ipnet net = { 0, 32 };
 		int at;
 
-		if (!platform_address(t, &t->nodes[i], &at, &net.addr) || at != vnet ||
+		if (!topo_platform_address(t, &t->nodes[i], &at, &net.addr) || at != vnet ||
 		    topo_find_nic_by_ip(t, vnet, net.addr) >= 0 ||
 		    owners_of(b->img, vnet, net, ports) > 0)
 			continue;
@@ -364,7 +344,7 @@ declare_platform(struct fc_image *img, const struct topo_node *n)
 	const struct topo_vnet *v;
 	int vnet, subnet;
 
-	if (!platform_address(t, n, &vnet, &c.ip))
+	if (!topo_platform_address(t, n, &vnet, &c.ip))
 		return;
 	v = &t->vnets[vnet];
 	subnet = n->kind == TOPO_NODE_ROUTE_SERVER ? v->route_server_subnet : v->gateway_subnet;

@@ -366,7 +366,7 @@ nva(struct build *b)
 	c->asn = n->asn;
 	c->router_id = c->address = n->ip;
 	c->relay = n->relay;
-	c->kernel_routes = b->urls->packets;
+	c->kernel_routes = b->urls->packets && topo_node_in_guest(b->t, b->node);
 	adverts(b, n->adverts, n->n_adverts);
 }
 

@@ -400,6 +400,14 @@ int topo_find_vnet(const struct topo *t, const char *name);
 int topo_find_nic(const struct topo *t, const char *name);
 int topo_find_node(const struct topo *t, const char *name);
 int topo_find_nic_by_ip(const struct topo *t, int vnet, uint32_t ip);
+/* VNet and Azure address of a Route Server or gateway instance; false for other nodes, and for the
+ * standby of an active-standby VPN gateway, which has none (VPN-1). */
+bool topo_platform_address(
+    const struct topo *t, const struct topo_node *n, int *vnet, uint32_t *ip);
+/* With a data plane: whether the node's process stands in the network namespace of its NIC. With
+ * `packets` Route Server instances and NVAs do; otherwise NVAs do that speak no BGP over the host's
+ * loopback addresses. */
+bool topo_node_in_guest(const struct topo *t, const struct topo_node *n);
 /* The peering object of vnet towards remote, -1 if there is none. */
 int topo_find_peering(const struct topo *t, int vnet, int remote);
 

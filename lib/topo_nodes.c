@@ -76,6 +76,49 @@ topo_nodes_build(struct topo_build *b)
 		qsort_r(t->index->nodes_by_name, n, sizeof(int), by_node_name, t->nodes);
 }
 
+bool
+topo_platform_address(const struct topo *t, const struct topo_node *n, int *vnet, uint32_t *ip)
+{
+	switch (n->kind) {
+	case TOPO_NODE_ROUTE_SERVER:
+		*vnet = t->servers[n->index].vnet;
+		*ip = t->servers[n->index].ip[n->instance];
+		break;
+	case TOPO_NODE_ER_GATEWAY:
+	case TOPO_NODE_VPN_GATEWAY:
+		*vnet = t->gateways[n->index].vnet;
+		*ip = t->gateways[n->index].ip[n->instance];
+		break;
+	default:
+		return false;
+	}
+	return *ip != 0;
+}
+
+static bool
+speaks_tcp(const struct topo *t, int nva)
+{
+	const struct topo_nva *v = &t->nvas[nva];
+
+	for (size_t i = 0; i < t->n_servers; i++)
+		for (size_t k = 0; k < t->servers[i].n_peers; k++)
+			if (t->servers[i].peers[k].nva == nva &&
+			    t->servers[i].peers[k].transport == TOPO_TCP)
+				return true;
+	for (size_t i = 0; i < v->n_peers; i++)
+		if (v->peers[i].transport == TOPO_TCP)
+			return true;
+	return v->n_run > 0 || v->bgp_listen.port != 0;
+}
+
+bool
+topo_node_in_guest(const struct topo *t, const struct topo_node *n)
+{
+	if (n->kind == TOPO_NODE_NVA)
+		return t->packets || !speaks_tcp(t, n->index);
+	return t->packets && n->kind == TOPO_NODE_ROUTE_SERVER;
+}
+
 int
 topo_find_node(const struct topo *t, const char *name)
 {

@@ -11,6 +11,7 @@
 #include <arpa/inet.h>
 #include <event2/event.h>
 #include <linux/if_link.h>
+#include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <stdio.h>
@@ -126,12 +127,13 @@ tunnel_vni(const struct tunnel *t)
 	return (low * 31 + (low ^ t->local ^ t->remote)) & 0xffffff;
 }
 
+/* Of the end at `from` of the tunnel to `to`. */
 static void
-tunnel_mac(uint8_t mac[static MAC_LEN], const struct tunnel *t)
+tunnel_mac(uint8_t mac[static MAC_LEN], uint32_t from, uint32_t to)
 {
-	uint32_t vni = tunnel_vni(t);
-	const uint8_t out[MAC_LEN] = { 0x02, 0xfa, 0xff, (uint8_t)(vni >> 16), (uint8_t)(vni >> 8),
-		(uint8_t)vni };
+	uint32_t h = from * 0x9e3779b1u ^ to;
+	const uint8_t out[MAC_LEN] = { 0x02, 0xfb, (uint8_t)(h >> 24), (uint8_t)(h >> 16),
+		(uint8_t)(h >> 8), (uint8_t)h };
 
 	memcpy(mac, out, MAC_LEN);
 }
@@ -152,7 +154,6 @@ put_vxlan(struct nlmsghdr *nlh, const struct tunnel *t)
 	mnl_attr_nest_end(nlh, info);
 }
 
-/* Both ends have one MAC and no ARP, so each takes what the other sends: a tunnel is a wire. */
 static int
 tunnel_request(const struct nva_kernel *k, const struct tunnel *t, char why[static RTNL_WHY_MAX])
 {
@@ -161,8 +162,8 @@ tunnel_request(const struct nva_kernel *k, const struct tunnel *t, char why[stat
 	struct ifinfomsg *i = rtnl_init(
 	    &r, k->sock, "make the tunnel", RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, sizeof(*i));
 
-	tunnel_mac(mac, t);
-	i->ifi_change = i->ifi_flags = IFF_UP | IFF_NOARP;
+	tunnel_mac(mac, t->local, t->remote);
+	i->ifi_change = i->ifi_flags = IFF_UP;
 	mnl_attr_put_strz(r.nlh, IFLA_IFNAME, t->dev);
 	mnl_attr_put(r.nlh, IFLA_ADDRESS, sizeof(mac), mac);
 	mnl_attr_put_u32(r.nlh, IFLA_MTU, 1500 - VXLAN_OCTETS);
@@ -210,8 +211,26 @@ tunnel_is_there(const struct nva_kernel *k, const struct tunnel *t)
 	mnl_attr_put_strz(r.nlh, IFLA_IFNAME, t->dev);
 	r.cb = link_message;
 	r.ctx = mac;
-	tunnel_mac(want, t);
+	tunnel_mac(want, t->local, t->remote);
 	return rtnl_send(&r, why) == FAB_OK && memcmp(mac, want, MAC_LEN) == 0;
+}
+
+/* The other end is a neighbour that needs no asking. */
+static int
+tunnel_neighbour(const struct nva_kernel *k, const struct tunnel *t, char why[static RTNL_WHY_MAX])
+{
+	struct rtnl_request r;
+	struct ndmsg *n = rtnl_init(&r, k->sock, "set the tunnel's neighbour", RTM_NEWNEIGH,
+	    NLM_F_CREATE | NLM_F_REPLACE, sizeof(*n));
+	uint8_t mac[MAC_LEN];
+
+	n->ndm_family = AF_INET;
+	n->ndm_state = NUD_PERMANENT;
+	n->ndm_ifindex = t->index;
+	tunnel_mac(mac, t->remote, t->local);
+	mnl_attr_put_u32(r.nlh, NDA_DST, htonl(t->remote));
+	mnl_attr_put(r.nlh, NDA_LLADDR, sizeof(mac), mac);
+	return rtnl_send(&r, why);
 }
 
 static void
@@ -225,6 +244,8 @@ tunnel_make(struct nva_kernel *k, struct tunnel *t)
 			complain(k, why);
 	}
 	t->index = (int)if_nametoindex(t->dev);
+	if (t->index != 0 && tunnel_neighbour(k, t, why) != FAB_OK)
+		complain(k, why);
 }
 
 static struct tunnel *
@@ -282,12 +303,33 @@ route_send(const struct nva_kernel *k, const struct request_route *q, char why[s
 		mnl_attr_put_u32(r.nlh, RTA_GATEWAY, htonl(k->gateway));
 		mnl_attr_put_u32(r.nlh, RTA_OIF, (uint32_t)k->index);
 	} else if (q->t->index != 0) {
-		m->rtm_scope = RT_SCOPE_LINK;
+		m->rtm_flags = RTNH_F_ONLINK;
+		mnl_attr_put_u32(r.nlh, RTA_GATEWAY, htonl(q->t->remote));
 		mnl_attr_put_u32(r.nlh, RTA_OIF, (uint32_t)q->t->index);
 	} else {
 		m->rtm_type = RTN_BLACKHOLE; /* rather than out of eth0 and back again (RS-64) */
 	}
 	return rtnl_send(&r, why);
+}
+
+/* The tunnel's own packets go by the gateway, whatever is learned for its other end. */
+static bool
+is_tunnel_end(const struct nva_kernel *k, const struct ipnet *p)
+{
+	for (size_t i = 0; i < k->n_tunnels; i++)
+		if (p->len == 32 && p->addr == k->tunnels[i].remote)
+			return true;
+	return false;
+}
+
+static void
+tunnel_end_write(struct nva_kernel *k, const struct tunnel *t, uint16_t type)
+{
+	const struct request_route q = { { t->remote, 32 }, type, NULL };
+	char why[RTNL_WHY_MAX];
+
+	if (route_send(k, &q, why) != FAB_OK && type == RTM_NEWROUTE)
+		complain(k, why);
 }
 
 /* A default route into a tunnel is two halves, so that it beats the platform's. */
@@ -298,6 +340,8 @@ route_write(struct nva_kernel *k, const struct route *r, uint16_t type)
 	char why[RTNL_WHY_MAX];
 	size_t n = 1;
 
+	if (is_tunnel_end(k, &r->prefix))
+		return;
 	if (r->prefix.len == 0) {
 		if (q.t == NULL && type == RTM_NEWROUTE)
 			return;
@@ -350,7 +394,7 @@ is_wanted(const struct nva_kernel *k, const struct ipnet *p)
 		return false;
 	if (p->len == 1 && (r = route_find(k, &any)) != NULL && tunnel_find(k, r->peer) != NULL)
 		return true;
-	return p->len != 0 && route_find(k, p) != NULL;
+	return p->len != 0 && (route_find(k, p) != NULL || is_tunnel_end(k, p));
 }
 
 void
@@ -386,8 +430,10 @@ sync_all(struct nva_kernel *k)
 
 	if (k->ip == 0 || !find_own(k))
 		return;
-	for (size_t i = 0; i < k->n_tunnels; i++)
+	for (size_t i = 0; i < k->n_tunnels; i++) {
+		tunnel_end_write(k, &k->tunnels[i], RTM_NEWROUTE);
 		tunnel_make(k, &k->tunnels[i]);
+	}
 	HASH_ITER (hh, k->routes, r, tmp)
 		route_write(k, r, RTM_NEWROUTE);
 }
@@ -471,8 +517,10 @@ tunnels_config(struct nva_kernel *k, const struct wire_conf *conf)
 	if (v == NULL)
 		return; /* as before */
 	for (size_t i = 0; i < k->n_tunnels; i++)
-		if (!tunnel_wanted(conf, &k->tunnels[i]))
+		if (!tunnel_wanted(conf, &k->tunnels[i])) {
+			tunnel_end_write(k, &k->tunnels[i], RTM_DELROUTE);
 			tunnel_remove(k, k->tunnels[i].dev);
+		}
 	for (size_t i = 0; i < conf->n_peers && conf->kernel_routes; i++) {
 		const struct wire_peer *p = &conf->peers[i];
 

@@ -141,6 +141,13 @@ test_current_leads_to_the_last_fabric(void)
 	CU_ASSERT_EQUAL(ctl_run_current(buf), FAB_ENOENT);
 }
 
+static int
+spawn(const char *name, const char *kind, json_t *argv)
+{
+	return ctl_state_spawn(
+	    dir, &(struct ctl_state){ .name = name, .kind = kind, .argv = argv, .cwd = "/" });
+}
+
 static void
 test_state_files(void)
 {
@@ -150,9 +157,9 @@ test_state_files(void)
 	size_t n;
 
 	CU_ASSERT_EQUAL_FATAL(ctl_run_create(&lock, dir, "one", "x"), FAB_OK);
-	CU_ASSERT_EQUAL(ctl_state_spawn(dir, "nva1", "nva", argv, "/"), FAB_OK);
-	CU_ASSERT_EQUAL(ctl_state_spawn(dir, "fabricd", "fabric", argv, "/"), FAB_OK);
-	CU_ASSERT_EQUAL(ctl_state_spawn(dir, "dc1", "site", argv, "/"), FAB_OK);
+	CU_ASSERT_EQUAL(spawn("nva1", "nva", argv), FAB_OK);
+	CU_ASSERT_EQUAL(spawn("fabricd", "fabric", argv), FAB_OK);
+	CU_ASSERT_EQUAL(spawn("dc1", "site", argv), FAB_OK);
 	CU_ASSERT_EQUAL(ctl_state_load(&s, dir, "nva1"), FAB_OK);
 	CU_ASSERT_STRING_EQUAL(s.kind, "nva");
 	CU_ASSERT_STRING_EQUAL(s.cwd, "/");
@@ -224,7 +231,7 @@ test_living_processes_keep_the_directory(void)
 	struct ctl_state s;
 	int lock;
 
-	CU_ASSERT_EQUAL(ctl_state_spawn(dir, "nva1", "nva", argv, "/"), FAB_OK);
+	CU_ASSERT_EQUAL(spawn("nva1", "nva", argv), FAB_OK);
 	CU_ASSERT_EQUAL(ctl_run_create(&lock, dir, "three", "x"), FAB_EEXIST);
 	CU_ASSERT_EQUAL(ctl_state_load(&s, dir, "nva1"), FAB_OK);
 	CU_ASSERT_EQUAL(ctl_proc_state(s.proc), CTL_PROC_RUNNING);

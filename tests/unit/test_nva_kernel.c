@@ -62,7 +62,7 @@ del(const char *prefix)
 	nva_kernel_del(kernel, &n);
 }
 
-/* "dev t-nva3 proto bgp scope link" of one prefix, or "". */
+/* Whether the route of exactly this prefix has these words in it; NULL: there is none. */
 static bool
 has(const char *prefix, const char *words)
 {
@@ -141,11 +141,18 @@ test_routes_follow_what_is_learned(void)
 	set("10.21.0.0/16", "nva3");
 	set("10.11.0.0/16", "rs1-0");
 	set("192.168.9.0/24", "");
-	CU_ASSERT_TRUE(has("10.21.0.0/16", "dev t-nva3 scope link"));
+	CU_ASSERT_TRUE(has("10.21.0.0/16", "via 10.2.2.4 dev t-nva3"));
 	CU_ASSERT_TRUE(has("10.11.0.0/16", "via 10.1.2.1 dev eth0"));
 	CU_ASSERT_TRUE(has("192.168.9.0/24", "via 10.1.2.1 dev eth0"));
-	/* The other end's device has the same MAC and VNI: both come from the two addresses. */
 	CU_ASSERT_PTR_NOT_NULL(strstr(sh("ip -d link show t-nva3"), "remote 10.2.2.4"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(sh("ip neigh show dev t-nva3"), "PERMANENT"));
+	/* The tunnel does not run through itself. */
+	set("10.2.0.0/16", "nva3");
+	CU_ASSERT_TRUE(has("10.2.2.4/32", "via 10.1.2.1 dev eth0"));
+	set("10.2.2.4/32", "nva3");
+	CU_ASSERT_TRUE(has("10.2.2.4/32", "via 10.1.2.1 dev eth0"));
+	nva_kernel_sweep(kernel);
+	CU_ASSERT_TRUE(has("10.2.2.4/32", "via 10.1.2.1 dev eth0"));
 	set("10.21.0.0/16", "rs1-0");
 	CU_ASSERT_TRUE(has("10.21.0.0/16", "via 10.1.2.1 dev eth0"));
 	del("10.21.0.0/16");
@@ -184,7 +191,7 @@ test_an_earlier_life(void)
 	/* A configuration without them takes all away. */
 	conf.kernel_routes = false;
 	nva_kernel_config(kernel, &conf);
-	CU_ASSERT_TRUE(has("10.21.0.0/16", NULL));
+	CU_ASSERT_STRING_EQUAL(sh("ip route show proto bgp"), "");
 	CU_ASSERT_STRING_EQUAL(sh("ip -o link show type vxlan"), "");
 	stop();
 	address_down();
