@@ -96,7 +96,32 @@ own_message(const struct nlmsghdr *m, void *ctx)
 	return MNL_CB_OK;
 }
 
-/* Whether eth0 has the address, and which gateway that means. */
+static int
+up_message(const struct nlmsghdr *m, void *ctx)
+{
+	const struct ifinfomsg *i = mnl_nlmsg_get_payload(m);
+
+	if (m->nlmsg_type == RTM_NEWLINK && mnl_nlmsg_get_payload_len(m) >= sizeof(*i))
+		*(bool *)ctx = (i->ifi_flags & IFF_UP) != 0;
+	return MNL_CB_OK;
+}
+
+/* Routes need a link that is up; it gets its address first. */
+static bool
+is_up(const struct nva_kernel *k, int index)
+{
+	struct rtnl_request r;
+	struct ifinfomsg *i = rtnl_init(&r, k->sock, "look at " IFACE, RTM_GETLINK, 0, sizeof(*i));
+	char why[RTNL_WHY_MAX];
+	bool up = false;
+
+	i->ifi_index = index;
+	r.cb = up_message;
+	r.ctx = &up;
+	return rtnl_send(&r, why) == FAB_OK && up;
+}
+
+/* Whether eth0 has the address and is up, and which gateway that means. */
 static bool
 find_own(struct nva_kernel *k)
 {
@@ -111,9 +136,9 @@ find_own(struct nva_kernel *k)
 	r.ctx = &o;
 	if (rtnl_send(&r, why) != FAB_OK)
 		complain(k, why);
-	k->index = o.index;
+	k->index = o.index != 0 && is_up(k, o.index) ? o.index : 0;
 	k->gateway = (k->ip & ipnet_mask(o.len)) + 1;
-	return o.index != 0;
+	return k->index != 0;
 }
 
 /* ---- tunnels ---- */

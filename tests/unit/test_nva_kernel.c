@@ -125,9 +125,14 @@ test_waits_for_its_address(void)
 	set("10.21.0.0/16", "nva3");
 	CU_ASSERT_STRING_EQUAL(sh("ip route show"), "");
 	CU_ASSERT_STRING_EQUAL(sh("ip -o link show type vxlan"), "");
-	address_up();
+	/* Address before link, as vswitchd does it. */
+	sh("ip link add eth0 type veth peer name p0 && ip addr add 10.1.2.4/24 dev eth0");
 	fab_loop_turn(loop, TURN_WAIT_MS); /* the news wakes it */
-	CU_ASSERT_TRUE(has("10.21.0.0/16", "dev t-nva3"));
+	CU_ASSERT_STRING_EQUAL(sh("ip route show"), "");
+	sh("ip link set p0 up && ip link set eth0 up");
+	while (!has("10.21.0.0/16", "dev t-nva3"))
+		fab_loop_turn(loop, TURN_WAIT_MS);
+	CU_ASSERT_TRUE(has("10.2.2.4/32", "via 10.1.2.1 dev eth0"));
 	stop();
 	address_down();
 }
