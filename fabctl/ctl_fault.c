@@ -1,5 +1,6 @@
 /* The verbs that do harm to local processes and to links, and undo it. */
 #include "fabctl/ctl.h"
+#include "fabctl/ctl_packets.h"
 #include "fabctl/ctl_run.h"
 #include "lib/clock.h"
 #include "lib/err.h"
@@ -189,7 +190,7 @@ respawn(struct fault *f)
 		return ctl_fail(CTL_NO, "START", "cannot start %s: %s", f->name, fab_strerror(err));
 	ctl_state_fini(&f->state);
 	f->state = fresh;
-	return CTL_OK;
+	return strcmp(f->name, CTL_GUESTS) == 0 ? ctl_guests_refill(f->c->run_dir) : CTL_OK;
 }
 
 int

@@ -253,30 +253,26 @@ ctl_guest_find(int *out, const char *run_dir, const char *name)
 	return FAB_OK;
 }
 
-/* The first node that is to stand in a guest which is not there yet; NULL: none. */
-static const char *
-missing_guest(const char *run_dir, const struct topo *t)
+static bool
+guest_is_there(const char *run_dir, const char *name)
 {
 	int fd;
 
-	for (size_t i = 0; i < t->n_nodes; i++) {
-		if (!topo_node_in_guest(t, &t->nodes[i]))
-			continue;
-		if (ctl_guest_find(&fd, run_dir, t->nodes[i].name) != FAB_OK)
-			return t->nodes[i].name;
-		close(fd);
-	}
-	return NULL;
+	if (ctl_guest_find(&fd, run_dir, name) != FAB_OK)
+		return false;
+	close(fd);
+	return true;
 }
 
-int
-ctl_guests_await(const char *run_dir, const struct topo *t)
+/* fabattach renames a link into the directory when the namespace behind it is ready. */
+static int
+guest_await(const char *run_dir, const char *name)
 {
+	struct pollfd fd = { .fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK), .events = POLLIN };
 	struct fab_mono since = fab_mono_now();
 	uint64_t spent_ms = 0;
-	const char *missing;
 	char dir[PATH_MAX], news[4096];
-	struct pollfd fd = { .fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK), .events = POLLIN };
+	bool there;
 
 	if (ctl_path(dir, "%s/" CTL_GUESTS, run_dir) == FAB_OK)
 		mkdir(dir, 0700); /* fabattach may not have come so far */
@@ -284,17 +280,57 @@ ctl_guests_await(const char *run_dir, const struct topo *t)
 		close(fd.fd);
 		return ctl_fail(CTL_NO, "START", "cannot watch %s: %s", dir, strerror(errno));
 	}
-	while ((missing = missing_guest(run_dir, t)) != NULL && spent_ms < AWAIT_MS) {
+	while (!(there = guest_is_there(run_dir, name)) && spent_ms < AWAIT_MS) {
 		poll(&fd, 1, (int)(AWAIT_MS - spent_ms));
 		while (read(fd.fd, news, sizeof(news)) > 0)
 			continue;
 		spent_ms = fab_mono_us_between(since, fab_mono_now()) / 1000;
 	}
 	close(fd.fd);
-	return missing == NULL
+	return there ? CTL_OK
+		     : ctl_fail(CTL_NO, "START", "no namespace for %s; see %s/" CTL_GUESTS ".log",
+			   name, run_dir);
+}
+
+int
+ctl_guests_await(const char *run_dir, const struct topo *t)
+{
+	int status = CTL_OK;
+
+	for (size_t i = 0; i < t->n_nodes && status == CTL_OK; i++)
+		if (topo_node_in_guest(t, &t->nodes[i]))
+			status = guest_await(run_dir, t->nodes[i].name);
+	return status;
+}
+
+static int
+move_in(const char *run_dir, const struct ctl_state *s)
+{
+	int err, status = guest_await(run_dir, s->name);
+
+	if (status != CTL_OK)
+		return status;
+	ctl_proc_end_all(&s->proc, 1, CLEAR_MS); /* in the namespace that has gone */
+	err = ctl_state_spawn(run_dir, s);
+	return err == FAB_OK
 		   ? CTL_OK
-		   : ctl_fail(CTL_NO, "START", "no namespace for %s; see %s/" CTL_GUESTS ".log",
-			 missing, run_dir);
+		   : ctl_fail(CTL_NO, "START", "cannot start %s: %s", s->name, fab_strerror(err));
+}
+
+int
+ctl_guests_refill(const char *run_dir)
+{
+	int status = CTL_OK;
+	struct ctl_state *v;
+	size_t n;
+
+	if (ctl_state_list(&v, &n, run_dir) != FAB_OK)
+		return CTL_OK;
+	for (size_t i = 0; i < n && status == CTL_OK; i++)
+		if (v[i].in_guest && ctl_proc_state(v[i].proc) != CTL_PROC_DEAD)
+			status = move_in(run_dir, &v[i]);
+	ctl_state_list_free(v, n);
+	return status;
 }
 
 int

@@ -32,6 +32,8 @@ int ctl_packets_follow(const char *run_dir, const struct topo *t);
 /* Waits until the guests of all nodes are there that are to stand in one; CTL_OK or the exit code
  * after saying which is missing. */
 int ctl_guests_await(const char *run_dir, const struct topo *t);
+/* After the guests were made anew: starts again what lived in them. CTL_OK or the exit code. */
+int ctl_guests_refill(const char *run_dir);
 /* Descriptor of a guest's network namespace, the caller's. FAB_ENOENT. */
 int ctl_guest_find(int *out, const char *run_dir, const char *name);
 /* The same for a user. Otherwise says why, and what to do, and

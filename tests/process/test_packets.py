@@ -7,7 +7,8 @@ import signal
 import subprocess
 import unittest
 
-from fabric import BIN, ROOT, Fabric, FabricTestCase, cannot_have_packets, processes_using, until
+from fabric import (BIN, ROOT, Fabric, FabricTestCase, cannot_have_packets, find_program, processes_using,
+                    until)
 
 CANNOT = cannot_have_packets("ip", "ping")
 MULTI_REGION = ROOT / "topologies/multi-region.yaml"
@@ -117,6 +118,18 @@ class Packets(Guests, FabricTestCase):
         self.assertFalse(self.pings("vm11", "10.11.0.77"))
         self.until(lambda: self.drops("vm11", "no-owner") > dropped, "the drop is counted")
 
+    def test_through_a_tunnel_to_the_other_region(self):
+        """MR-6: nva1 and nva3 have a tunnel; both decrement the TTL, the peering in between does not."""
+        out = self.run_in("vm11", "ping", "-n", "-c", "1", "-W", "5", "10.21.0.4")
+        self.assertIn("ttl=62", out)
+        self.assertIn("dev t-nva3", self.run_in("nva1", "ip", "route", "get", "10.21.0.4"))
+        self.assertNotIn("t-nva3", self.run_in("nva1", "ip", "route", "get", "10.2.2.4"))
+
+    def test_the_platform_answers(self):
+        """RS-8: Route Server instances answer pings."""
+        for address in ("10.1.0.4", "10.1.0.5"):
+            self.until_pings("vm11", address)
+
     # Faults.
 
     def test_nva_dies_while_packets_flow(self):
@@ -175,7 +188,10 @@ class Packets(Guests, FabricTestCase):
         self.until(lambda: len(os.listdir(self.fabric.run_dir / "guests")) == len(before) and
                    all(os.path.exists(self.fabric.run_dir / "guests" / name) for name in before), "the guests")
         self.until_pings("vm11", "10.12.0.4")
-        self.assertEqual(set(namespaces(self.fabric.run_dir)), set(before))
+        after = namespaces(self.fabric.run_dir)
+        self.assertEqual(set(after), set(before))
+        nva1 = os.stat(f"/proc/{self.fabric.ps()['nva1']['pid']}/ns/net").st_ino
+        self.assertEqual(nva1, after["nva1"])  # who lived there moved in again
 
     # Commands.
 
@@ -228,6 +244,45 @@ class Packets(Guests, FabricTestCase):
         self.assertEqual(self.run_in("nva1", "cat", "/proc/sys/net/ipv4/ip_forward"), "1\n")
 
 
+@unittest.skipIf(CANNOT, CANNOT)
+class ForeignNvas(Guests, FabricTestCase):
+    """BIRD and FRR in their guests, by configurations as in production: 10.1.0.4 and 10.1.0.5 on port 179."""
+
+    topology = "topologies/active-passive-packets.yaml"
+    packets = "on"
+    wait = "60s"
+
+    @classmethod
+    def setUpClass(cls):
+        if find_program("bird") is None or find_program("bgpd") is None:
+            raise unittest.SkipTest("bird or frr is not installed")
+        super().setUpClass()
+
+    def test_bgp_runs_through_the_fabric(self):
+        """RS-30, RS-31, RS-39: sessions to both instances, over multihop, by the subnet's gateway."""
+        self.until(lambda: self.received("rs1-0") > 0 and self.received("rs1-1") > 0, "BGP arrives")
+        pid = self.fabric.ps()["nva1"]["pid"]
+        self.assertEqual(os.stat(f"/proc/{pid}/ns/net").st_ino, namespaces(self.fabric.run_dir)["nva1"])
+        self.assertIn("via 10.1.2.1", self.run_in("nva1", "ip", "route", "get", "10.1.0.4"))
+        learned = self.fabric.json("routes", "learned", "rs1", "nva1")
+        for role in ("RouteServiceRole_IN_0", "RouteServiceRole_IN_1"):
+            self.assertEqual([(r["network"], r["nextHop"]) for r in learned[role]], [("0.0.0.0/0", "10.1.2.4")])
+
+    def test_failover_to_frr(self):
+        """RS-90: BIRD dies, packets go through FRR's NVA; none is lost, because the guest still forwards."""
+        self.until_pings("vm11", "10.12.0.4")
+        before = self.received("nva2")
+        self.fabric.fabctl("kill", "nva1")
+        self.fabric.fabctl("wait", "effective vm11 0.0.0.0/0 via 10.1.2.5", "--timeout", "20s")
+        told = self.probe("vm11", "vm12", "--pps", "200", "--duration", "500ms", "--max-lost", "0")
+        self.assertEqual(told["path_after"], ["vm11", "nva2", "vm12"])
+        self.assertGreaterEqual(self.received("nva2") - before, 100)
+        self.fabric.fabctl("start", "nva1")
+        self.fabric.converged()
+        self.fabric.fabctl("wait", "effective vm11 0.0.0.0/0 via 10.1.2.4", "--timeout", "20s")
+        self.until_pings("vm11", "10.12.0.4")
+
+
 SMALL = """
 name: small
 timing: fast
@@ -257,7 +312,8 @@ class Changes(Guests, FabricTestCase):
 
     def tearDown(self):
         self.apply(SMALL)
-        self.until(lambda: set(namespaces(self.fabric.run_dir)) == {"nva1", "vm11"}, "two guests")
+        self.until(lambda: set(namespaces(self.fabric.run_dir)) ==
+                   {"nva1", "vm11", "rs1-0", "rs1-1"}, "the first guests")
 
     def test_new_and_deleted_guests(self):
         before = namespaces(self.fabric.run_dir)
@@ -296,7 +352,7 @@ class End(unittest.TestCase):
         devices = subprocess.run(["ip", "-o", "link"], capture_output=True, text=True, check=True).stdout
         self.assertNotIn("fabtap", devices)
         inodes = list(namespaces(fabric.run_dir).values())
-        self.assertEqual(len(set(inodes)), 10)
+        self.assertEqual(len(set(inodes)), 18)  # VMs, NVAs, instances of Route Servers and gateways
         with subprocess.Popen([BIN / "fabctl", "--url", fabric.url, "exec", "vm11", "sleep", "600"]) as left:
             until(lambda: os.stat(f"/proc/{left.pid}/ns/net").st_ino in inodes, "somebody in vm11")
             fabric.fabctl("down")
