@@ -147,6 +147,8 @@ write_list(const char *run_dir, const struct topo *t)
 	for (size_t i = 0; i < t->n_nodes; i++) /* they answer pings (RS-8) */
 		if (topo_platform_address(t, &t->nodes[i], &vnet, &ip))
 			fprintf(fp, "%s\n", t->nodes[i].name);
+	for (size_t i = 0; i < t->n_sites; i++)
+		fprintf(fp, "%s\n", t->sites[i].name);
 	ok = ferror(fp) == 0;
 	if (fclose(fp) == 0 && ok && rename(fresh, path) == 0)
 		return FAB_OK;

@@ -4,6 +4,7 @@
  */
 #include "lib/bgp_transport.h"
 #include "lib/err.h"
+#include "lib/log.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -89,6 +90,20 @@ tcp_listener_free(struct bgp_listener *base)
 	free(l);
 }
 
+/* An address that is not there yet will come: a NIC gets its own when the switch plugs it in. */
+static int
+bind_to(int fd, const struct sockaddr_in *at)
+{
+	int on = 1;
+
+	if (bind(fd, (const struct sockaddr *)at, sizeof(*at)) == 0)
+		return 0;
+	if (errno != EADDRNOTAVAIL || setsockopt(fd, IPPROTO_IP, IP_FREEBIND, &on, sizeof(on)) != 0)
+		return -1;
+	fab_debug("bgp: listening on an address that is not here yet");
+	return bind(fd, (const struct sockaddr *)at, sizeof(*at));
+}
+
 static int
 listen_socket(int *out, uint32_t addr, uint16_t port, uint16_t *bound)
 {
@@ -102,7 +117,7 @@ listen_socket(int *out, uint32_t addr, uint16_t port, uint16_t *bound)
 	if (fd < 0)
 		return fab_err_from_errno(errno);
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-	if (bind(fd, (const struct sockaddr *)&at, sizeof(at)) != 0 || listen(fd, BACKLOG) != 0 ||
+	if (bind_to(fd, &at) != 0 || listen(fd, BACKLOG) != 0 ||
 	    getsockname(fd, (struct sockaddr *)&at, &len) != 0) {
 		rc = fab_err_from_errno(errno);
 		close(fd);

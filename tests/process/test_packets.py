@@ -233,7 +233,7 @@ class Packets(Guests, FabricTestCase):
 
     def test_probe_of_what_is_no_guest(self):
         done = self.fabric.fabctl("probe", "vm11", "dc1", expect=4)
-        self.assertRegex(done.stderr, "^fabctl: NOT_FOUND: no guest 'dc1'")
+        self.assertRegex(done.stderr, "^fabctl: NOT_FOUND: no NIC 'dc1'")
 
     def test_run_directory(self):
         """nsenter works with what is there."""
@@ -352,7 +352,7 @@ class End(unittest.TestCase):
         devices = subprocess.run(["ip", "-o", "link"], capture_output=True, text=True, check=True).stdout
         self.assertNotIn("fabtap", devices)
         inodes = list(namespaces(fabric.run_dir).values())
-        self.assertEqual(len(set(inodes)), 18)  # VMs, NVAs, instances of Route Servers and gateways
+        self.assertEqual(len(set(inodes)), 19)  # VMs, NVAs, instances of Route Servers and gateways, dc1
         with subprocess.Popen([BIN / "fabctl", "--url", fabric.url, "exec", "vm11", "sleep", "600"]) as left:
             until(lambda: os.stat(f"/proc/{left.pid}/ns/net").st_ino in inodes, "somebody in vm11")
             fabric.fabctl("down")

@@ -736,7 +736,23 @@ test_tear_down(void)
 	CU_ASSERT_EQUAL(rmdir(dir), 0);
 }
 
+/* 192.0.2.1 (RFC 5737) is on no interface; a NIC gets its address after the daemon has started. */
+static void
+test_listens_on_an_address_to_come(void)
+{
+	struct fab_loop *own;
+	struct bgp_listener *l = NULL;
+
+	CU_ASSERT_EQUAL_FATAL(fab_loop_new(&own), FAB_OK);
+	CU_ASSERT_EQUAL(bgp_listen_tcp(&l, own, 0xc0000201, 0, on_accept, NULL), FAB_OK);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(l);
+	CU_ASSERT(bgp_listener_port(l) != 0);
+	bgp_listener_free(l);
+	fab_loop_free(own);
+}
+
 static CU_TestInfo tests[] = {
+	{ "listens on an address to come", test_listens_on_an_address_to_come },
 	{ "set up", test_set_up },
 	{ "one octet per segment", test_one_octet_per_segment },
 	{ "thousands of messages per segment", test_thousands_of_messages_per_segment },
