@@ -7,11 +7,11 @@
 #include "lib/err.h"
 #include "lib/log.h"
 #include "lib/rtnl.h"
+#include "nvad/nva_tunnel.h"
 
 #include <arpa/inet.h>
 #include <event2/event.h>
 #include <linux/if_link.h>
-#include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <stdio.h>
@@ -20,19 +20,8 @@
 #include <unistd.h>
 #include <uthash.h>
 
-#define IFACE         "eth0"
-#define TUNNEL_PREFIX "t-"
-#define VXLAN_PORT    4789 /* RFC 7348 */
-#define VXLAN_OCTETS  50   /* IPv4, UDP, VXLAN, Ethernet */
-#define MAC_LEN       6
-#define METRIC        20 /* behind the default route that the platform set */
-
-struct tunnel {
-	char peer[IFNAMSIZ * 4];
-	char dev[IFNAMSIZ];
-	uint32_t local, remote;
-	int index; /* 0: could not be made */
-};
+#define IFACE  "eth0"
+#define METRIC 20 /* behind the default route that the platform set */
 
 struct route {
 	UT_hash_handle hh;
@@ -45,7 +34,7 @@ struct nva_kernel {
 	struct event *news;
 	int sock, news_sock;
 	struct route *routes;
-	struct tunnel *tunnels;
+	struct nva_tunnel *tunnels;
 	size_t n_tunnels;
 	uint32_t ip; /* 0: not wanted */
 	uint32_t gateway;
@@ -143,137 +132,7 @@ find_own(struct nva_kernel *k)
 
 /* ---- tunnels ---- */
 
-/* The same at both ends. */
-static uint32_t
-tunnel_vni(const struct tunnel *t)
-{
-	uint32_t low = t->local < t->remote ? t->local : t->remote;
-
-	return (low * 31 + (low ^ t->local ^ t->remote)) & 0xffffff;
-}
-
-/* Of the end at `from` of the tunnel to `to`. */
-static void
-tunnel_mac(uint8_t mac[static MAC_LEN], uint32_t from, uint32_t to)
-{
-	uint32_t h = from * 0x9e3779b1u ^ to;
-	const uint8_t out[MAC_LEN] = { 0x02, 0xfb, (uint8_t)(h >> 24), (uint8_t)(h >> 16),
-		(uint8_t)(h >> 8), (uint8_t)h };
-
-	memcpy(mac, out, MAC_LEN);
-}
-
-static void
-put_vxlan(struct nlmsghdr *nlh, const struct tunnel *t)
-{
-	struct nlattr *info = mnl_attr_nest_start(nlh, IFLA_LINKINFO), *data;
-
-	mnl_attr_put_strz(nlh, IFLA_INFO_KIND, "vxlan");
-	data = mnl_attr_nest_start(nlh, IFLA_INFO_DATA);
-	mnl_attr_put_u32(nlh, IFLA_VXLAN_ID, tunnel_vni(t));
-	mnl_attr_put_u32(nlh, IFLA_VXLAN_LOCAL, htonl(t->local));
-	mnl_attr_put_u32(nlh, IFLA_VXLAN_GROUP, htonl(t->remote));
-	mnl_attr_put_u16(nlh, IFLA_VXLAN_PORT, htons(VXLAN_PORT));
-	mnl_attr_put_u8(nlh, IFLA_VXLAN_LEARNING, 0);
-	mnl_attr_nest_end(nlh, data);
-	mnl_attr_nest_end(nlh, info);
-}
-
-static int
-tunnel_request(const struct nva_kernel *k, const struct tunnel *t, char why[static RTNL_WHY_MAX])
-{
-	uint8_t mac[MAC_LEN];
-	struct rtnl_request r;
-	struct ifinfomsg *i = rtnl_init(
-	    &r, k->sock, "make the tunnel", RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, sizeof(*i));
-
-	tunnel_mac(mac, t->local, t->remote);
-	i->ifi_change = i->ifi_flags = IFF_UP;
-	mnl_attr_put_strz(r.nlh, IFLA_IFNAME, t->dev);
-	mnl_attr_put(r.nlh, IFLA_ADDRESS, sizeof(mac), mac);
-	mnl_attr_put_u32(r.nlh, IFLA_MTU, 1500 - VXLAN_OCTETS);
-	put_vxlan(r.nlh, t);
-	return rtnl_send(&r, why);
-}
-
-static void
-tunnel_remove(const struct nva_kernel *k, const char *dev)
-{
-	struct rtnl_request r;
-	char why[RTNL_WHY_MAX];
-
-	rtnl_init(&r, k->sock, "remove the tunnel", RTM_DELLINK, 0, sizeof(struct ifinfomsg));
-	mnl_attr_put_strz(r.nlh, IFLA_IFNAME, dev);
-	rtnl_send(&r, why); /* gone is gone */
-}
-
-static int
-link_attr(const struct nlattr *a, void *ctx)
-{
-	if (mnl_attr_get_type(a) == IFLA_ADDRESS && mnl_attr_get_payload_len(a) == MAC_LEN)
-		memcpy(ctx, mnl_attr_get_payload(a), MAC_LEN);
-	return MNL_CB_OK;
-}
-
-static int
-link_message(const struct nlmsghdr *m, void *ctx)
-{
-	if (m->nlmsg_type == RTM_NEWLINK)
-		mnl_attr_parse(m, sizeof(struct ifinfomsg), link_attr, ctx);
-	return MNL_CB_OK;
-}
-
-/* One that an earlier nvad left stays, with its traffic, if it leads to the same place: its MAC
- * says so. */
-static bool
-tunnel_is_there(const struct nva_kernel *k, const struct tunnel *t)
-{
-	uint8_t want[MAC_LEN], mac[MAC_LEN] = { 0 };
-	char why[RTNL_WHY_MAX];
-	struct rtnl_request r;
-
-	rtnl_init(&r, k->sock, "find the tunnel", RTM_GETLINK, 0, sizeof(struct ifinfomsg));
-	mnl_attr_put_strz(r.nlh, IFLA_IFNAME, t->dev);
-	r.cb = link_message;
-	r.ctx = mac;
-	tunnel_mac(want, t->local, t->remote);
-	return rtnl_send(&r, why) == FAB_OK && memcmp(mac, want, MAC_LEN) == 0;
-}
-
-/* The other end is a neighbour that needs no asking. */
-static int
-tunnel_neighbour(const struct nva_kernel *k, const struct tunnel *t, char why[static RTNL_WHY_MAX])
-{
-	struct rtnl_request r;
-	struct ndmsg *n = rtnl_init(&r, k->sock, "set the tunnel's neighbour", RTM_NEWNEIGH,
-	    NLM_F_CREATE | NLM_F_REPLACE, sizeof(*n));
-	uint8_t mac[MAC_LEN];
-
-	n->ndm_family = AF_INET;
-	n->ndm_state = NUD_PERMANENT;
-	n->ndm_ifindex = t->index;
-	tunnel_mac(mac, t->remote, t->local);
-	mnl_attr_put_u32(r.nlh, NDA_DST, htonl(t->remote));
-	mnl_attr_put(r.nlh, NDA_LLADDR, sizeof(mac), mac);
-	return rtnl_send(&r, why);
-}
-
-static void
-tunnel_make(struct nva_kernel *k, struct tunnel *t)
-{
-	char why[RTNL_WHY_MAX];
-
-	if (!tunnel_is_there(k, t)) {
-		tunnel_remove(k, t->dev);
-		if (tunnel_request(k, t, why) != FAB_OK)
-			complain(k, why);
-	}
-	t->index = (int)if_nametoindex(t->dev);
-	if (t->index != 0 && tunnel_neighbour(k, t, why) != FAB_OK)
-		complain(k, why);
-}
-
-static struct tunnel *
+static struct nva_tunnel *
 tunnel_find(const struct nva_kernel *k, const char *peer)
 {
 	for (size_t i = 0; i < k->n_tunnels; i++)
@@ -302,8 +161,8 @@ route_find(const struct nva_kernel *k, const struct ipnet *p)
 
 struct request_route {
 	struct ipnet prefix;
-	uint16_t type;          /* RTM_* */
-	const struct tunnel *t; /* NULL: by the gateway */
+	uint16_t type;              /* RTM_* */
+	const struct nva_tunnel *t; /* NULL: by the gateway */
 };
 
 static int
@@ -348,7 +207,7 @@ is_tunnel_end(const struct nva_kernel *k, const struct ipnet *p)
 }
 
 static void
-tunnel_end_write(struct nva_kernel *k, const struct tunnel *t, uint16_t type)
+tunnel_end_write(struct nva_kernel *k, const struct nva_tunnel *t, uint16_t type)
 {
 	const struct request_route q = { { t->remote, 32 }, type, NULL };
 	char why[RTNL_WHY_MAX];
@@ -452,12 +311,14 @@ static void
 sync_all(struct nva_kernel *k)
 {
 	struct route *r, *tmp;
+	char why[RTNL_WHY_MAX];
 
 	if (k->ip == 0 || !find_own(k))
 		return;
 	for (size_t i = 0; i < k->n_tunnels; i++) {
 		tunnel_end_write(k, &k->tunnels[i], RTM_NEWROUTE);
-		tunnel_make(k, &k->tunnels[i]);
+		if (nva_tunnel_make(&k->tunnels[i], k->sock, why) != FAB_OK)
+			complain(k, why);
 	}
 	HASH_ITER (hh, k->routes, r, tmp)
 		route_write(k, r, RTM_NEWROUTE);
@@ -524,7 +385,7 @@ nva_kernel_free(struct nva_kernel *k)
 }
 
 static bool
-tunnel_wanted(const struct wire_conf *conf, const struct tunnel *t)
+tunnel_wanted(const struct wire_conf *conf, const struct nva_tunnel *t)
 {
 	for (size_t i = 0; i < conf->n_peers; i++)
 		if (conf->kernel_routes && conf->peers[i].tunnel &&
@@ -536,7 +397,7 @@ tunnel_wanted(const struct wire_conf *conf, const struct tunnel *t)
 static void
 tunnels_config(struct nva_kernel *k, const struct wire_conf *conf)
 {
-	struct tunnel *v = calloc(conf->n_peers + 1, sizeof(*v));
+	struct nva_tunnel *v = calloc(conf->n_peers + 1, sizeof(*v));
 	size_t n = 0;
 
 	if (v == NULL)
@@ -544,17 +405,14 @@ tunnels_config(struct nva_kernel *k, const struct wire_conf *conf)
 	for (size_t i = 0; i < k->n_tunnels; i++)
 		if (!tunnel_wanted(conf, &k->tunnels[i])) {
 			tunnel_end_write(k, &k->tunnels[i], RTM_DELROUTE);
-			tunnel_remove(k, k->tunnels[i].dev);
+			nva_tunnel_remove(&k->tunnels[i], k->sock);
 		}
 	for (size_t i = 0; i < conf->n_peers && conf->kernel_routes; i++) {
 		const struct wire_peer *p = &conf->peers[i];
 
 		if (!p->tunnel)
 			continue;
-		v[n] = (struct tunnel){ .local = p->local_address, .remote = p->address };
-		snprintf(v[n].peer, sizeof(v[n].peer), "%s", p->name);
-		snprintf(v[n].dev, sizeof(v[n].dev), TUNNEL_PREFIX "%.13s", p->name);
-		n++;
+		nva_tunnel_init(&v[n++], p);
 	}
 	free(k->tunnels);
 	k->tunnels = v;
