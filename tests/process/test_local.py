@@ -270,6 +270,7 @@ class Small(FabricTestCase):
         with subprocess.Popen([str(BIN / "fabctl"), "--url", self.fabric.url, "-o", "json", "events",
                                "-f"], stdout=subprocess.PIPE, text=True) as watcher:
             try:
+                self.assertTrue(watcher.stdout.readline())  # it is connected before fabricd goes
                 self.fabric.fabctl("restart", "fabricd")
                 self.fabric.converged()
                 self.fabric.fabctl("restart", "nva1")
