@@ -10,6 +10,9 @@
 #include "lib/err.h"
 #include "proto/switch.pb-c.h"
 
+const struct fake_route default_nva1 = { "0.0.0.0/0", "10.1.2.4", "nva1" };
+const struct fake_route default_nva2 = { "0.0.0.0/0", "10.1.2.5", "nva2" };
+
 #define FABRIC  (&fab__v1__fabric__descriptor)
 #define CONTROL (&fab__v1__control__descriptor)
 
@@ -334,6 +337,19 @@ fake_ended(void *ctx, enum fab_rpc_status status, const char *message)
 
 	(void)message;
 	k->ended = status;
+}
+
+void
+fake_route_servers(struct fixture *fx, struct fake rs[2])
+{
+	fake_init(&rs[0], fx, "rs-0", NULL);
+	fake_init(&rs[1], fx, "rs-1", NULL);
+	AWAIT(fx->loop, rs[0].configs == 1 && rs[1].configs == 1);
+	for (int i = 0; i < 2; i++) {
+		fake_status(&rs[i], true);
+		fake_announce(&rs[i], default_nva1, 0);
+	}
+	AWAIT(fx->loop, strcmp(fixture_effective(fx, "vm1", "0.0.0.0/0"), "10.1.2.4") == 0);
 }
 
 const struct wire_peer *

@@ -78,6 +78,9 @@ struct fake_route {
 	const char *prefix, *next_hop, *peer;
 };
 
+/* The default routes of SMALL's two NVAs. */
+extern const struct fake_route default_nva1, default_nva2;
+
 struct fake {
 	struct fixture *fx;
 	char name[32], url[64];
@@ -108,6 +111,9 @@ void fake_announce(struct fake *k, struct fake_route r, uint64_t detect_us);
 void fake_withdraw(struct fake *k, const char *prefix, uint64_t detect_us);
 void fake_session(struct fake *k, const char *peer, bool up, const char *reason);
 void fake_status(struct fake *k, bool converged);
+/* Both instances of SMALL's Route Server, converged; they have the default route of nva1, and vm1
+ * has it too when this returns. */
+void fake_route_servers(struct fixture *fx, struct fake rs[2]);
 const struct wire_peer *fake_peer(const struct fake *k, const char *name);
 
 #endif

@@ -19,8 +19,6 @@
 	"  lb: {subnet: hub/nva, ip: 10.1.2.7, asn: 65004, run: [bgpd], "                          \
 	"bgp_listen: '127.0.1.2:1790'}\n"
 
-static const struct fake_route default_nva1 = { "0.0.0.0/0", "10.1.2.4", "nva1" };
-
 /* All four nodes of SMALL, with all their sessions up. */
 struct four {
 	struct fake rs0, rs1, nva1, nva2;

@@ -8,9 +8,6 @@
 	SMALL_NET("")                                                                              \
 	"nvas: {fw: {subnet: hub/nva, ip: 10.1.2.9, asn: 65003, run: [bird]}}\n"
 
-static const struct fake_route default_nva1 = { "0.0.0.0/0", "10.1.2.4", "nva1" };
-static const struct fake_route default_nva2 = { "0.0.0.0/0", "10.1.2.5", "nva2" };
-
 static bool
 connected(struct fixture *fx, const char *name)
 {
@@ -144,19 +141,6 @@ test_the_process_that_started_last_has_the_name(void)
 
 /* ---- reports ---- */
 
-static void
-two_route_servers(struct fixture *fx, struct fake rs[2])
-{
-	fake_init(&rs[0], fx, "rs-0", NULL);
-	fake_init(&rs[1], fx, "rs-1", NULL);
-	AWAIT(fx->loop, rs[0].configs == 1 && rs[1].configs == 1);
-	for (int i = 0; i < 2; i++) {
-		fake_status(&rs[i], true);
-		fake_announce(&rs[i], default_nva1, 0);
-	}
-	AWAIT(fx->loop, strcmp(fixture_effective(fx, "vm1", "0.0.0.0/0"), "10.1.2.4") == 0);
-}
-
 /* RS-62, RS-65: what the instances report is what the NICs have. */
 static void
 test_routes_become_effective_and_go(void)
@@ -166,7 +150,7 @@ test_routes_become_effective_and_go(void)
 
 	fixture_init(&fx, SMALL, false);
 	CU_ASSERT_STRING_EQUAL(fixture_effective(&fx, "vm1", "0.0.0.0/0"), "Internet");
-	two_route_servers(&fx, rs);
+	fake_route_servers(&fx, rs);
 	CU_ASSERT_STRING_EQUAL(fixture_effective(&fx, "nva2", "0.0.0.0/0"), "10.1.2.4");
 	for (int i = 0; i < 2; i++)
 		fake_announce(&rs[i], default_nva2, 0); /* replaces */
@@ -204,7 +188,7 @@ test_a_loss_is_a_timeline(void)
 	uint64_t now;
 
 	fixture_init(&fx, SMALL, false);
-	two_route_servers(&fx, rs);
+	fake_route_servers(&fx, rs);
 	now = fab_wall_us();
 	note.action = (char *)(uintptr_t) "kill";
 	note.node = (char *)(uintptr_t) "nva1";
@@ -274,7 +258,7 @@ test_instances_stand_in_for_each_other(void)
 	struct fake rs[2];
 
 	fixture_init(&fx, SMALL, false);
-	two_route_servers(&fx, rs);
+	fake_route_servers(&fx, rs);
 	fake_announce(&rs[1], default_nva2, 0); /* the instances differ, RS-66 */
 	fake_fini(&rs[0]);
 	AWAIT(fx.loop, !connected(&fx, "rs-0"));
@@ -321,7 +305,7 @@ test_a_restart_of_fabricd_brings_the_routes_back(void)
 
 	fixture_init(&fx, NULL, true);
 	fixture_apply(&fx, SMALL);
-	two_route_servers(&fx, rs);
+	fake_route_servers(&fx, rs);
 	configs = rs[0].configs;
 	fixture_kill_fabric(&fx);
 	fixture_start_fabric(&fx);
@@ -386,7 +370,7 @@ test_bad_batches_are_refused_whole(void)
 	struct fake rs[2];
 
 	fixture_init(&fx, SMALL, false);
-	two_route_servers(&fx, rs);
+	fake_route_servers(&fx, rs);
 	for (unsigned what = 0; what < 6; what++)
 		for (int i = 0; i < 2; i++)
 			put_bad_batch(&rs[i], what);

@@ -8,9 +8,6 @@
 #include "tests/unit/fc_fabric.h"
 #include "tests/unit/img_ref.h"
 
-static const struct fake_route default_nva1 = { "0.0.0.0/0", "10.1.2.4", "nva1" };
-static const struct fake_route default_nva2 = { "0.0.0.0/0", "10.1.2.5", "nva2" };
-
 /* With one NVA less. */
 static const char other[] =
     SMALL_NET("nva1: {}") "nvas: {nva1: {subnet: hub/nva, ip: 10.1.2.4, asn: 65001}}\n";
@@ -271,19 +268,6 @@ expect_bgp(struct host *h, const char *nic, const char *want)
 	free(text);
 }
 
-static void
-two_route_servers(struct fixture *fx, struct fake rs[2])
-{
-	fake_init(&rs[0], fx, "rs-0", NULL);
-	fake_init(&rs[1], fx, "rs-1", NULL);
-	AWAIT(fx->loop, rs[0].configs == 1 && rs[1].configs == 1);
-	for (int i = 0; i < 2; i++) {
-		fake_status(&rs[i], true);
-		fake_announce(&rs[i], default_nva1, 0);
-	}
-	AWAIT(fx->loop, strcmp(fixture_effective(fx, "vm1", "0.0.0.0/0"), "10.1.2.4") == 0);
-}
-
 /* ---- tests: tables ---- */
 
 /* Who was there all the time has what one that comes now gets. */
@@ -311,7 +295,7 @@ test_a_snapshot_then_differences(void)
 	host_init(&h, &fx, "host1");
 	AWAIT(fx.loop, up_to_date(&h));
 	expect_bgp(&h, "vm1", "");
-	two_route_servers(&fx, rs);
+	fake_route_servers(&fx, rs);
 	AWAIT(fx.loop, up_to_date(&h));
 	expect_bgp(&h, "vm1", "0.0.0.0/0 via 10.1.2.4\n");
 	expect_as_newcomer(&h);
@@ -339,7 +323,7 @@ test_the_loss_of_an_instance_reaches_the_tables(void)
 	struct host h = { 0 };
 
 	fixture_init(&fx, SMALL, false);
-	two_route_servers(&fx, rs);
+	fake_route_servers(&fx, rs);
 	fake_announce(&rs[1], default_nva2, 0); /* the instances differ, RS-66 */
 	host_init(&h, &fx, "host1");
 	AWAIT(fx.loop, up_to_date(&h));
@@ -418,7 +402,7 @@ test_nothing_is_computed_for_nobody(void)
 
 	fixture_init(&fx, SMALL, false);
 	before = fc_switch_generation(fx.f->sw);
-	two_route_servers(&fx, rs);
+	fake_route_servers(&fx, rs);
 	CU_ASSERT_EQUAL(fc_switch_generation(fx.f->sw), before);
 	host_init(&h, &fx, "host1");
 	AWAIT(fx.loop, up_to_date(&h));
@@ -540,7 +524,7 @@ test_wait_converged(void)
 	struct host h = { .mute = true };
 
 	fixture_init(&fx, SMALL, false);
-	two_route_servers(&fx, rs);
+	fake_route_servers(&fx, rs);
 	for (int i = 0; i < 2; i++) {
 		fake_init(&nva[i], &fx, i == 0 ? "nva1" : "nva2", NULL);
 		AWAIT(fx.loop, nva[i].configs == 1);
@@ -587,7 +571,7 @@ test_the_timeline_ends_in_the_switch(void)
 	struct host h = { 0 };
 
 	fixture_init(&fx, SMALL, false);
-	two_route_servers(&fx, rs);
+	fake_route_servers(&fx, rs);
 	host_init(&h, &fx, "host1");
 	AWAIT(fx.loop, acknowledged(&h));
 	CU_ASSERT_EQUAL(programmed(&fx), 0); /* a snapshot is no change */
