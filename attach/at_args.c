@@ -1,6 +1,7 @@
 #include "attach/at_args.h"
 
 #include "attach/at_netns.h"
+#include "lib/args.h"
 #include "lib/attach.h"
 #include "lib/err.h"
 #include "lib/log.h"
@@ -55,9 +56,7 @@ print_help(void)
 static int
 complain(const char *what, const char *value)
 {
-	fprintf(stderr, "fabattach: %s%s%s (see fabattach --help)\n", what,
-	    value != NULL ? ": " : "", value != NULL ? value : "");
-	return FAB_EINVAL;
+	return fab_args_complain("fabattach", what, value);
 }
 
 /* ---- list file ---- */

@@ -50,6 +50,22 @@ complain(struct nva_kernel *k, const char *why)
 	k->complained = true;
 }
 
+/* An IPv4 address among the attributes of a message. */
+struct addr_attr {
+	uint16_t type;
+	uint32_t addr; /* 0: not there */
+};
+
+static int
+addr_attr(const struct nlattr *a, void *ctx)
+{
+	struct addr_attr *out = ctx;
+
+	if (mnl_attr_get_type(a) == out->type && mnl_attr_get_payload_len(a) == 4)
+		out->addr = ntohl(mnl_attr_get_u32(a));
+	return MNL_CB_OK;
+}
+
 /* ---- the own address ---- */
 
 struct own {
@@ -59,25 +75,17 @@ struct own {
 };
 
 static int
-own_attr(const struct nlattr *a, void *ctx)
-{
-	if (mnl_attr_get_type(a) == IFA_LOCAL && mnl_attr_get_payload_len(a) == 4)
-		*(uint32_t *)ctx = ntohl(mnl_attr_get_u32(a));
-	return MNL_CB_OK;
-}
-
-static int
 own_message(const struct nlmsghdr *m, void *ctx)
 {
 	const struct ifaddrmsg *i = mnl_nlmsg_get_payload(m);
 	struct own *o = ctx;
+	struct addr_attr ip = { .type = IFA_LOCAL };
 	char name[IFNAMSIZ];
-	uint32_t ip = 0;
 
 	if (m->nlmsg_type != RTM_NEWADDR || mnl_nlmsg_get_payload_len(m) < sizeof(*i))
 		return MNL_CB_OK;
-	mnl_attr_parse(m, sizeof(*i), own_attr, &ip);
-	if (ip == o->k->ip && if_indextoname(i->ifa_index, name) != NULL &&
+	mnl_attr_parse(m, sizeof(*i), addr_attr, &ip);
+	if (ip.addr == o->k->ip && if_indextoname(i->ifa_index, name) != NULL &&
 	    strcmp(name, IFACE) == 0) {
 		o->index = (int)i->ifa_index;
 		o->len = i->ifa_prefixlen;
@@ -243,17 +251,10 @@ struct leftover {
 };
 
 static int
-route_attr(const struct nlattr *a, void *ctx)
-{
-	if (mnl_attr_get_type(a) == RTA_DST && mnl_attr_get_payload_len(a) == 4)
-		*(uint32_t *)ctx = ntohl(mnl_attr_get_u32(a));
-	return MNL_CB_OK;
-}
-
-static int
 route_message(const struct nlmsghdr *m, void *ctx)
 {
 	const struct rtmsg *t = mnl_nlmsg_get_payload(m);
+	struct addr_attr dst = { .type = RTA_DST };
 	struct leftover **list = ctx, *l;
 
 	if (m->nlmsg_type != RTM_NEWROUTE || mnl_nlmsg_get_payload_len(m) < sizeof(*t) ||
@@ -261,7 +262,8 @@ route_message(const struct nlmsghdr *m, void *ctx)
 	    (l = calloc(1, sizeof(*l))) == NULL)
 		return MNL_CB_OK;
 	l->prefix.len = t->rtm_dst_len;
-	mnl_attr_parse(m, sizeof(*t), route_attr, &l->prefix.addr);
+	mnl_attr_parse(m, sizeof(*t), addr_attr, &dst);
+	l->prefix.addr = dst.addr;
 	l->next = *list;
 	*list = l;
 	return MNL_CB_OK;
