@@ -14,7 +14,7 @@
 
 #define FC_SWITCH_HOSTS_MAX   64
 #define FC_SWITCH_NAME_MAX    64
-#define FC_SWITCH_REASONS_MAX 16 /* of drops, per port */
+#define FC_SWITCH_REASONS_MAX 32 /* of drops, per port */
 #define FC_SWITCH_REASON_LEN  24
 
 struct fc_switch_drops {

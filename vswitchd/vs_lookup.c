@@ -19,8 +19,54 @@ struct walk {
 static const struct vs_port_conf *
 drop(struct walk *w, enum vs_drop why)
 {
-	*w->out = (struct vs_verdict){ .action = VS_DROPPED, .drop = why };
+	w->out->action = VS_DROPPED;
+	w->out->drop = why;
 	return NULL;
+}
+
+/* ---- links ---- */
+
+/* False: the way ends here. */
+static bool
+cross(struct walk *w, const struct vs_link_conf *link)
+{
+	if (link == NULL)
+		return true;
+	if (link->cut) {
+		drop(w, VS_DROP_LINK_CUT);
+		return false;
+	}
+	if (w->out->n_links == VS_CROSSED_MAX) {
+		drop(w, VS_DROP_LOOP);
+		return false;
+	}
+	w->out->links[w->out->n_links++] = link->id;
+	return true;
+}
+
+/* What leaves a port: its own link. */
+static bool
+cross_out(struct walk *w, const struct vs_port_conf *from)
+{
+	const struct vs_links *l = w->set->links;
+
+	return !vs_links_at_port(l, from->id) ||
+	       cross(w, vs_links_find(l, VS_LINK_OUT, from->id, 0));
+}
+
+/* From one port straight to another one: between their regions, between the two, to the taker. */
+static bool
+cross_to(struct walk *w, const struct vs_port_conf *from, const struct vs_port_conf *to)
+{
+	const struct vs_links *l = w->set->links;
+
+	if (from->region != to->region && from->region != 0 && to->region != 0 &&
+	    !cross(w, vs_links_find(l, VS_LINK_REGIONS, from->region, to->region)))
+		return false;
+	if (!vs_links_at_port(l, to->id))
+		return true;
+	return cross(w, vs_links_find(l, VS_LINK_HOP, from->id, to->id)) &&
+	       cross(w, vs_links_find(l, VS_LINK_IN, 0, to->id));
 }
 
 /* ---- selection ---- */
@@ -129,7 +175,8 @@ to_port(struct walk *w, uint32_t id)
 
 	if (!p->up)
 		return drop(w, VS_DROP_PORT_DOWN);
-	*w->out = (struct vs_verdict){ .action = VS_TO_PORT, .port = id };
+	w->out->action = VS_TO_PORT;
+	w->out->port = id;
 	return p;
 }
 
@@ -204,7 +251,7 @@ follow(struct walk *w)
 	case VS_GROUP_PORTS:
 		return to_port(w, g->members[choose(hash_here(w), g->n_members)]);
 	case VS_GROUP_INTERNET:
-		*w->out = (struct vs_verdict){ .action = VS_TO_INTERNET };
+		w->out->action = VS_TO_INTERNET;
 		return NULL;
 	case VS_GROUP_DROP:
 		break;
@@ -220,7 +267,22 @@ pass_router(struct walk *w)
 		drop(w, VS_DROP_NOT_CARRIED); /* it is no interface that would answer */
 	else if (w->routers++ == ROUTERS_MAX)
 		drop(w, VS_DROP_LOOP);
+	else if (w->set->links != NULL)
+		return cross_out(w, w->at);
 	return w->out->action == VS_TO_PORT;
+}
+
+/* Whether another step follows. */
+static bool
+step(struct walk *w)
+{
+	const struct vs_port_conf *from = w->at;
+
+	if ((w->at = follow(w)) == NULL)
+		return false;
+	if (w->set->links != NULL && !cross_to(w, from, w->at))
+		return false;
+	return w->at->router && pass_router(w);
 }
 
 void
@@ -229,12 +291,13 @@ vs_lookup(
 {
 	struct walk w = { .set = m->now, .flow = flow, .out = out };
 
+	out->n_links = 0;
 	w.at = vs_model_port(m, from);
 	if (w.at == NULL || !w.at->up)
 		drop(&w, VS_DROP_PORT_DOWN);
 	else if (!w.at->forwarding && !w.at->router && flow->src != w.at->ip)
 		drop(&w, VS_DROP_SOURCE); /* UDR-3 */
-	else
-		while ((w.at = follow(&w)) != NULL && w.at->router && pass_router(&w))
+	else if (w.set->links == NULL || cross_out(&w, w.at))
+		while (step(&w))
 			;
 }

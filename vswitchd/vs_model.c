@@ -25,6 +25,8 @@ vs_drop_name(enum vs_drop d)
 		[VS_DROP_BAD_FRAME] = "bad-frame",
 		[VS_DROP_FULL] = "full",
 		[VS_DROP_NOT_UNICAST] = "not-unicast",
+		[VS_DROP_LINK_CUT] = "link-cut",
+		[VS_DROP_IMPAIRMENT] = "impairment",
 	};
 
 	_Static_assert(sizeof(names) / sizeof(names[0]) == VS_DROP_COUNT, "a reason has no name");
@@ -84,6 +86,7 @@ put_in_force(struct vs_model *m, uint64_t generation)
 	vs_model_lock(m);
 	m->now = next;
 	m->ports_revision += vs_stage_ports_changed(m->incoming);
+	m->links_revision += next->links != old->links;
 	vs_model_unlock(m);
 	m->generation = generation;
 	vs_stage_free(m->incoming);
@@ -153,4 +156,29 @@ uint64_t
 vs_model_ports_revision(const struct vs_model *m)
 {
 	return m->ports_revision;
+}
+
+bool
+vs_model_port_has_link(const struct vs_model *m, uint32_t id)
+{
+	return vs_links_among_ports(m->now->links, id);
+}
+
+bool
+vs_model_regions_have_link(const struct vs_model *m, uint32_t a, uint32_t b)
+{
+	return a != b && (vs_links_find(m->now->links, VS_LINK_REGIONS, a, b) != NULL ||
+			     vs_links_find(m->now->links, VS_LINK_REGIONS, b, a) != NULL);
+}
+
+uint64_t
+vs_model_links_revision(const struct vs_model *m)
+{
+	return m->links_revision;
+}
+
+const struct vs_link_conf *
+vs_model_link(const struct vs_model *m, size_t i)
+{
+	return vs_links_at(m->now->links, i);
 }

@@ -7,6 +7,7 @@
  *   port  -> user, bgp, system: tables of prefix -> group
  *   group -> deliver (by destination address, in a table of owners) | via (addresses of next hops)
  *            | ports | Internet | drop
+ *   link  -> what happens to packets between ports, or regions: cut, delay, loss, rate
  *
  * Readers (the engine) and the one writer (the loop) meet at a mutex: the engine holds it for the
  * lookup of a packet, the writer while it puts a new set of tables in force, not while it builds
@@ -18,13 +19,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define VS_NONE        0  /* no table; ids start at 1 */
-#define VS_NAME_MAX    64 /* with NUL */
-#define VS_MEMBERS_MAX 64
-#define VS_PORTS_MAX   65536
-#define VS_ROUTES_MAX  (4u << 20) /* entries of all tables together */
-#define VS_GROUPS_MAX  (1u << 20)
-#define VS_TABLES_MAX  65536
+#define VS_NONE          0  /* no table; ids start at 1 */
+#define VS_NAME_MAX      64 /* with NUL */
+#define VS_MEMBERS_MAX   64
+#define VS_PORTS_MAX     65536
+#define VS_ROUTES_MAX    (4u << 20) /* entries of all tables together */
+#define VS_GROUPS_MAX    (1u << 20)
+#define VS_TABLES_MAX    65536
+#define VS_LINKS_MAX     16384
+#define VS_LINK_NAME_MAX 160 /* with NUL */
+#define VS_CROSSED_MAX   16  /* links that do something to one packet */
 
 /* Why a packet was dropped. The first four are those of SwitchDrop, in its order; only these can be
  * the reason of a group. */
@@ -41,6 +45,8 @@ enum vs_drop {
 	VS_DROP_BAD_FRAME,      /* not Ethernet, ARP or IPv4, or cut short */
 	VS_DROP_FULL,           /* the taker's queue was full */
 	VS_DROP_NOT_UNICAST,    /* broadcast, multicast, link-local: Azure carries none of them */
+	VS_DROP_LINK_CUT,
+	VS_DROP_IMPAIRMENT, /* lost on a link by its loss or because its queue was full */
 	VS_DROP_COUNT
 };
 
@@ -73,6 +79,22 @@ struct vs_port_conf {
 	bool forwarding;
 	uint32_t user, bgp, system; /* tables, VS_NONE */
 	uint16_t mtu;
+	uint32_t region; /* 0: none */
+};
+
+enum vs_link_kind { VS_LINK_OUT, VS_LINK_IN, VS_LINK_HOP, VS_LINK_REGIONS, VS_LINK_KIND_COUNT };
+
+/* One direction. No two links of a set have a port (OUT, IN) or a pair (HOP, REGIONS) in common. */
+struct vs_link_conf {
+	uint32_t id;
+	const char *name;
+	enum vs_link_kind kind;
+	const uint32_t *from, *to; /* port ids; REGIONS: regions */
+	size_t n_from, n_to;       /* OUT has no `to`, IN no `from` */
+	bool cut;
+	uint32_t delay_us, jitter_us;
+	uint32_t loss_ppm;
+	uint64_t rate; /* bit/s, 0: unlimited */
 };
 
 /* The table is made when it is not there yet. What it withdraws goes first, then what it adds
@@ -102,6 +124,9 @@ struct vs_update {
 	size_t n_tables;
 	const struct vs_port_conf *ports;
 	size_t n_ports;
+	bool replace_links; /* forget all links; those of this message and of later ones are all */
+	const struct vs_link_conf *links;
+	size_t n_links;
 	const uint32_t *gone_groups, *gone_tables, *gone_ports;
 	size_t n_gone_groups, n_gone_tables, n_gone_ports;
 };
@@ -131,6 +156,15 @@ void vs_model_unlock(struct vs_model *m);
 const struct vs_port_conf *vs_model_port(const struct vs_model *m, uint32_t id);
 uint64_t vs_model_ports_revision(const struct vs_model *m);
 
+/* Whether a link may concern packets between this port and another one that is no router, or
+ * between ports of these two regions, in either direction: then they are not for a fast path. Both
+ * answers stay while the links' revision does. */
+bool vs_model_port_has_link(const struct vs_model *m, uint32_t id);
+bool vs_model_regions_have_link(const struct vs_model *m, uint32_t a, uint32_t b);
+uint64_t vs_model_links_revision(const struct vs_model *m);
+/* The i-th link, NULL: no more. Valid until unlock. */
+const struct vs_link_conf *vs_model_link(const struct vs_model *m, size_t i);
+
 struct vs_flow {
 	uint32_t src, dst; /* host order */
 	uint32_t hash;     /* 5-tuple, each direction on its own (RS-60) */
@@ -143,10 +177,13 @@ struct vs_verdict {
 	enum vs_action action;
 	uint32_t port;     /* TO_PORT: the taker, never a router */
 	enum vs_drop drop; /* DROPPED */
+	/* TO_PORT, TO_INTERNET: ids of the links on the way that do something, in order. */
+	uint32_t links[VS_CROSSED_MAX];
+	unsigned n_links;
 };
 
-/* Where a packet goes that port `from` sent (EFF-1 ... EFF-7, SYS-5, UDR-3). Source checks
- * included. */
+/* Where a packet goes that port `from` sent (EFF-1 ... EFF-7, SYS-5, UDR-3). Source checks and cut
+ * links included. */
 void vs_lookup(
     const struct vs_model *m, uint32_t from, const struct vs_flow *flow, struct vs_verdict *out);
 

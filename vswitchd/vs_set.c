@@ -46,6 +46,7 @@ vs_set_new(struct vs_set **out, const struct vs_set *base)
 	if (copy_names(s, base) == FAB_OK && vs_idmap_copy(&s->ports, &base->ports) == FAB_OK &&
 	    vs_idmap_copy(&s->groups, &base->groups) == FAB_OK &&
 	    vs_idmap_copy(&s->tables, &base->tables) == FAB_OK) {
+		s->links = vs_links_ref(base->links);
 		*out = s;
 		return FAB_OK;
 	}
@@ -71,6 +72,7 @@ vs_set_free(struct vs_set *s, const struct vs_set *other)
 	free_map(&s->groups, other != NULL ? &other->groups : NULL, free);
 	free_map(&s->tables, other != NULL ? &other->tables : NULL, table_free);
 	free((void *)s->by_name);
+	vs_links_unref(s->links);
 	free(s);
 }
 
@@ -288,7 +290,7 @@ vs_set_check(const struct vs_set *s, char why[static WHY])
 	for (const struct vs_idslot *i = NULL;
 	     err == FAB_OK && (i = vs_idmap_next(&s->groups, i)) != NULL;)
 		err = check_group(s, i->p, why);
-	return err;
+	return err == FAB_OK ? vs_links_check(s->links, &s->ports, why) : err;
 }
 
 int
@@ -315,7 +317,8 @@ size_t
 vs_set_memory(const struct vs_set *s)
 {
 	size_t n = sizeof(*s) + vs_idmap_memory(&s->ports) + vs_idmap_memory(&s->groups) +
-		   vs_idmap_memory(&s->tables) + s->ports.n * sizeof(s->by_name[0]);
+		   vs_idmap_memory(&s->tables) + s->ports.n * sizeof(s->by_name[0]) +
+		   vs_links_memory(s->links);
 
 	for (const struct vs_idslot *i = NULL; (i = vs_idmap_next(&s->ports, i)) != NULL;)
 		n += sizeof(struct vs_port_conf) +

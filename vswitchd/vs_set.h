@@ -6,6 +6,7 @@
  * frees one of the two says which other one lives on.
  */
 #include "vswitchd/vs_idmap.h"
+#include "vswitchd/vs_links.h"
 #include "vswitchd/vs_model.h"
 
 struct vs_set {
@@ -13,6 +14,7 @@ struct vs_set {
 	struct vs_idmap groups;              /* struct vs_group_conf, members behind it */
 	struct vs_idmap tables;              /* struct vs_table */
 	const struct vs_port_conf **by_name; /* sorted, ports.n; NULL: ports have changed */
+	struct vs_links *links;              /* counted; NULL: none */
 };
 
 /* Like base, which may be NULL: empty. */

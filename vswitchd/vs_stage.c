@@ -24,7 +24,7 @@ struct vs_stage {
 	struct vs_set *next;
 	struct vs_idmap changes; /* per table: struct changes */
 	size_t n_changes;        /* in all of them */
-	bool ports_changed, groups_gone;
+	bool ports_changed, groups_gone, links_replaced;
 };
 
 /* ---- life ---- */
@@ -45,7 +45,7 @@ vs_stage_new(struct vs_stage **out, const struct vs_set *base, bool snapshot)
 	if (s == NULL)
 		return FAB_ENOMEM;
 	s->base = base;
-	s->ports_changed = s->groups_gone = snapshot;
+	s->ports_changed = s->groups_gone = s->links_replaced = snapshot;
 	if (vs_set_new(&s->next, snapshot ? NULL : base) != FAB_OK) {
 		free(s);
 		return FAB_ENOMEM;
@@ -186,6 +186,25 @@ add_gone(struct vs_stage *s, const struct vs_update *u)
 	s->groups_gone |= u->n_gone_groups > 0;
 }
 
+static int
+add_links(struct vs_stage *s, const struct vs_update *u, char why[static WHY])
+{
+	int err = FAB_OK;
+
+	if (u->replace_links) {
+		vs_links_unref(s->next->links);
+		s->next->links = NULL;
+		s->links_replaced = true;
+	}
+	if (u->n_links > 0 && !s->links_replaced) {
+		snprintf(why, WHY, "links without a word that they replace the others");
+		return FAB_EINVAL;
+	}
+	for (size_t i = 0; err == FAB_OK && i < u->n_links; i++)
+		err = vs_links_add(&s->next->links, &u->links[i], why);
+	return err;
+}
+
 /* So that one long update cannot hold more than a set may. */
 static int
 check_room(const struct vs_stage *s, char why[static WHY])
@@ -210,6 +229,8 @@ vs_stage_add(struct vs_stage *s, const struct vs_update *u, char why[static WHY]
 	for (size_t i = 0; err == FAB_OK && i < u->n_ports; i++)
 		err = vs_set_put_port(s->next, s->base, &u->ports[i], why);
 	s->ports_changed |= u->n_ports > 0;
+	if (err == FAB_OK)
+		err = add_links(s, u, why);
 	return err == FAB_OK ? check_room(s, why) : err;
 }
 
@@ -252,6 +273,8 @@ vs_stage_finish(struct vs_stage *s, char why[static WHY])
 		err = finish_table(s, i->id, i->p);
 	if (err == FAB_OK && s->next->by_name == NULL)
 		err = vs_set_index(s->next, why);
+	if (err == FAB_OK && s->links_replaced)
+		err = vs_links_index(s->next->links, &s->next->ports, why);
 	if (err == FAB_OK)
 		err = vs_set_check(s->next, why);
 	return err == FAB_OK ? check_tables(s, why) : err;

@@ -11,6 +11,7 @@
 
 /* The same numbers on the wire. */
 _Static_assert((int)VS_GROUP_INTERNET == (int)FAB__V1__SWITCH_GROUP_KIND__GROUP_INTERNET, "kinds");
+_Static_assert((int)VS_LINK_REGIONS == (int)FAB__V1__SWITCH_LINK_KIND__LINK_REGIONS, "kinds");
 _Static_assert((int)VS_DROP_NOT_CARRIED == (int)FAB__V1__SWITCH_DROP__DROP_NOT_CARRIED, "reasons");
 
 static int
@@ -75,7 +76,34 @@ decode_port(struct vs_port_conf *out, const Fab__V1__SwitchPort *p, char why[sta
 		.user = p->user,
 		.bgp = p->bgp,
 		.system = p->system,
-		.mtu = (uint16_t)p->mtu };
+		.mtu = (uint16_t)p->mtu,
+		.region = p->region };
+	return FAB_OK;
+}
+
+static int
+decode_link(struct vs_link_conf *out, const Fab__V1__SwitchLink *l, char why[static 128])
+{
+	size_t len = strlen(l->name);
+
+	if ((unsigned)l->kind >= VS_LINK_KIND_COUNT)
+		return bad(why, "unknown kind of link", l->id);
+	if (len == 0 || len >= VS_LINK_NAME_MAX)
+		return bad(why, "bad name of link", l->id);
+	if (l->loss_ppm > 1000000)
+		return bad(why, "more than everything lost on link", l->id);
+	*out = (struct vs_link_conf){ .id = l->id,
+		.name = l->name,
+		.kind = (enum vs_link_kind)l->kind,
+		.from = l->from,
+		.to = l->to,
+		.n_from = l->n_from,
+		.n_to = l->n_to,
+		.cut = l->cut,
+		.delay_us = l->delay_us,
+		.jitter_us = l->jitter_us,
+		.loss_ppm = l->loss_ppm,
+		.rate = l->rate };
 	return FAB_OK;
 }
 
@@ -90,6 +118,8 @@ decode_lists(struct wire_switch_update *out, const Fab__V1__SwitchUpdate *m, cha
 		err = decode_table(&out->tables[i], m->tables[i], why);
 	for (size_t i = 0; i < m->n_ports && err == FAB_OK; i++)
 		err = decode_port(&out->ports[i], m->ports[i], why);
+	for (size_t i = 0; i < m->n_links && err == FAB_OK; i++)
+		err = decode_link(&out->links[i], m->links[i], why);
 	return err;
 }
 
@@ -101,11 +131,12 @@ wire_switch_decode(
 		.groups = calloc(m->n_groups + 1, sizeof(*w.groups)),
 		.tables = calloc(m->n_tables + 1, sizeof(*w.tables)),
 		.ports = calloc(m->n_ports + 1, sizeof(*w.ports)),
+		.links = calloc(m->n_links + 1, sizeof(*w.links)),
 	};
 	int err = FAB_ENOMEM;
 
 	snprintf(why, 128, "out of memory");
-	if (w.groups != NULL && w.tables != NULL && w.ports != NULL)
+	if (w.groups != NULL && w.tables != NULL && w.ports != NULL && w.links != NULL)
 		err = decode_lists(&w, m, why);
 	if (err != FAB_OK) {
 		wire_switch_release(&w);
@@ -120,6 +151,9 @@ wire_switch_decode(
 		.n_tables = m->n_tables,
 		.ports = w.ports,
 		.n_ports = m->n_ports,
+		.replace_links = m->replace_links,
+		.links = w.links,
+		.n_links = m->n_links,
 		.gone_groups = m->gone_groups,
 		.n_gone_groups = m->n_gone_groups,
 		.gone_tables = m->gone_tables,
@@ -136,5 +170,6 @@ wire_switch_release(struct wire_switch_update *u)
 	free(u->groups);
 	free(u->tables);
 	free(u->ports);
+	free(u->links);
 	*u = (struct wire_switch_update){ 0 };
 }

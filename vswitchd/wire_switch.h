@@ -13,6 +13,7 @@ struct wire_switch_update {
 	struct vs_group_conf *groups;
 	struct vs_table_delta *tables;
 	struct vs_port_conf *ports;
+	struct vs_link_conf *links;
 };
 
 /* FAB_EBADMSG: lists that do not fit each other, a kind, reason or number out of its range, a name
