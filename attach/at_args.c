@@ -46,8 +46,8 @@ print_help(void)
 	    "  --socket PATH      where vswitchd takes guests\n"
 	    "  --name NAME        plug in the network namespace that this process is in\n"
 	    "  --make DIR         make a network namespace for each guest; DIR/NAME leads to it\n"
-	    "  --list FILE        guests, a line each: \"NAME\" or \"NAME router\"; read again\n"
-	    "                     on SIGHUP\n"
+	    "  --list FILE        guests, a line each: \"NAME [router] [off]\"; read again on\n"
+	    "                     SIGHUP\n"
 	    "  --router NAME      a guest that forwards packets\n"
 	    "  --log-level LEVEL  error, warn, info (default) or debug\n"
 	    "  --help, --version\n");
@@ -61,20 +61,32 @@ complain(const char *what, const char *value)
 
 /* ---- list file ---- */
 
+/* Each at most once, in this order. */
+static bool
+list_word(struct at_wanted *w, const char *word)
+{
+	if (strcmp(word, "router") == 0 && !w->router && !w->off)
+		return w->router = true;
+	return strcmp(word, "off") == 0 && !w->off && (w->off = true);
+}
+
 static int
 list_line(struct at_wanted *out, char *line, unsigned number, char why[static AT_WHY_MAX])
 {
 	char *save = NULL, *name = strtok_r(line, " \t\r", &save);
-	const char *word = strtok_r(NULL, " \t\r", &save);
+	struct at_wanted w = { .name = name };
+	bool good;
 
 	if (name == NULL)
 		return FAB_ENOENT;
-	if (attach_name_check(name) != FAB_OK || (word != NULL && strcmp(word, "router") != 0) ||
-	    strtok_r(NULL, " \t\r", &save) != NULL) {
-		snprintf(why, AT_WHY_MAX, "line %u is not NAME or NAME router", number);
+	good = attach_name_check(name) == FAB_OK;
+	for (char *word; good && (word = strtok_r(NULL, " \t\r", &save)) != NULL;)
+		good = list_word(&w, word);
+	if (!good) {
+		snprintf(why, AT_WHY_MAX, "line %u is not NAME [router] [off]", number);
 		return FAB_EINVAL;
 	}
-	*out = (struct at_wanted){ .name = name, .router = word != NULL };
+	*out = w;
 	return FAB_OK;
 }
 

@@ -66,14 +66,15 @@ guest_publish(const struct at_make *m, const struct guest *g, char why[static AT
 	return FAB_OK;
 }
 
+/* The name goes last: whoever waits for that knows that the link is down. */
 static void
 guest_free(struct at_make *m, struct guest *g)
 {
 	char path[PATH_MAX];
 
+	at_link_free(g->link);
 	if (guest_path(path, m, g->name) == FAB_OK)
 		unlink(path);
-	at_link_free(g->link);
 	if (g->netns >= 0)
 		close(g->netns);
 	HASH_DEL(m->guests, g);
@@ -134,6 +135,17 @@ guest_want(struct at_make *m, const struct at_wanted *w, char why[static AT_WHY_
 	return err;
 }
 
+/* As a machine that loses its power: the link first. */
+static void
+guest_end(struct at_make *m, struct guest *g)
+{
+	char why[AT_WHY_MAX];
+
+	if (at_netns_link_down(m->home, g->netns, why) != FAB_OK)
+		fab_warn("guest %s: %s", g->name, why);
+	guest_free(m, g);
+}
+
 int
 at_make_set(struct at_make *m, const struct at_wanted *wanted, size_t n, char why[static 192])
 {
@@ -148,14 +160,14 @@ at_make_set(struct at_make *m, const struct at_wanted *wanted, size_t n, char wh
 		g->wanted = false;
 	}
 	for (size_t i = 0; i < n && err == FAB_OK; i++)
-		err = guest_want(m, &wanted[i], why);
+		err = wanted[i].off ? FAB_OK : guest_want(m, &wanted[i], why);
 	if (err != FAB_OK)
 		return err;
 	HASH_ITER (hh, m->guests, g, next) {
 		if (g->wanted)
 			continue;
-		fab_info("guest %s: not wanted any more", g->name);
-		guest_free(m, g);
+		fab_info("guest %s: off, or not wanted any more", g->name);
+		guest_end(m, g);
 	}
 	return FAB_OK;
 }

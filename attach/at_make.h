@@ -17,6 +17,7 @@ struct at_make;
 struct at_wanted {
 	const char *name;
 	bool router;
+	bool off; /* a machine without power: it is not there until a list says otherwise */
 };
 
 /* Makes dir if it is not there. FAB_EPERM, FAB_EIO: why[] says what. loop and path are borrowed. */
@@ -26,8 +27,9 @@ int at_make_new(struct at_make **out, struct fab_loop *loop, const char *path, c
 void at_make_free(struct at_make *m);
 
 /* From now on these guests and no others: makes what is missing, lets go what is not wanted any
- * more, leaves the rest alone. On failure those that were made stay. FAB_EINVAL: a name;
- * FAB_ETOOBIG: more than AT_GUESTS_MAX. */
+ * more or is off, leaves the rest alone. A guest that goes loses its link first, so that what still
+ * lives in it can say goodbye to nobody; when DIR/NAME has gone that has happened. On failure those
+ * that were made stay. FAB_EINVAL: a name; FAB_ETOOBIG: more than AT_GUESTS_MAX. */
 int at_make_set(struct at_make *m, const struct at_wanted *wanted, size_t n, char why[static 192]);
 
 #endif

@@ -16,7 +16,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define SELF "/proc/self/ns/net"
+#define SELF  "/proc/self/ns/net"
+#define IFACE "eth0"
 
 static int
 fail_errno(const char *step, const char *hint, char why[static AT_WHY_MAX])
@@ -132,14 +133,16 @@ forward(bool router, char why[static AT_WHY_MAX])
 
 /* ---- namespaces ---- */
 
+/* In the namespace where we are. */
 static int
-lo_up(char why[static AT_WHY_MAX])
+set_flags(const char *name, short flags, const char *step, char why[static AT_WHY_MAX])
 {
-	struct ifreq ifr = { .ifr_name = "lo", .ifr_flags = IFF_UP };
+	struct ifreq ifr = { .ifr_flags = flags };
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), err = FAB_OK;
 
+	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", name);
 	if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &ifr) != 0)
-		err = fail_errno("set lo up", "", why);
+		err = fail_errno(step, "", why);
 	if (fd >= 0)
 		close(fd);
 	return err;
@@ -149,7 +152,7 @@ lo_up(char why[static AT_WHY_MAX])
 static int
 furnish(struct at_netns *out, bool router, char why[static AT_WHY_MAX])
 {
-	char name[IFNAMSIZ] = "eth0";
+	char name[IFNAMSIZ] = IFACE;
 	int err;
 
 	guest_sysctls();
@@ -157,7 +160,8 @@ furnish(struct at_netns *out, bool router, char why[static AT_WHY_MAX])
 	err = forward(router, why); /* a new namespace begins with what the first one does */
 	if (err != FAB_OK && router)
 		return err; /* others do not mind */
-	if ((err = lo_up(why)) != FAB_OK || (err = fab_tap_open(&out->tap, name, why)) != FAB_OK)
+	if ((err = set_flags("lo", IFF_UP, "set lo up", why)) != FAB_OK ||
+	    (err = fab_tap_open(&out->tap, name, why)) != FAB_OK)
 		return err;
 	fab_tap_keep(out->tap);
 	if ((out->netns = open(SELF, O_RDONLY | O_CLOEXEC)) < 0)
@@ -191,6 +195,18 @@ at_netns_set_router(int home, int netns, bool router, char why[static AT_WHY_MAX
 	if ((err = enter(netns, why)) != FAB_OK)
 		return err;
 	err = forward(router, why);
+	go_home(home);
+	return err;
+}
+
+int
+at_netns_link_down(int home, int netns, char why[static AT_WHY_MAX])
+{
+	int err;
+
+	if ((err = enter(netns, why)) != FAB_OK)
+		return err;
+	err = set_flags(IFACE, 0, "set " IFACE " down", why);
 	go_home(home);
 	return err;
 }

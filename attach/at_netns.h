@@ -25,6 +25,9 @@ int at_netns_new(struct at_netns *out, int home, bool router, char why[static AT
 /* Forwards, or forwards no longer. */
 int at_netns_set_router(int home, int netns, bool router, char why[static AT_WHY_MAX]);
 
+/* Sets its eth0 down. FAB_EIO: it has none any more, among others. */
+int at_netns_link_down(int home, int netns, char why[static AT_WHY_MAX]);
+
 /* An rtnetlink socket in netns; home < 0: in the namespace where we are. The caller's. */
 int at_netns_rtnl(int *out, int home, int netns, char why[static AT_WHY_MAX]);
 

@@ -26,13 +26,20 @@ test_list(void)
 	struct at_wanted *v;
 	size_t n;
 
-	CU_ASSERT_EQUAL_FATAL(parse_list(&v, &n, "vm11\n\n  nva1\t router \r\nvm12"), FAB_OK);
-	CU_ASSERT_EQUAL_FATAL(n, 3);
+	CU_ASSERT_EQUAL_FATAL(
+	    parse_list(&v, &n, "vm11\n\n  nva1\t router \r\nvm12\nvm13 off\nnva2 router off"),
+	    FAB_OK);
+	CU_ASSERT_EQUAL_FATAL(n, 5);
 	CU_ASSERT_STRING_EQUAL(v[0].name, "vm11");
 	CU_ASSERT_FALSE(v[0].router);
 	CU_ASSERT_STRING_EQUAL(v[1].name, "nva1");
 	CU_ASSERT_TRUE(v[1].router);
 	CU_ASSERT_STRING_EQUAL(v[2].name, "vm12");
+	CU_ASSERT_FALSE(v[2].off);
+	CU_ASSERT_TRUE(v[3].off);
+	CU_ASSERT_FALSE(v[3].router);
+	CU_ASSERT_TRUE(v[4].off);
+	CU_ASSERT_TRUE(v[4].router);
 	free(v);
 	CU_ASSERT_EQUAL_FATAL(parse_list(&v, &n, ""), FAB_OK); /* nobody */
 	CU_ASSERT_EQUAL(n, 0);
@@ -45,10 +52,12 @@ test_list_errors(void)
 	static const struct {
 		const char *text, *why;
 	} cases[] = {
-		{ "vm11\nvm12 switch\n", "line 2 is not NAME or NAME router" },
-		{ "nva1 router now\n", "line 1 is not NAME or NAME router" },
-		{ "\n\n../vm11\n", "line 3 is not NAME or NAME router" },
-		{ "vm11\n.hidden", "line 2 is not NAME or NAME router" },
+		{ "vm11\nvm12 switch\n", "line 2 is not NAME [router] [off]" },
+		{ "nva1 off router\n", "line 1 is not NAME [router] [off]" },
+		{ "nva1 off off\n", "line 1 is not NAME [router] [off]" },
+		{ "nva1 router now\n", "line 1 is not NAME [router] [off]" },
+		{ "\n\n../vm11\n", "line 3 is not NAME [router] [off]" },
+		{ "vm11\n.hidden", "line 2 is not NAME [router] [off]" },
 	};
 	struct at_wanted *v = NULL;
 	size_t n = 7;
