@@ -40,6 +40,7 @@ struct fc {
 	struct fc_timeline *timeline;
 	struct fc_nodes *nodes;
 	struct fc_links *links;
+	struct fc_carrier *carrier;
 	struct fc_waits *waits;
 	struct fc_switch *sw; /* the tables of vswitchd */
 	uint64_t started_us;

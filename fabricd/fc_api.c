@@ -2,9 +2,11 @@
  * Service Fabric (see fc_api.h): the table, resources, waiting and faults.
  */
 #include "fabricd/fc_api.h"
+#include "fabricd/fc_carrier.h"
 
 #include "fabricd/fc_api_impl.h"
 #include "fabricd/fc_apply.h"
+#include "fabricd/fc_carrier.h"
 #include "fabricd/fc_link.h"
 #include "fabricd/fc_wait.h"
 #include "lib/err.h"
@@ -273,6 +275,17 @@ fc_api_wait(void *ctx, struct fab_rpc_call *call, const ProtobufCMessage *msg)
 
 /* ---- faults ---- */
 
+#define FC_POWER_OFF "kill guest"
+
+/* Nobody closes a connection: only timers find it. */
+static bool
+is_silent(const struct fc *f, const char *action)
+{
+	if (strcmp(action, FC_POWER_OFF) == 0)
+		return !f->topo->timing.link_detect;
+	return strcmp(action, "pause") == 0;
+}
+
 void
 fc_api_note_fault(void *ctx, struct fab_rpc_call *call, const ProtobufCMessage *msg)
 {
@@ -284,7 +297,9 @@ fc_api_note_fault(void *ctx, struct fab_rpc_call *call, const ProtobufCMessage *
 
 	snprintf(text, sizeof(text), "%.32s %.80s", req->action, req->node);
 	fc_events_add(f->events, FC_EVENT_FAULT, at, req->node, "%s", text);
-	fc_timeline_fault(f->timeline, at, req->node, text, strcmp(req->action, "pause") == 0);
+	fc_timeline_fault(f->timeline, at, req->node, text, is_silent(f, req->action));
+	if (strcmp(req->action, FC_POWER_OFF) == 0)
+		fc_carrier_power_off(f->carrier, req->node);
 	fc_touch(f, true); /* whoever waits for `converged` next shall not be told of before */
 	fab_rpc_reply(call, &reply.base);
 }

@@ -3,6 +3,7 @@
  */
 #include "fabricd/fc_nodes.h"
 
+#include "fabricd/fc_carrier.h"
 #include "fabricd/fc_control.h"
 #include "fabricd/fc_link.h"
 #include "fabricd/fc_nodeconf.h"
@@ -133,12 +134,16 @@ fc_node_release(struct fc_nodes *ns, struct fc_node *n)
 
 /* Links that are cut are part of the configuration of both ends. */
 static void
-mark_peers(const struct fc_links *ls, struct fc_node *n, struct wire_conf *c)
+mark_peers(const struct fc *f, struct fc_node *n, struct wire_conf *c)
 {
 	n->n_peers = 0;
 	for (size_t i = 0; i < c->n_peers; i++) {
-		c->peers[i].cut_in = fc_link_is_cut(ls, c->peers[i].name, n->name);
-		c->peers[i].cut_out = fc_link_is_cut(ls, n->name, c->peers[i].name);
+		const char *peer = c->peers[i].name;
+		bool dark =
+		    fc_carrier_is_dark(f->carrier, n->name) || fc_carrier_is_dark(f->carrier, peer);
+
+		c->peers[i].cut_in = dark || fc_link_is_cut(f->links, peer, n->name);
+		c->peers[i].cut_out = dark || fc_link_is_cut(f->links, n->name, peer);
 		n->n_peers += !c->peers[i].optional;
 	}
 }
@@ -156,7 +161,7 @@ node_encode(struct fc_nodes *ns, struct fc_node *n, uint8_t **conf, size_t *len)
 		return FAB_OK;
 	err = fc_nodeconf_new(&nc, ns->f->topo, (size_t)n->index, &ns->f->conf.urls);
 	if (err == FAB_OK) {
-		mark_peers(ns->f->links, n, &nc->conf);
+		mark_peers(ns->f, n, &nc->conf);
 		err = wire_nodeconf_encode(conf, len, nc);
 	}
 	fc_nodeconf_free(nc);

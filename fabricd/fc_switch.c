@@ -3,6 +3,7 @@
  */
 #include "fabricd/fc_switch.h"
 
+#include "fabricd/fc_carrier.h"
 #include "fabricd/fc_mem.h"
 #include "fabricd/wire_switch.h"
 #include "lib/err.h"
@@ -460,14 +461,27 @@ nic_add(struct fc_switch_reporter *r, const char *name)
 	return n;
 }
 
+/* Only changes that this stream saw: what was attached before it is not known. */
 static void
-report_port(struct fc_switch_reporter *r, const Fab__V1__SwitchPortReport *m)
+attached(struct fc_switch_reporter *r, struct fc_switch_nic *n, bool now, uint64_t at_us)
+{
+	bool before = n->attached;
+
+	n->attached = now;
+	if (before && !now)
+		fc_carrier_lost(r->sw->f->carrier, n->name, r->host->name, at_us);
+	else if (!before && now)
+		fc_carrier_found(r->sw->f->carrier, n->name);
+}
+
+static void
+report_port(struct fc_switch_reporter *r, const Fab__V1__SwitchPortReport *m, uint64_t at_us)
 {
 	struct fc_switch_nic *n = nic_add(r, m->name);
 
 	if (n == NULL)
 		return;
-	n->attached = m->attached;
+	attached(r, n, m->attached, at_us != 0 ? at_us : fab_wall_us());
 	n->rx_packets = m->rx_packets;
 	n->rx_octets = m->rx_octets;
 	n->tx_packets = m->tx_packets;
@@ -510,7 +524,7 @@ report_item(
 	if (m->body_case == FAB__V1__SWITCH_REPORT__BODY_GENERATION)
 		report_generation(r, m->generation, m->at_us);
 	else if (m->body_case == FAB__V1__SWITCH_REPORT__BODY_PORT)
-		report_port(r, m->port);
+		report_port(r, m->port, m->at_us);
 }
 
 static void

@@ -24,6 +24,7 @@
 #define FC_TIMELINE_GRACE_US 10000000u
 #define FC_TIMELINE_NAME_MAX 64
 #define FC_TIMELINE_TEXT_MAX 128
+#define FC_TIMELINE_OBSERVER "fabricd" /* sees processes, and no packets */
 
 enum fc_stage_kind {
 	FC_STAGE_FAULT,      /* somebody broke or repaired something */

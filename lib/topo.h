@@ -110,6 +110,7 @@ struct topo_timing {
 	char profile[16]; /* azure, fast, custom */
 	uint32_t keepalive_ms, hold_ms, connect_retry_ms;
 	uint32_t converge_quiet_ms; /* no route change for this long counts as converged */
+	bool link_detect; /* Route Servers hear at once that a NIC lost its link (not RS-91) */
 };
 
 struct topo_limits {                  /* Azure's values are the defaults */

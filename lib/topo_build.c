@@ -221,9 +221,12 @@ build_timing(const json_t *props)
 		     *bgp = json_object_get(given, "bgp");
 	const char *profile = topo_get_text(given, "profile");
 	bool fast = profile != NULL && strcmp(profile, "fast") == 0;
-	struct topo_timing t = fast ? (struct topo_timing){ "fast", 1000, 3000, 1000, 100 }
-				    : (struct topo_timing){ "azure", 60000, 180000, 30000, 1000 };
-	bool custom = json_object_size(bgp) > 0 || topo_get_text(given, "converge_quiet") != NULL;
+	const char *detect = topo_get_text(given, "link_detect");
+	struct topo_timing t =
+	    fast ? (struct topo_timing){ "fast", 1000, 3000, 1000, 100, true }
+		 : (struct topo_timing){ "azure", 60000, 180000, 30000, 1000, false }; /* RS-91 */
+	bool custom = json_object_size(bgp) > 0 || detect != NULL ||
+		      topo_get_text(given, "converge_quiet") != NULL;
 
 	if (topo_get_text(bgp, "keepalive") != NULL)
 		t.keepalive_ms = topo_get_ms(bgp, "keepalive");
@@ -236,6 +239,8 @@ build_timing(const json_t *props)
 		t.connect_retry_ms = topo_get_ms(bgp, "connect_retry");
 	if (topo_get_text(given, "converge_quiet") != NULL)
 		t.converge_quiet_ms = topo_get_ms(given, "converge_quiet");
+	if (detect != NULL)
+		t.link_detect = strcmp(detect, "at_once") == 0;
 	if (custom)
 		snprintf(t.profile, sizeof(t.profile), "custom");
 	return t;

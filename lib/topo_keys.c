@@ -23,12 +23,19 @@ static const struct topo_key timing_bgp[] = {
 
 static const char *const profiles[] = { "azure", "fast", NULL };
 
+static const char *const detects[] = { "hold_timer", "at_once", NULL };
+
 static const struct topo_key timing[] = {
 	{ "profile", TOPO_T_WORD, "where values come from that are not given",
 	    .def = "\"azure\"", .words = profiles, .brief = true },
 	{ "bgp", TOPO_T_STRUCT, "timers of all BGP sessions", .sub = timing_bgp },
 	{ "converge_quiet", TOPO_T_DURATION,
 	    "no route change for this long counts as converged; default: as the profile" },
+	{ "link_detect", TOPO_T_WORD,
+	    "how a Route Server notices that an NVA's NIC has lost its link, because the VM was "
+	    "stopped or crashed: only by the hold timer (RS-91), or at once, told by the platform; "
+	    "default: as the profile",
+	    .words = detects },
 	{ NULL },
 };
 

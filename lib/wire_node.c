@@ -389,7 +389,11 @@ wire_node_fault(void *ctx, const Fab__V1__FaultRequest *req)
 
 	if (p == NULL)
 		return FAB_ENOENT;
-	bgp_session_cut(speaker_peer_session(p), req->cut_in, req->cut_out);
+	if (req->link_down) /* not the peer's fault: as a reset, it may come back at once */
+		bgp_session_reset(speaker_peer_session(p), BGP_ERR_CEASE, BGP_CEASE_ADMIN_RESET,
+		    "the peer's link is down");
+	else
+		bgp_session_cut(speaker_peer_session(p), req->cut_in, req->cut_out);
 	return FAB_OK;
 }
 

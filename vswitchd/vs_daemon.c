@@ -115,9 +115,11 @@ static void
 daemon_stop(void *ctx)
 {
 	struct vs_daemon *d = ctx;
+	struct vs_sync *sync = d->sync;
 
+	d->sync = NULL; /* guests lose no link with us: the next vswitchd has them again */
 	vs_attach_free(d->attach);
-	vs_sync_free(d->sync);
+	vs_sync_free(sync);
 	vs_engine_free(d->engine);
 	vs_model_free(d->model);
 	free(d);

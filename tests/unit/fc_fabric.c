@@ -395,6 +395,8 @@ fake_fault(void *ctx, struct fab_rpc_call *call, const ProtobufCMessage *req)
 	k->faults++;
 	k->fault.cut_in = m->cut_in;
 	k->fault.cut_out = m->cut_out;
+	k->fault.link_down = m->link_down;
+	snprintf(k->faulted, sizeof(k->faulted), "%s", m->peer);
 	fab_rpc_reply(call, &reply.base);
 }
 

@@ -93,7 +93,8 @@ struct fake {
 	struct wire_conf *conf;
 	unsigned configs, faults;
 	enum fab_rpc_status ended; /* status with which its watch ended last */
-	Fab__V1__FaultRequest fault;
+	Fab__V1__FaultRequest fault; /* the last one */
+	char faulted[32];            /* its peer */
 	/* What it says. */
 	struct fake_route routes[FAKE_ROWS], learned[FAKE_ROWS];
 	size_t n_routes, n_learned;

@@ -673,6 +673,113 @@ test_hosts_are_processes(void)
 	fixture_fini(&fx);
 }
 
+/* ---- tests: links of NICs ---- */
+
+static void
+host_plug(struct host *h, const char *name, bool attached)
+{
+	Fab__V1__SwitchReport m = FAB__V1__SWITCH_REPORT__INIT;
+	Fab__V1__SwitchPortReport p = FAB__V1__SWITCH_PORT_REPORT__INIT;
+
+	p.name = (char *)(uintptr_t)name;
+	p.attached = attached;
+	m.body_case = FAB__V1__SWITCH_REPORT__BODY_PORT;
+	m.port = &p;
+	fab_rpc_stream_put(h->report, &m.base);
+}
+
+static bool
+is_attached(struct fixture *fx, const char *name)
+{
+	const struct fc_switch_host *host;
+	const struct fc_switch_nic *n = fc_switch_nic(fx->f->sw, name, &host);
+
+	return n != NULL && n->attached;
+}
+
+/* Not RS-91: what timing.link_detect at_once is for. Who was never attached has lost nothing, and
+ * neither has who was attached to a vswitchd that is gone. */
+static void
+test_route_servers_hear_of_a_lost_link(void)
+{
+	struct fixture fx;
+	struct fake rs[2];
+	struct host h = { 0 };
+
+	fixture_init(&fx, SMALL, false);
+	fake_route_servers(&fx, rs);
+	host_init(&h, &fx, "host1");
+	AWAIT(fx.loop, acknowledged(&h));
+	host_plug(&h, "nva2", false);
+	host_plug(&h, "nva1", true);
+	AWAIT(fx.loop, is_attached(&fx, "nva1"));
+	host_plug(&h, "nva1", false);
+	AWAIT(fx.loop, rs[0].faults == 1 && rs[1].faults == 1);
+	CU_ASSERT_STRING_EQUAL(rs[0].faulted, "nva1");
+	CU_ASSERT_TRUE(rs[0].fault.link_down);
+	CU_ASSERT_FALSE(rs[0].fault.cut_in || rs[0].fault.cut_out);
+	host_plug(&h, "nva1", true);
+	AWAIT(fx.loop, is_attached(&fx, "nva1"));
+	host_fini(&h); /* as SIGKILL */
+	AWAIT(fx.loop, !is_attached(&fx, "nva1"));
+	host_init(&h, &fx, "host1");
+	AWAIT(fx.loop, acknowledged(&h));
+	host_plug(&h, "nva1", false);
+	host_plug(&h, "nva2", true);
+	AWAIT(fx.loop, is_attached(&fx, "nva2"));
+	CU_ASSERT_EQUAL(rs[0].faults, 1);
+	host_fini(&h);
+	fake_fini(&rs[0]);
+	fake_fini(&rs[1]);
+	fixture_fini(&fx);
+}
+
+static void
+note_power_off(struct fixture *fx, const char *node)
+{
+	Fab__V1__FaultNote note = FAB__V1__FAULT_NOTE__INIT;
+	enum fab_rpc_status status;
+	ProtobufCMessage *reply;
+
+	note.action = (char *)(uintptr_t) "kill guest";
+	note.node = (char *)(uintptr_t)node;
+	reply = fixture_call(fx, "NoteFault", &note.base, &status);
+	CU_ASSERT_EQUAL(status, FAB_RPC_OK);
+	protobuf_c_message_free_unpacked(reply, NULL);
+}
+
+/* RS-91: a machine without power closes no connection, over NNG neither. */
+static void
+test_a_machine_without_power_is_cut_off(void)
+{
+	struct fixture fx;
+	struct fake rs[2];
+	struct host h = { 0 };
+
+	fixture_init(&fx, SMALL, false);
+	CU_ASSERT_EQUAL(fixture_set(&fx, "fabric", "fabric", "timing.link_detect=hold_timer"),
+	    FAB_RPC_OK);
+	fake_route_servers(&fx, rs);
+	host_init(&h, &fx, "host1");
+	AWAIT(fx.loop, acknowledged(&h));
+	host_plug(&h, "nva1", true);
+	AWAIT(fx.loop, is_attached(&fx, "nva1"));
+	note_power_off(&fx, "nva1");
+	AWAIT(fx.loop, fake_peer(&rs[0], "nva1")->cut_in && fake_peer(&rs[1], "nva1")->cut_in);
+	CU_ASSERT_TRUE(fake_peer(&rs[0], "nva1")->cut_out);
+	CU_ASSERT_FALSE(fake_peer(&rs[0], "nva2")->cut_in);
+	host_plug(&h, "nva1", false);
+	AWAIT(fx.loop, !is_attached(&fx, "nva1"));
+	CU_ASSERT_TRUE(fake_peer(&rs[0], "nva1")->cut_in);
+	host_plug(&h, "nva1", true);
+	AWAIT(fx.loop, !fake_peer(&rs[0], "nva1")->cut_in && !fake_peer(&rs[1], "nva1")->cut_in);
+	CU_ASSERT_EQUAL(rs[0].faults, 0); /* nobody is told */
+	host_fini(&h);
+	fake_fini(&rs[0]);
+	fake_fini(&rs[1]);
+	fixture_fini(&fx);
+}
+
 static CU_TestInfo tests[] = {
 	{ "a snapshot, then differences", test_a_snapshot_then_differences },
 	{ "RS-93: the loss of an instance reaches the tables",
@@ -688,6 +795,9 @@ static CU_TestInfo tests[] = {
 	{ "the timeline ends in the switch", test_the_timeline_ends_in_the_switch },
 	{ "counters are listed", test_counters_are_listed },
 	{ "hosts are processes", test_hosts_are_processes },
+	{ "Route Servers hear of a lost link at once, if they are to",
+	    test_route_servers_hear_of_a_lost_link },
+	{ "RS-91: a machine without power is cut off", test_a_machine_without_power_is_cut_off },
 	CU_TEST_INFO_NULL,
 };
 

@@ -101,7 +101,7 @@ static void
 test_what_opens_a_change(void)
 {
 	static const struct {
-		char what; /* f fault, p silent fault, c configuration, d batch */
+		char what; /* f fault, p silent fault, c configuration, d batch, o fabricd */
 		uint64_t at_ms;
 		unsigned changes; /* afterwards */
 	} rows[] = {
@@ -123,6 +123,9 @@ test_what_opens_a_change(void)
 		{ 'f', 45300, 10 }, /* the first had its effect: not a pair */
 		{ 'c', 45400, 11 },
 		{ 'd', 45500, 11 },
+		{ 'p', 50000, 12 },
+		{ 'o', 50002, 12 }, /* fabricd misses the process: not what the fault is about */
+		{ 'd', 53100, 12 }, /* the hold timer */
 	};
 	struct fc_timeline *tl = timeline_fast();
 
@@ -133,6 +136,8 @@ test_what_opens_a_change(void)
 			batch(tl, "rs1-0", at, 1);
 		else if (rows[i].what == 'c')
 			fc_timeline_config(tl, at, "apply");
+		else if (rows[i].what == 'o')
+			fc_timeline_session(tl, at, FC_TIMELINE_OBSERVER, "nva1", "node lost");
 		else
 			fc_timeline_fault(tl, at, "nva1", "fault", rows[i].what == 'p');
 		CU_ASSERT_PTR_NOT_NULL(fc_timeline_get(tl, rows[i].changes));
