@@ -35,6 +35,8 @@ static const struct opt_row opts[] = {
 	[CTL_OPT_PPS] = { "pps", 0, "N", "packets a second, 1000 unless given" },
 	[CTL_OPT_DURATION] = { "duration", 0, "TIME", "how long to send, 5s unless given" },
 	[CTL_OPT_TCP] = { "tcp", 0, NULL, "over one TCP connection, not UDP" },
+	[CTL_OPT_GUEST] = { "guest", 0, NULL,
+	    "the whole machine: its link goes down, then all its processes die" },
 	[CTL_OPT_MAX_LOST] = { "max-lost", 0, "N", "exit 1 when more are lost" },
 };
 _Static_assert(sizeof(opts) / sizeof(opts[0]) == CTL_OPT_COUNT, "a row for each option");

@@ -1,6 +1,8 @@
 /* The verbs that do harm to local processes and to links, and undo it. */
-#include "fabctl/ctl.h"
+#include "fabctl/ctl_fault.h"
+
 #include "fabctl/ctl_packets.h"
+#include "fabctl/ctl_power.h"
 #include "fabctl/ctl_run.h"
 #include "lib/clock.h"
 #include "lib/err.h"
@@ -60,23 +62,21 @@ connected(struct ctl *c)
 	return true;
 }
 
-/* Tells fabricd first, so that the timeline starts with the cause. Best effort: a fault must also
- * work on a fabric whose fabricd is gone. */
-static void
-note(struct fault *f, const char *action)
+void
+ctl_fault_note(struct ctl *c, const char *node, const char *action)
 {
 	Fab__V1__FaultNote req = FAB__V1__FAULT_NOTE__INIT;
 	ProtobufCMessage *reply;
 	enum fab_rpc_status rpc = FAB_RPC_UNAVAILABLE;
 	char why[256];
 
-	if (strcmp(f->name, CTL_FABRICD) == 0)
+	if (strcmp(node, CTL_FABRICD) == 0)
 		return;
 	req.action = (char *)(uintptr_t)action;
-	req.node = (char *)(uintptr_t)f->name;
-	if (ctl_fabricd_runs(f->c) && ctl_connect(f->c) == CTL_OK && connected(f->c)) {
+	req.node = (char *)(uintptr_t)node;
+	if (ctl_fabricd_runs(c) && ctl_connect(c) == CTL_OK && connected(c)) {
 		req.at_us = fab_wall_us(); /* the way to fabricd is not part of the fault */
-		rpc = ctl_ask(f->c, &fab__v1__fabric__descriptor, "NoteFault", &req.base, NOTE_MS,
+		rpc = ctl_ask(c, &fab__v1__fabric__descriptor, "NoteFault", &req.base, NOTE_MS,
 		    NOTE_MS, &reply, why);
 	}
 	if (rpc == FAB_RPC_OK)
@@ -98,8 +98,8 @@ fault_answer(struct fault *f, const char *action)
 	static const struct ctl_view view = { .columns = columns };
 
 	return ctl_answer(f->c,
-	    json_pack("{s:s, s:s, s:i}", "action", action, "name", f->name, "pid",
-		(int)f->state.proc.pid),
+	    json_pack("{s:s, s:s, s:o}", "action", action, "name", f->name, "pid",
+		f->state.proc.pid > 0 ? json_integer(f->state.proc.pid) : json_null()),
 	    &view);
 }
 
@@ -139,7 +139,7 @@ send_signal(struct ctl *c, const char *name, const char *action, int sig, bool e
 		status = not_running(&f);
 		goto done;
 	}
-	note(&f, action);
+	ctl_fault_note(c, name, action);
 	if (ends)
 		status = signal_and_end(&f, sig);
 	else if (ctl_proc_signal(f.state.proc, sig) != FAB_OK)
@@ -154,6 +154,8 @@ done:
 int
 ctl_kill(struct ctl *c, const struct ctl_args *args)
 {
+	if (args->opt[CTL_OPT_GUEST] != NULL)
+		return ctl_power_kill(c, args->pos[0]);
 	return send_signal(c, args->pos[0], "kill", SIGKILL, true);
 }
 
@@ -193,12 +195,39 @@ respawn(struct fault *f)
 	return strcmp(f->name, CTL_GUESTS) == 0 ? ctl_guests_refill(f->c->run_dir) : CTL_OK;
 }
 
+static bool
+is_off(const struct ctl *c, const char *name)
+{
+	return c->run_dir[0] != '\0' && ctl_power_is_off(c->run_dir, name);
+}
+
+/* A guest without power, and then the process of its name if there is one. */
+static int
+start_machine(struct ctl *c, const char *name)
+{
+	struct fault f = { .c = c, .name = name };
+	int status;
+
+	if (ctl_run_lock(&f.lock, c->run_dir, true) != FAB_OK)
+		return ctl_fail(CTL_UNREACHABLE, "NOFABRIC", "no fabric runs in %s", c->run_dir);
+	ctl_fault_note(c, name, "start");
+	if ((status = ctl_power_on(c, name)) == CTL_OK &&
+	    ctl_state_load(&f.state, c->run_dir, name) == FAB_OK)
+		status = respawn(&f);
+	if (status == CTL_OK)
+		status = fault_answer(&f, "start");
+	fault_close(&f);
+	return status;
+}
+
 int
 ctl_start(struct ctl *c, const struct ctl_args *args)
 {
 	struct fault f;
 	int status;
 
+	if (is_off(c, args->pos[0]))
+		return start_machine(c, args->pos[0]);
 	if ((status = fault_open(&f, c, args->pos[0])) != CTL_OK)
 		return status;
 	if (ctl_proc_state(f.state.proc) != CTL_PROC_DEAD) {
@@ -206,7 +235,7 @@ ctl_start(struct ctl *c, const struct ctl_args *args)
 		    (int)f.state.proc.pid);
 		goto done;
 	}
-	note(&f, "start");
+	ctl_fault_note(c, f.name, "start");
 	if ((status = respawn(&f)) == CTL_OK)
 		status = fault_answer(&f, "start");
 done:
@@ -220,9 +249,11 @@ ctl_restart(struct ctl *c, const struct ctl_args *args)
 	struct fault f;
 	int status;
 
+	if (is_off(c, args->pos[0]))
+		return start_machine(c, args->pos[0]);
 	if ((status = fault_open(&f, c, args->pos[0])) != CTL_OK)
 		return status;
-	note(&f, "restart");
+	ctl_fault_note(c, f.name, "restart");
 	if (ctl_proc_state(f.state.proc) != CTL_PROC_DEAD)
 		status = signal_and_end(&f, SIGTERM);
 	if (status == CTL_OK && (status = respawn(&f)) == CTL_OK)

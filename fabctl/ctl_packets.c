@@ -1,6 +1,7 @@
 #include "fabctl/ctl_packets.h"
 
 #include "fabctl/ctl_nodes.h"
+#include "fabctl/ctl_power.h"
 #include "fabctl/ctl_run.h"
 #include "lib/clock.h"
 #include "lib/err.h"
@@ -127,12 +128,20 @@ ctl_packets_argv(json_t **vswitchd, json_t **guests, const char *run_dir)
 	return CTL_OK;
 }
 
+static void
+write_guest(FILE *fp, const json_t *off, const char *name, bool router)
+{
+	fprintf(fp, "%s%s%s\n", name, router ? " router" : "",
+	    json_object_get(off, name) != NULL ? " off" : "");
+}
+
 /* In one step: fabattach reads the old list or the new one. */
 static int
 write_list(const char *run_dir, const struct topo *t)
 {
 	char path[PATH_MAX], fresh[PATH_MAX];
 	int vnet, err;
+	json_t *off;
 	uint32_t ip;
 	bool ok;
 	FILE *fp;
@@ -142,13 +151,15 @@ write_list(const char *run_dir, const struct topo *t)
 		return err;
 	if ((fp = fopen(fresh, "we")) == NULL)
 		return fab_err_from_errno(errno);
+	off = ctl_power_off(run_dir); /* who is off stays so */
 	for (size_t i = 0; i < t->n_nics; i++)
-		fprintf(fp, "%s%s\n", t->nics[i].name, t->nics[i].nva >= 0 ? " router" : "");
+		write_guest(fp, off, t->nics[i].name, t->nics[i].nva >= 0);
 	for (size_t i = 0; i < t->n_nodes; i++) /* they answer pings (RS-8) */
 		if (topo_platform_address(t, &t->nodes[i], &vnet, &ip))
-			fprintf(fp, "%s\n", t->nodes[i].name);
+			write_guest(fp, off, t->nodes[i].name, false);
 	for (size_t i = 0; i < t->n_sites; i++)
-		fprintf(fp, "%s\n", t->sites[i].name);
+		write_guest(fp, off, t->sites[i].name, false);
+	json_decref(off);
 	ok = ferror(fp) == 0;
 	if (fclose(fp) == 0 && ok && rename(fresh, path) == 0)
 		return FAB_OK;
@@ -266,9 +277,10 @@ guest_is_there(const char *run_dir, const char *name)
 	return true;
 }
 
-/* fabattach renames a link into the directory when the namespace behind it is ready. */
-static int
-guest_await(const char *run_dir, const char *name)
+/* fabattach renames a link into the directory when the namespace behind it is ready, and removes it
+ * once the guest has no link any more. */
+int
+ctl_guest_await(const char *run_dir, const char *name, bool wanted)
 {
 	struct pollfd fd = { .fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK), .events = POLLIN };
 	struct fab_mono since = fab_mono_now();
@@ -278,37 +290,41 @@ guest_await(const char *run_dir, const char *name)
 
 	if (ctl_path(dir, "%s/" CTL_GUESTS, run_dir) == FAB_OK)
 		mkdir(dir, 0700); /* fabattach may not have come so far */
-	if (fd.fd < 0 || inotify_add_watch(fd.fd, dir, IN_MOVED_TO) < 0) {
+	if (fd.fd < 0 || inotify_add_watch(fd.fd, dir, IN_MOVED_TO | IN_DELETE) < 0) {
 		close(fd.fd);
 		return ctl_fail(CTL_NO, "START", "cannot watch %s: %s", dir, strerror(errno));
 	}
-	while (!(there = guest_is_there(run_dir, name)) && spent_ms < AWAIT_MS) {
+	while ((there = guest_is_there(run_dir, name)) != wanted && spent_ms < AWAIT_MS) {
 		poll(&fd, 1, (int)(AWAIT_MS - spent_ms));
 		while (read(fd.fd, news, sizeof(news)) > 0)
 			continue;
 		spent_ms = fab_mono_us_between(since, fab_mono_now()) / 1000;
 	}
 	close(fd.fd);
-	return there ? CTL_OK
-		     : ctl_fail(CTL_NO, "START", "no namespace for %s; see %s/" CTL_GUESTS ".log",
-			   name, run_dir);
+	return there == wanted
+		   ? CTL_OK
+		   : ctl_fail(CTL_NO, "START", "%s namespace for %s; see %s/" CTL_GUESTS ".log",
+			 wanted ? "no" : "there is still a", name, run_dir);
 }
 
 int
 ctl_guests_await(const char *run_dir, const struct topo *t)
 {
+	json_t *off = ctl_power_off(run_dir);
 	int status = CTL_OK;
 
 	for (size_t i = 0; i < t->n_nodes && status == CTL_OK; i++)
-		if (topo_node_in_guest(t, &t->nodes[i]))
-			status = guest_await(run_dir, t->nodes[i].name);
+		if (topo_node_in_guest(t, &t->nodes[i]) &&
+		    json_object_get(off, t->nodes[i].name) == NULL)
+			status = ctl_guest_await(run_dir, t->nodes[i].name, true);
+	json_decref(off);
 	return status;
 }
 
 static int
 move_in(const char *run_dir, const struct ctl_state *s)
 {
-	int err, status = guest_await(run_dir, s->name);
+	int err, status = ctl_guest_await(run_dir, s->name, true);
 
 	if (status != CTL_OK)
 		return status;
@@ -356,6 +372,9 @@ ctl_guest_open(int *out, const struct ctl *c, const char *name)
 		    "the guests are dead; 'fabctl start " CTL_GUESTS "' makes them anew");
 	else if (errno == EACCES || errno == EPERM)
 		ctl_fail(CTL_REFUSED, "PERMISSION", "only root may enter a guest");
+	else if (ctl_power_is_off(c->run_dir, name))
+		ctl_fail(CTL_REFUSED, "NOTRUNNING", "%s is off; 'fabctl start %s' switches it on",
+		    name, name);
 	else
 		ctl_fail(CTL_REFUSED, "NOT_FOUND", "no guest '%s'; %s/" CTL_GUESTS " has them all",
 		    name, c->run_dir);
@@ -434,6 +453,19 @@ signal_inhabitants(const struct namespaces *ns, int sig)
 	}
 	if (d != NULL)
 		closedir(d);
+	return n;
+}
+
+size_t
+ctl_guest_end_all(ino_t netns)
+{
+	const struct namespaces ns = { .v = &netns, .n = 1 };
+	struct fab_mono since = fab_mono_now();
+	size_t n = signal_inhabitants(&ns, SIGKILL);
+
+	while (signal_inhabitants(&ns, SIGKILL) > 0 &&
+	       fab_mono_us_between(since, fab_mono_now()) < CLEAR_MS * 1000)
+		poll(NULL, 0, 1);
 	return n;
 }
 

@@ -15,6 +15,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 /* Whether there are to be packets: word is auto, on or off, NULL for FAB_PACKETS or auto. With auto
  * says on standard error why there are none. CTL_OK, or the exit code after saying why not. */
@@ -39,6 +40,11 @@ int ctl_guest_find(int *out, const char *run_dir, const char *name);
 /* The same for a user. Otherwise says why, and what to do, and
  * returns the exit code. */
 int ctl_guest_open(int *out, const struct ctl *c, const char *name);
+/* Waits until a guest's namespace is there, or has gone; CTL_OK or the exit code, with words. */
+int ctl_guest_await(const char *run_dir, const char *name, bool there);
+/* SIGKILL to all that live in the network namespace with this inode, until nobody does. Returns how
+ * many there were. */
+size_t ctl_guest_end_all(ino_t netns);
 /* Ends what runs in the guests' namespaces, so that these can go: SIGTERM, later SIGKILL. */
 void ctl_guests_clear(const char *run_dir);
 

@@ -283,6 +283,79 @@ class ForeignNvas(Guests, FabricTestCase):
         self.until_pings("vm11", "10.12.0.4")
 
 
+    def test_the_whole_nva_dies(self):
+        """The link goes first, so BIRD's end tells nobody. The platform tells the Route Server (timing: fast),
+        packets go through FRR's NVA; what comes back is a new machine, and BIRD in it."""
+        self.until_pings("vm11", "10.12.0.4")
+        before = namespaces(self.fabric.run_dir)
+        self.run_in("nva1", "ip", "route", "add", "198.51.100.0/24", "via", "10.1.2.1")
+        command = [BIN / "fabctl", "--url", self.fabric.url, "exec", "nva1", "sleep", "600"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as sleeper:
+            self.until(lambda: os.stat(f"/proc/{sleeper.pid}/ns/net").st_ino == before["nva1"], "somebody in nva1")
+            told = self.fabric.json("kill", "nva1", "--guest")
+            self.assertEqual(sleeper.wait(20), -signal.SIGKILL)
+        self.assertEqual((told["action"], told["name"]), ("kill guest", "nva1"))
+        self.assertGreaterEqual(told["ended"], 2)
+        self.fabric.fabctl("wait", "effective vm11 0.0.0.0/0 via 10.1.2.5", "--timeout", "20s")
+        stages = self.fabric.json("timeline")["stages"]
+        self.assertEqual((stages[0]["stage"], stages[0]["text"]), ("fault", "kill guest nva1"))
+        detected = {s["node"]: s["text"] for s in stages if s["stage"] == "detect"}
+        for node in ("rs1-0", "rs1-1"):
+            self.assertEqual(detected[node], "session nva1 down: the peer's link is down")
+        told = self.probe("vm11", "vm12", "--pps", "200", "--duration", "500ms", "--max-lost", "0")
+        self.assertEqual(told["path_after"], ["vm11", "nva2", "vm12"])
+        self.assertEqual(self.fabric.ps()["nva1"]["state"], "dead")
+        self.assertEqual(users_of([before["nva1"]]), [])
+        for verb in (["exec", "nva1", "true"], ["kill", "nva1", "--guest"]):
+            done = self.fabric.fabctl(*verb, expect=4)
+            self.assertRegex(done.stderr, "^fabctl: NOTRUNNING: nva1 is off; 'fabctl start nva1' switches it on")
+        self.fabric.fabctl("start", "nva1")
+        self.fabric.converged()
+        self.fabric.fabctl("wait", "effective vm11 0.0.0.0/0 via 10.1.2.4", "--timeout", "20s")
+        after = namespaces(self.fabric.run_dir)
+        self.assertNotEqual(after.pop("nva1"), before.pop("nva1"))
+        self.assertEqual(after, before)
+        self.assertNotIn("198.51.100.0", self.run_in("nva1", "ip", "route"))
+        self.until_pings("vm11", "10.12.0.4")
+
+    def test_a_vm_dies(self):
+        """A guest without a node is a machine too, and stays off while the topology is applied again."""
+        self.fabric.fabctl("kill", "vm12", "--guest")
+        self.addCleanup(self.fabric.fabctl, "start", "vm12", expect=None)
+        self.assertFalse(self.pings("vm11", "10.12.0.4"))
+        self.fabric.fabctl("set", "vm", "jump1", "ip=10.1.10.5")
+        self.fabric.fabctl("set", "vm", "jump1", "ip=10.1.10.4")
+        self.assertNotIn("vm12", namespaces(self.fabric.run_dir))
+        self.assertIsNone(self.fabric.json("start", "vm12")["pid"])
+        self.until_pings("vm11", "10.12.0.4")
+
+
+@unittest.skipIf(CANNOT, CANNOT)
+class HoldTimer(Guests, FabricTestCase):
+    """link_detect: hold_timer, as Azure, with Azure's order of things on a faster clock."""
+
+    topology_text = MULTI_REGION.read_text().replace("timing: fast", "timing: {profile: fast, link_detect: hold_timer}")
+    packets = "on"
+    wait = "60s"
+
+    def test_the_hold_timer_finds_it(self):
+        """RS-91: nobody hears of the crash before the hold timer, though sessions over NNG end with the process."""
+        self.assertIn("hold_timer", self.topology_text)
+        self.fabric.fabctl("kill", "nva1", "--guest")
+        self.fabric.fabctl("wait", "effective vm11 0.0.0.0/0 via 10.1.2.5", "--timeout", "20s")
+        self.until(lambda: {s["node"] for s in self.stages()} >= {"rs1-0", "rs1-1", "nva3", "nva4"}, "all notice")
+        for stage in self.stages():
+            if stage["node"] != "fabricd":
+                self.assertEqual(stage["text"], "session nva1 down: hold timer expired")
+        self.fabric.fabctl("start", "nva1")
+        self.fabric.converged()
+        self.fabric.fabctl("wait", "effective vm11 0.0.0.0/0 via 10.1.2.4", "--timeout", "20s")
+        self.until_pings("vm11", "10.12.0.4")
+
+    def stages(self):
+        return [s for s in self.fabric.json("timeline")["stages"] if s["stage"] == "detect"]
+
+
 SMALL = """
 name: small
 timing: fast
