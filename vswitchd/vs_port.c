@@ -61,6 +61,12 @@ vs_port_read(struct vs_port *p, uint8_t *buf, size_t size)
 	return errno == EAGAIN || errno == EINTR ? 0 : FAB_EIO;
 }
 
+void
+vs_port_count_read(struct vs_port *p, size_t len)
+{
+	count(&p->rx, len);
+}
+
 int
 vs_port_write(struct vs_port *p, const uint8_t *buf, size_t len)
 {

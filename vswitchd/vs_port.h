@@ -17,8 +17,9 @@ struct vs_tally {
 
 struct vs_port {
 	char name[VS_NAME_MAX];
-	int fd;            /* -1: none; set by the loop while the engine does not have the port */
-	uint32_t id;       /* in the model in force, 0: none; engine */
+	int fd;        /* -1: none; set by the loop while the engine does not have the port */
+	uint32_t slot; /* 0: fd is its own; else the trunk's, and that is how it is told there */
+	uint32_t id;   /* in the model in force, 0: none; engine */
 	_Atomic bool live; /* attached, and the interface has not failed */
 	struct vs_tally rx, tx;
 	_Atomic uint64_t drops[VS_DROP_COUNT];
@@ -30,6 +31,9 @@ void vs_port_init(struct vs_port *p, const char *name);
 /* A frame of at most size octets, header included; 0: none is waiting; negative enum fab_err: the
  * interface is gone for good. Counts what it read. */
 ssize_t vs_port_read(struct vs_port *p, uint8_t *buf, size_t size);
+
+/* A frame of it that was read elsewhere: from the trunk. */
+void vs_port_count_read(struct vs_port *p, size_t len);
 
 /* FAB_OK, counted. FAB_EBUSY: the queue is full. FAB_EINVAL: the kernel does not like the frame.
  * FAB_ECLOSED: the interface is down or gone. */

@@ -13,6 +13,7 @@
 #include "vswitchd/vs_frame.h"
 #include "vswitchd/vs_idmap.h"
 #include "vswitchd/vs_port.h"
+#include "vswitchd/vs_trunk.h"
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -48,6 +49,7 @@ struct vs_user {
 	pthread_t thread;
 
 	struct user_port *ports; /* by name; loop thread */
+	struct user_port trunk;  /* fd < 0: none */
 
 	pthread_mutex_t lock; /* around errand */
 	pthread_cond_t done;
@@ -56,9 +58,10 @@ struct vs_user {
 
 	/* Engine's thread. */
 	struct user_port *taken;
-	struct vs_idmap by_id; /* struct vs_port, of the taken ones that the model has */
-	uint32_t internet;     /* id of the port of that name, 0: none */
-	uint64_t revision;     /* of the model's ports that by_id was made from */
+	struct vs_idmap by_id;   /* struct vs_port, of the taken ones that the model has */
+	struct vs_idmap by_slot; /* struct vs_port, of the taken ones at the trunk */
+	uint32_t internet;       /* id of the port of that name, 0: none */
+	uint64_t revision;       /* of the model's ports that by_id was made from */
 	bool end;
 	uint8_t frame[VS_FRAME_MAX + 1]; /* one more: too long is seen */
 };
@@ -150,8 +153,10 @@ route(const struct vs_user *u, const struct vs_port *from, const struct vs_frame
 }
 
 static void
-send_frame(struct vs_port *from, struct vs_port *to, const uint8_t *frame, size_t len)
+send_frame(struct vs_port *from, struct vs_port *to, uint8_t *frame, size_t len)
 {
+	if (to->slot != 0)
+		vs_trunk_address(frame, to->slot);
 	switch (vs_port_write(to, frame, len)) {
 	case FAB_OK:
 		return;
@@ -227,12 +232,25 @@ handle_frame(struct vs_user *u, struct vs_port *from, size_t len)
 	}
 }
 
+/* Who sent the frame that was read from p; NULL: nobody who is attached. */
+static struct vs_port *
+sender(struct vs_user *u, struct vs_port *p, size_t len)
+{
+	struct vs_port *from = p;
+
+	if (p == &u->trunk.p &&
+	    (from = vs_idmap_get(&u->by_slot, vs_trunk_sender(u->frame, len))) != NULL)
+		vs_port_count_read(from, len);
+	return from;
+}
+
 /* The rest waits for the port's next turn: epoll reports it again, behind the others. */
 static void
 serve(struct vs_user *u, struct vs_port *p)
 {
 	for (unsigned i = 0; i < BURST; i++) {
 		ssize_t n = vs_port_read(p, u->frame, sizeof(u->frame));
+		struct vs_port *from;
 
 		if (n == 0)
 			return;
@@ -241,19 +259,31 @@ serve(struct vs_user *u, struct vs_port *p)
 			atomic_store(&p->live, false);
 			return;
 		}
-		handle_frame(u, p, (size_t)n);
+		if ((from = sender(u, p, (size_t)n)) != NULL)
+			handle_frame(u, from, (size_t)n);
 	}
 }
 
 /* ---- errands ---- */
 
+/* From now on frames of that port are looked at. */
 static int
-take(struct vs_user *u, struct user_port *port)
+listen_to(struct vs_user *u, struct user_port *port)
 {
 	struct epoll_event ev = { .events = EPOLLIN, .data.ptr = port };
 
-	if (epoll_ctl(u->epoll, EPOLL_CTL_ADD, port->p.fd, &ev) != 0)
-		return FAB_EIO;
+	if (port->p.slot != 0)
+		return vs_idmap_put(&u->by_slot, port->p.slot, &port->p, NULL);
+	return epoll_ctl(u->epoll, EPOLL_CTL_ADD, port->p.fd, &ev) == 0 ? FAB_OK : FAB_EIO;
+}
+
+static int
+take(struct vs_user *u, struct user_port *port)
+{
+	int err = listen_to(u, port);
+
+	if (err != FAB_OK)
+		return err;
 	port->prev = NULL;
 	if ((port->next = u->taken) != NULL)
 		port->next->prev = port;
@@ -269,7 +299,10 @@ take(struct vs_user *u, struct user_port *port)
 static void
 leave(struct vs_user *u, struct user_port *port)
 {
-	epoll_ctl(u->epoll, EPOLL_CTL_DEL, port->p.fd, NULL); /* it may have failed before */
+	if (port->p.slot != 0)
+		vs_idmap_del(&u->by_slot, port->p.slot);
+	else
+		epoll_ctl(u->epoll, EPOLL_CTL_DEL, port->p.fd, NULL); /* may have failed before */
 	atomic_store(&port->p.live, false);
 	unbind_port(u, &port->p);
 	if (port->next != NULL)
@@ -392,20 +425,56 @@ port_get(struct vs_user *u, const char *name, struct user_port **out)
 }
 
 static int
-user_attach(struct vs_engine *e, const char *name, int fd)
+attach_port(struct vs_user *u, const char *name, int fd, uint32_t slot)
 {
-	struct vs_user *u = (struct vs_user *)e;
-	int flags = fcntl(fd, F_GETFL), err;
 	struct user_port *port;
+	int err;
 
-	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0)
-		return FAB_EINVAL;
 	if ((err = port_get(u, name, &port)) != FAB_OK)
 		return err;
 	port->p.fd = fd;
+	port->p.slot = slot;
 	if ((err = send_errand(u, ERRAND_TAKE, port)) != FAB_OK)
 		port->p.fd = -1;
 	return err;
+}
+
+static int
+user_attach(struct vs_engine *e, const char *name, int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0)
+		return FAB_EINVAL;
+	return attach_port((struct vs_user *)e, name, fd, 0);
+}
+
+int
+vs_user_attach_slot(struct vs_engine *e, const char *name, uint32_t slot)
+{
+	struct vs_user *u = (struct vs_user *)e;
+
+	return attach_port(u, name, u->trunk.p.fd, slot);
+}
+
+int
+vs_user_set_trunk(struct vs_engine *e, int fd)
+{
+	struct vs_user *u = (struct vs_user *)e;
+	int err;
+
+	u->trunk.p.fd = fd;
+	if ((err = send_errand(u, ERRAND_TAKE, &u->trunk)) != FAB_OK)
+		u->trunk.p.fd = -1;
+	return err;
+}
+
+static void
+port_close(struct user_port *port)
+{
+	if (port->p.fd >= 0 && port->p.slot == 0)
+		close(port->p.fd);
+	port->p.fd = -1;
 }
 
 static int
@@ -417,8 +486,7 @@ user_detach(struct vs_engine *e, const char *name)
 	if (port == NULL || port->p.fd < 0)
 		return FAB_ENOENT;
 	send_errand(u, ERRAND_LEAVE, port);
-	close(port->p.fd);
-	port->p.fd = -1;
+	port_close(port);
 	return FAB_OK;
 }
 
@@ -456,6 +524,7 @@ user_close(struct vs_user *u)
 	pthread_cond_destroy(&u->done);
 	pthread_mutex_destroy(&u->lock);
 	vs_idmap_fini(&u->by_id);
+	vs_idmap_fini(&u->by_slot);
 	free(u);
 }
 
@@ -468,10 +537,10 @@ user_free(struct vs_engine *e)
 	send_errand(u, ERRAND_END, NULL);
 	pthread_join(u->thread, NULL);
 	HASH_ITER (hh, u->ports, port, tmp) {
-		if (port->p.fd >= 0)
-			close(port->p.fd);
+		port_close(port);
 		port_free(u, port);
 	}
+	port_close(&u->trunk);
 	user_close(u);
 }
 
@@ -522,6 +591,7 @@ vs_user_new(struct vs_engine **out, struct vs_model *m)
 		return FAB_ENOMEM;
 	u->engine.ops = &user_ops;
 	u->model = m;
+	vs_port_init(&u->trunk.p, "");
 	pthread_mutex_init(&u->lock, NULL);
 	pthread_cond_init(&u->done, NULL);
 	if (open_epoll(u) != FAB_OK || start_thread(u) != FAB_OK) {

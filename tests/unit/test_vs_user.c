@@ -10,6 +10,7 @@
 #include "tests/unit/vs_fixture.h"
 #include "tests/unit/vs_packet.h"
 #include "vswitchd/vs_port.h"
+#include "vswitchd/vs_trunk.h"
 #include "vswitchd/vs_user.h"
 
 #include <fcntl.h>
@@ -652,6 +653,59 @@ test_a_blocking_tap_does_not_hold_the_engine(void)
 		CU_ASSERT_EQUAL(how, 0);
 }
 
+/* VM2 behind a trunk; returns the kernel's end of that. */
+static int
+move_to_trunk(struct world *w, uint32_t slot)
+{
+	int fd[2];
+
+	CU_ASSERT_EQUAL_FATAL(
+	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fd), 0);
+	CU_ASSERT_EQUAL_FATAL(vs_user_set_trunk(w->e, fd[0]), FAB_OK);
+	CU_ASSERT_EQUAL_FATAL(vs_engine_detach(w->e, "vm2"), FAB_OK);
+	CU_ASSERT_EQUAL_FATAL(vs_user_attach_slot(w->e, "vm2", slot), FAB_OK);
+	return fd[1];
+}
+
+static void
+send_by_trunk(struct world *w, int trunk, unsigned mark, uint32_t slot, uint16_t sport)
+{
+	uint8_t buf[200];
+	size_t len = pkt_udp(buf, w->addr[VM2], w->addr[VM1], sport, 53, 10);
+
+	put32(put16(buf + VS_TRUNK_SRC, mark), slot);
+	send_raw(trunk, buf, len);
+}
+
+static void
+test_a_port_behind_the_trunk(void)
+{
+	struct world *w = world_new();
+	int trunk = move_to_trunk(w, 7);
+	uint8_t buf[200];
+	struct vs_counters c;
+
+	send_udp(w, VM1, w->addr[VM2], 5);
+	CU_ASSERT_EQUAL(receive(trunk, buf, sizeof(buf)), PKT_L4 + 18);
+	CU_ASSERT_EQUAL(get16(buf + PKT_ETH), 0x02fa);
+	CU_ASSERT_EQUAL(get32(buf + PKT_ETH + 2), w->addr[VM2]);
+	CU_ASSERT_EQUAL(get16(buf + VS_TRUNK_SRC), FAST_MAC_TO);
+	CU_ASSERT_EQUAL(get32(buf + VS_TRUNK_SRC + 2), 7);
+	send_by_trunk(w, trunk, FAST_MAC_FROM, 8, 1); /* of nobody */
+	send_by_trunk(w, trunk, FAST_MAC_TO, 7, 2);   /* not from our programs */
+	send_by_trunk(w, trunk, FAST_MAC_FROM, 7, 3);
+	expect_udp(w->guest[VM1], 3);
+	c = counters(w, "vm2");
+	CU_ASSERT_TRUE(c.attached && c.rx_packets == 1 && c.tx_packets == 1);
+	CU_ASSERT_EQUAL(vs_engine_detach(w->e, "vm2"), FAB_OK);
+	send_by_trunk(w, trunk, FAST_MAC_FROM, 7, 4);
+	CU_ASSERT_EQUAL(vs_user_attach_slot(w->e, "vm2", 9), FAB_OK); /* the trunk is still open */
+	send_by_trunk(w, trunk, FAST_MAC_FROM, 9, 5);
+	expect_udp(w->guest[VM1], 5);
+	world_free(w);
+	close(trunk);
+}
+
 static CU_TestInfo user_tests[] = {
 	{ "machine to machine", test_machine_to_machine },
 	{ "UDR-2: there and back by an NVA", test_there_and_back_by_an_nva },
@@ -669,6 +723,7 @@ static CU_TestInfo user_tests[] = {
 	{ "a flood takes only its turn", test_a_flood_takes_only_its_turn },
 	{ "ports come and go under traffic", test_ports_come_and_go_under_traffic },
 	{ "updates under traffic", test_updates_under_traffic },
+	{ "a port behind the trunk", test_a_port_behind_the_trunk },
 	{ "a TAP made blocking does not hold the engine",
 	    test_a_blocking_tap_does_not_hold_the_engine },
 	CU_TEST_INFO_NULL,
