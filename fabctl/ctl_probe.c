@@ -2,6 +2,7 @@
 #include "fabctl/ctl.h"
 #include "fabctl/ctl_packets.h"
 #include "fabctl/ctl_probe_run.h"
+#include "lib/clock.h"
 #include "lib/err.h"
 #include "lib/ipnet.h"
 #include "proto/fabric.pb-c.h"
@@ -127,6 +128,29 @@ path_take(struct probe *p, json_t **out)
 	return CTL_OK;
 }
 
+/* Beside the stages of the control plane, fabricd shows what its change meant for packets. Best
+ * effort: the answer is the user's in any case. */
+static void
+probe_note(struct probe *p, const struct ctl_probe_stat *s)
+{
+	Fab__V1__ProbeNote req = FAB__V1__PROBE_NOTE__INIT;
+	uint64_t end_ns = s->lost > 0 ? s->outage_end_ns : s->gap_end_ns;
+	ProtobufCMessage *reply;
+	char why[256];
+
+	if (s->sent == 0)
+		return;
+	req.src = (char *)(uintptr_t)p->src;
+	req.dst = (char *)(uintptr_t)p->dst;
+	req.sent = s->sent;
+	req.lost = s->lost;
+	req.gap_us = (s->lost > 0 ? s->outage_ns : s->longest_gap_ns) / 1000;
+	req.gap_end_us = fab_wall_us() - (fab_mono_now().ns - end_ns) / 1000;
+	if (ctl_ask(p->c, &fab__v1__fabric__descriptor, "NoteProbe", &req.base, CTL_CONNECT_MS,
+		CTL_CONNECT_MS, &reply, why) == FAB_RPC_OK)
+		ctl_reply_free(reply);
+}
+
 /* ---- answer ---- */
 
 static void
@@ -153,6 +177,7 @@ probe_text(FILE *fp, const json_t *v)
 		{ "Duplicated", "duplicated" },
 		{ "Reordered", "reordered" },
 		{ "Longest Gap ms", "longest_gap_ms" },
+		{ "Outage ms", "outage_ms" },
 		{ "RTT Median us", "rtt_us.median" },
 		{ "RTT p99 us", "rtt_us.p99" },
 		CTL_COLUMNS_END,
@@ -173,6 +198,13 @@ probe_text(FILE *fp, const json_t *v)
 	}
 }
 
+/* With two decimals. */
+static double
+ms(uint64_t ns)
+{
+	return (double)(ns / 10000) / 100;
+}
+
 /* Microseconds, or null when nothing came back. */
 static json_t *
 rtt(const struct ctl_probe_stat *s, uint64_t ns)
@@ -184,12 +216,12 @@ static int
 probe_answer(struct probe *p, const struct ctl_probe_stat *s)
 {
 	static const struct ctl_view view = { .text = probe_text };
-	json_t *v = json_pack("{s:I, s:I, s:I, s:I, s:I, s:f, s:{s:o, s:o}, s:O, s:O}", "sent",
+	json_t *v = json_pack("{s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:{s:o, s:o}, s:O, s:O}", "sent",
 	    (json_int_t)s->sent, "received", (json_int_t)s->received, "lost", (json_int_t)s->lost,
 	    "duplicated", (json_int_t)s->duplicated, "reordered", (json_int_t)s->reordered,
-	    "longest_gap_ms", (double)(s->longest_gap_ns / 10000) / 100, "rtt_us", "median",
-	    rtt(s, s->rtt_median_ns), "p99", rtt(s, s->rtt_p99_ns), "path_before", p->before,
-	    "path_after", p->after);
+	    "longest_gap_ms", ms(s->longest_gap_ns), "outage_ms", ms(s->outage_ns), "rtt_us",
+	    "median", rtt(s, s->rtt_median_ns), "p99", rtt(s, s->rtt_p99_ns), "path_before",
+	    p->before, "path_after", p->after);
 	int status = ctl_answer(p->c, v, &view);
 
 	if (status != CTL_OK)
@@ -239,6 +271,7 @@ probe_run(struct probe *p)
 		return status;
 	if (ctl_probe_stat(&stat, records, n) != FAB_OK)
 		return ctl_fail(CTL_NO, "MEMORY", "out of memory");
+	probe_note(p, &stat);
 	return probe_answer(p, &stat);
 }
 

@@ -33,10 +33,13 @@ span(uint64_t from, uint64_t to)
 	return to > from ? to - from : 0;
 }
 
-static uint64_t
-longer(uint64_t a, uint64_t b)
+static void
+gap(struct ctl_probe_stat *s, uint64_t from, uint64_t to)
 {
-	return a > b ? a : b;
+	if (span(from, to) <= s->longest_gap_ns)
+		return;
+	s->longest_gap_ns = span(from, to);
+	s->gap_end_ns = to;
 }
 
 static void
@@ -51,14 +54,32 @@ look_at_arrivals(struct ctl_probe_stat *s, const struct ctl_probe_record *r, str
 	}
 	qsort(v, k, sizeof(*v), arrival_cmp);
 	for (size_t i = 0; i < k; i++) {
-		s->longest_gap_ns = longer(s->longest_gap_ns, span(last, v[i].ns));
+		gap(s, last, v[i].ns);
 		last = v[i].ns;
 		if (v[i].number < highest)
 			s->reordered++;
 		else
 			highest = v[i].number;
 	}
-	s->longest_gap_ns = longer(s->longest_gap_ns, span(last, r[s->sent - 1].sent_ns));
+	gap(s, last, r[s->sent - 1].sent_ns);
+}
+
+static void
+look_at_losses(struct ctl_probe_stat *s, const struct ctl_probe_record *r)
+{
+	for (size_t i = 0, first; i < s->sent; i++) {
+		uint64_t end;
+
+		if (r[i].arrivals > 0)
+			continue;
+		for (first = i; i < s->sent && r[i].arrivals == 0; i++)
+			continue;
+		end = i < s->sent ? r[i].arrived_ns : r[s->sent - 1].sent_ns;
+		if (span(r[first].sent_ns, end) < s->outage_ns)
+			continue;
+		s->outage_ns = span(r[first].sent_ns, end);
+		s->outage_end_ns = end;
+	}
 }
 
 static void
@@ -95,6 +116,7 @@ ctl_probe_stat(struct ctl_probe_stat *out, const struct ctl_probe_record *r, siz
 			err = FAB_ENOMEM;
 		} else {
 			look_at_arrivals(&s, r, arrivals);
+			look_at_losses(&s, r);
 			look_at_answers(&s, r, rtts);
 		}
 	}

@@ -19,7 +19,10 @@ struct ctl_probe_stat {
 	size_t answered;             /* came back to the source */
 	/* Between two arrivals, from the first sending to the first arrival, or from the last
 	 * arrival to the last sending: an outage at either end counts too. */
-	uint64_t longest_gap_ns;
+	uint64_t longest_gap_ns, gap_end_ns;
+	/* The longest run of lost packets, from the sending of the first to the next arrival, or to
+	 * the last sending; 0: none was lost. */
+	uint64_t outage_ns, outage_end_ns;
 	uint64_t rtt_median_ns, rtt_p99_ns; /* of what came back; 0: nothing did */
 };
 

@@ -37,6 +37,7 @@ const struct fab_rpc_handler fc_api_table[] = {
 	{ .method = "Events", .open = fc_api_events },
 	{ .method = "Timeline", .unary = fc_api_timeline },
 	{ .method = "NoteFault", .unary = fc_api_note_fault },
+	{ .method = "NoteProbe", .unary = fc_api_note_probe },
 	{ .method = "Link", .unary = fc_api_link },
 	{ .method = NULL },
 };

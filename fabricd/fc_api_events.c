@@ -96,6 +96,39 @@ fc_api_events(void *ctx, const ProtobufCMessage *msg, struct fab_rpc_stream *s,
 /* ---- Timeline ---- */
 
 static void
+probe_text(char out[static FC_TIMELINE_TEXT_MAX], const Fab__V1__ProbeNote *req)
+{
+	double ms = (double)req->gap_us / 1000;
+
+	if (req->lost > 0)
+		snprintf(out, FC_TIMELINE_TEXT_MAX,
+		    "%.32s > %.32s: packets arrive again, %llu lost in %.2f ms", req->src, req->dst,
+		    (unsigned long long)req->lost, ms);
+	else
+		snprintf(out, FC_TIMELINE_TEXT_MAX,
+		    "%.32s > %.32s: none of %llu packets lost, at most %.2f ms between two",
+		    req->src, req->dst, (unsigned long long)req->sent, ms);
+}
+
+void
+fc_api_note_probe(void *ctx, struct fab_rpc_call *call, const ProtobufCMessage *msg)
+{
+	const Fab__V1__ProbeNote *req = (const Fab__V1__ProbeNote *)msg;
+	Fab__V1__Empty reply = FAB__V1__EMPTY__INIT;
+	char text[FC_TIMELINE_TEXT_MAX];
+	struct fc *f = ctx;
+
+	probe_text(text, req);
+	fc_events_add(f->events, FC_EVENT_PROBE, req->gap_end_us, req->src, "%s", text);
+	fc_timeline_probe(f->timeline, &(struct fc_probe){ .node = req->src,
+					   .text = text,
+					   .from_us = req->gap_end_us - req->gap_us,
+					   .to_us = req->gap_end_us,
+					   .lost = req->lost > 0 });
+	fab_rpc_reply(call, &reply.base);
+}
+
+static void
 fill_stage(Fab__V1__TimelineStage *out, const struct fc_stage *st, uint64_t start_us)
 {
 	fab__v1__timeline_stage__init(out);

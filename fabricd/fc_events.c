@@ -24,6 +24,7 @@ static const char *const kind_names[] = {
 	[FC_EVENT_SESSION] = "session",
 	[FC_EVENT_ROUTES] = "routes",
 	[FC_EVENT_CONFIG] = "config",
+	[FC_EVENT_PROBE] = "probe",
 };
 _Static_assert(sizeof(kind_names) / sizeof(kind_names[0]) == FC_EVENT_KIND_COUNT, "names");
 

@@ -20,6 +20,7 @@ enum fc_event_kind { /* proto/fabric.proto, Event.kind */
 	FC_EVENT_SESSION,
 	FC_EVENT_ROUTES,
 	FC_EVENT_CONFIG,
+	FC_EVENT_PROBE,
 	FC_EVENT_KIND_COUNT
 };
 

@@ -27,6 +27,7 @@ static const char *const stage_names[] = {
 	[FC_STAGE_BEST_PATH] = "best-path",
 	[FC_STAGE_LAYER] = "layer",
 	[FC_STAGE_PROGRAMMED] = "programmed",
+	[FC_STAGE_PROBE] = "probe",
 };
 _Static_assert(sizeof(stage_names) / sizeof(stage_names[0]) == FC_STAGE_KIND_COUNT, "names");
 
@@ -254,4 +255,23 @@ fc_timeline_batch(struct fc_timeline *tl, const struct fc_batch_stamps *b)
 		    later[i].kind, later[i].at_us, b->node, b->subject, b->text, later[i].routes);
 		stage_add(c, &st);
 	}
+}
+
+bool
+fc_timeline_probe(struct fc_timeline *tl, const struct fc_probe *p)
+{
+	struct fc_stage st = stage_make(FC_STAGE_PROBE, p->to_us, p->node, "", p->text, 0);
+	struct fc_change *c;
+	uint64_t last;
+
+	for (uint64_t back = 0; (c = change_back(tl, back)) != NULL; back++) {
+		if (p->to_us < c->start_us || p->from_us > c->last_us)
+			continue;
+		last = c->last_us;
+		stage_add(c, &st);
+		if (!p->lost)
+			c->last_us = last;
+		return true;
+	}
+	return false;
 }

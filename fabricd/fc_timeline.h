@@ -35,6 +35,7 @@ enum fc_stage_kind {
 	FC_STAGE_BEST_PATH,
 	FC_STAGE_LAYER,      /* the layers behind the NICs follow */
 	FC_STAGE_PROGRAMMED, /* and so do the tables of a virtual switch */
+	FC_STAGE_PROBE,      /* what packets noticed of it */
 	FC_STAGE_KIND_COUNT
 };
 
@@ -67,6 +68,13 @@ struct fc_batch_stamps {
 	bool announces;   /* it takes no route back */
 };
 
+/* The longest gap that a probe saw. */
+struct fc_probe {
+	const char *node, *text;
+	uint64_t from_us, to_us;
+	bool lost; /* packets were lost in it */
+};
+
 struct fc_timeline;
 
 int fc_timeline_new(struct fc_timeline **out);
@@ -83,6 +91,10 @@ void fc_timeline_config(struct fc_timeline *tl, uint64_t at_us, const char *text
 void fc_timeline_session(
     struct fc_timeline *tl, uint64_t at_us, const char *node, const char *peer, const char *text);
 void fc_timeline_batch(struct fc_timeline *tl, const struct fc_batch_stamps *b);
+
+/* Goes to the newest change that was under way during the gap; opens none, and false if there was
+ * none. A gap without losses does not prolong the change: it may have other reasons. */
+bool fc_timeline_probe(struct fc_timeline *tl, const struct fc_probe *p);
 
 /* back 0 or 1: the newest change, 2: the one before, ... NULL: there is none. Valid until the next
  * call that adds. */

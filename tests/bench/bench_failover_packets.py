@@ -9,8 +9,9 @@ machine: `fabctl kill nva1 --guest`: its link goes down, then all its processes 
          with timing: fast.
 
 Traffic between the spokes goes through nva1 (10.1.2.4) while it lives and through nva2 (10.1.2.5) when it
-does not: BIRD and FRR, or two nvad. Needs root. The gap is the longest time in which nothing
-arrived, in which the machine's other work has its share.
+does not: BIRD and FRR, or two nvad. Needs root. An outage lasts from the sending of the
+first lost packet to the next arrival. --json has the longest gap between two arrivals too, in which the
+machine's other work has its share.
 """
 import argparse
 import json
@@ -82,6 +83,7 @@ def measure(args):
             reports = [run.fault(KINDS[kind][0]) for _ in range(args.runs)]
             result[kind] = {"runs": args.runs, "sent": sum(r["sent"] for r in reports),
                             "lost": spread([r["lost"] for r in reports]),
+                            "outage_ms": spread([r["outage_ms"] for r in reports]),
                             "gap_ms": spread([r["longest_gap_ms"] for r in reports])}
     finally:
         run.close()
@@ -89,11 +91,11 @@ def measure(args):
 
 
 def show(result):
-    print(f"{'what dies':10}{'runs':>6}  " + "".join(f"{f'{what} {key}':>15}" for what in ("lost", "gap ms")
+    print(f"{'what dies':10}{'runs':>6}  " + "".join(f"{f'{what} {key}':>15}" for what in ("lost", "outage ms")
                                                      for key in ("min", "median", "p99", "max")))
     for kind, row in result.items():
         print(f"{kind:10}{row['runs']:>6}  " + "".join(f"{v:>15g}" for v in row["lost"].values()) +
-              "".join(f"{v:>15.1f}" for v in row["gap_ms"].values()))
+              "".join(f"{v:>15.1f}" for v in row["outage_ms"].values()))
 
 
 def main():

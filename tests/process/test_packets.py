@@ -151,6 +151,32 @@ class Packets(Guests, FabricTestCase):
         self.assertEqual(told["lost"], 0)
         self.until_pings("vm11", "10.12.0.4")
 
+    def test_the_timeline_tells_what_packets_noticed(self):
+        """The switch dies and comes back; what the probe saw of it stands beside the stages."""
+        command = [BIN / "fabctl", "--url", self.fabric.url, "-o", "json", "probe", "vm11", "vm12", "--pps", "200",
+                   "--duration", "1h"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as probe:
+            self.addCleanup(self.fabric.fabctl, "start", "vswitchd", expect=None)
+            before = self.received("vm12")
+            self.until(lambda: self.received("vm12") > before + 50, "packets flow")
+            self.fabric.fabctl("kill", "vswitchd")
+            self.fabric.fabctl("start", "vswitchd")
+            before = self.received("vm12")
+            self.until(lambda: self.received("vm12") > before + 50, "packets flow again")
+            probe.send_signal(signal.SIGINT)
+            told = json.loads(probe.communicate(timeout=30)[0])
+        events = [e for e in self.events() if e["kind"] == "probe"]
+        # What guests send meanwhile waits in their TAPs, as far as it fits.
+        text = f"packets arrive again, {told['lost']} lost in " if told["lost"] else f"none of {told['sent']} packets lost"
+        text = f"vm11 > vm12: {text}"
+        self.assertTrue(events[-1]["text"].startswith(text), (events[-1], text))
+        stages = self.fabric.json("timeline")["stages"]
+        self.assertEqual([(s["text"], s["node"]) for s in stages if s["stage"] == "probe"],
+                         [(events[-1]["text"], "vm11")])
+
+    def events(self):
+        return [json.loads(line) for line in self.fabric.fabctl("events", json_output=True).stdout.splitlines()]
+
     def test_kill_of_vswitchd(self):
         """Nothing passes; guests notice nothing else, and keep even what they configured themselves."""
         self.run_in("vm11", "ip", "route", "add", "198.51.100.0/24", "via", "10.11.0.1")
@@ -222,7 +248,7 @@ class Packets(Guests, FabricTestCase):
             with self.subTest(options=options):
                 told = self.probe("vm11", "vm12", "--pps", "500", "--duration", "1s", "--max-lost", "0", *options)
                 self.assertEqual(set(told), {"sent", "received", "lost", "duplicated", "reordered", "longest_gap_ms",
-                                             "rtt_us", "path_before", "path_after"})
+                                             "outage_ms", "rtt_us", "path_before", "path_after"})
                 self.assertEqual([told[key] for key in ("sent", "received", "lost", "duplicated", "reordered")],
                                  [500, 500, 0, 0, 0])
                 self.assertGreater(told["longest_gap_ms"], 0)
@@ -303,7 +329,7 @@ class ForeignNvas(Guests, FabricTestCase):
         for node in ("rs1-0", "rs1-1"):
             self.assertEqual(detected[node], "session nva1 down: the peer's link is down")
         told = self.probe("vm11", "vm12", "--pps", "200", "--duration", "500ms", "--max-lost", "0")
-        self.assertEqual(told["path_after"], ["vm11", "nva2", "vm12"])
+        self.assertEqual((told["path_after"], told["outage_ms"]), (["vm11", "nva2", "vm12"], 0))
         self.assertEqual(self.fabric.ps()["nva1"]["state"], "dead")
         self.assertEqual(users_of([before["nva1"]]), [])
         for verb in (["exec", "nva1", "true"], ["kill", "nva1", "--guest"]):

@@ -111,19 +111,13 @@ test_what_opens_a_change(void)
 		{ 'f', 3200, 3 },  /* a fault has its own change */
 		{ 'f', 3300, 3 },  /* the second fault of a pair */
 		{ 'd', 16199, 3 }, /* hold 3 s + 10 s: still the fault's */
-		{ 'd', 17300, 4 },
-		{ 'f', 17400, 5 },
-		{ 'd', 30401, 6 }, /* too late for that fault */
-		{ 'p', 40000, 7 },
-		{ 'd', 42500, 7 }, /* hold timer of the first peer */
-		{ 'd', 43700, 7 }, /* the second's: up to a keepalive later */
-		{ 'd', 45000, 8 },
-		{ 'f', 45100, 9 },
-		{ 'd', 45200, 9 },
+		{ 'd', 17300, 4 }, { 'f', 17400, 5 },
+		{ 'd', 30401, 6 },                    /* too late for that fault */
+		{ 'p', 40000, 7 }, { 'd', 42500, 7 }, /* hold timer of the first peer */
+		{ 'd', 43700, 7 },                    /* the second's: up to a keepalive later */
+		{ 'd', 45000, 8 }, { 'f', 45100, 9 }, { 'd', 45200, 9 },
 		{ 'f', 45300, 10 }, /* the first had its effect: not a pair */
-		{ 'c', 45400, 11 },
-		{ 'd', 45500, 11 },
-		{ 'p', 50000, 12 },
+		{ 'c', 45400, 11 }, { 'd', 45500, 11 }, { 'p', 50000, 12 },
 		{ 'o', 50002, 12 }, /* fabricd misses the process: not what the fault is about */
 		{ 'd', 53100, 12 }, /* the hold timer */
 	};
@@ -212,6 +206,41 @@ test_memory_is_bounded(void)
 	fc_timeline_free(tl);
 }
 
+/* The probe ends long after the change and tells of what it saw then. */
+static void
+test_a_gap_belongs_to_the_change_of_its_time(void)
+{
+	struct fc_timeline *tl = timeline_fast();
+	struct fc_probe p = { .node = "vm1", .text = "7 lost", .lost = true };
+	const struct fc_change *c;
+
+	CU_ASSERT_FALSE(fc_timeline_probe(tl, &p)); /* there is none */
+	fc_timeline_fault(tl, 100 * S, "nva1", "kill nva1", false);
+	batch(tl, "rs1-0", 100 * S + 5000, 1);
+	fc_timeline_config(tl, 200 * S, "apply");
+	p.from_us = 100 * S + 1000;
+	p.to_us = 100 * S + 9000;
+	CU_ASSERT_TRUE(fc_timeline_probe(tl, &p));
+	c = fc_timeline_get(tl, 2);
+	CU_ASSERT_EQUAL(c->last_us, p.to_us);
+	CU_ASSERT_EQUAL_FATAL(c->n_stages, 6);
+	CU_ASSERT_EQUAL(c->stages[5].kind, FC_STAGE_PROBE);
+	CU_ASSERT_STRING_EQUAL(c->stages[5].text, "7 lost");
+	p.to_us += 1000; /* a gap in which nothing was lost is no effect of the change */
+	p.lost = false;
+	CU_ASSERT_TRUE(fc_timeline_probe(tl, &p));
+	CU_ASSERT_EQUAL(c->last_us, p.to_us - 1000);
+	CU_ASSERT_EQUAL(c->n_stages, 7);
+	p.from_us = 100 * S + 11000; /* after it */
+	p.to_us = 100 * S + 12000;
+	CU_ASSERT_FALSE(fc_timeline_probe(tl, &p));
+	p.from_us = 99 * S; /* before it */
+	p.to_us = 99 * S + 1;
+	CU_ASSERT_FALSE(fc_timeline_probe(tl, &p));
+	CU_ASSERT_PTR_NULL(fc_timeline_get(tl, 3)); /* opens nothing */
+	fc_timeline_free(tl);
+}
+
 static CU_TestInfo tests[] = {
 	{ "the stage of the Adj-RIB-In", test_stage_of_the_adj_rib_in },
 	{ "a fault and its effects are one change", test_fault_and_its_effects_are_one_change },
@@ -223,6 +252,8 @@ static CU_TestInfo tests[] = {
 	{ "a batch without stamps shows the layer only",
 	    test_batch_without_stamps_of_a_node_shows_the_layer_only },
 	{ "memory is bounded", test_memory_is_bounded },
+	{ "a probe's gap belongs to the change of its time",
+	    test_a_gap_belongs_to_the_change_of_its_time },
 	CU_TEST_INFO_NULL,
 };
 
