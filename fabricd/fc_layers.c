@@ -175,11 +175,26 @@ fc_layers_router_lookup(const struct fc_layers *l, const char *node, uint32_t ad
 	const struct fc_router *r = fc_router_find(l->routers, node);
 	struct fc_lpm_hit hit;
 
-	if (r == NULL || r->gone || !fc_lpm_longest(&r->rib, addr, FC_LPM_DEPTH, &hit))
+	if (r == NULL || fc_router_is_dead(l, r) ||
+	    !fc_lpm_longest(&r->rib, addr, FC_LPM_DEPTH, &hit))
 		return false;
 	*prefix = hit.net;
 	*peer = r->peers[hit.value & ~FC_STALE];
 	return true;
+}
+
+void
+fc_layers_set_machines(struct fc_layers *l, bool (*stands)(void *ctx, const char *node), void *ctx)
+{
+	l->machine_stands = stands;
+	l->machine_ctx = ctx;
+}
+
+bool
+fc_router_is_dead(const struct fc_layers *l, const struct fc_router *r)
+{
+	return r->gone &&
+	       (l->machine_stands == NULL || !l->machine_stands(l->machine_ctx, r->name));
 }
 
 void

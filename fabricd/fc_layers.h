@@ -71,6 +71,11 @@ int fc_layers_router_apply(struct fc_layers *l, const char *node, const struct f
 bool fc_layers_router_lookup(const struct fc_layers *l, const char *node, uint32_t addr,
     struct ipnet *prefix, const char **peer);
 void fc_layers_router_gone(struct fc_layers *l, const char *node);
+/* A router whose process is gone still forwards by its last table as long as its machine stands:
+ * its kernel does. stands is asked for that, with the node's name; without it, or without packets,
+ * the process is the machine. */
+void fc_layers_set_machines(
+    struct fc_layers *l, bool (*stands)(void *ctx, const char *node), void *ctx);
 
 /* Changes whenever any NIC's table may have changed. */
 uint64_t fc_layers_generation(const struct fc_layers *l);

@@ -18,9 +18,14 @@ struct fc_layers {
 	size_t n_user;
 	struct fc_bgp bgp;
 	struct fc_router *routers;
+	bool (*machine_stands)(void *ctx, const char *node); /* NULL: processes are machines */
+	void *machine_ctx;
 	struct fc_reach **reach; /* cache, emptied by every change */
 	uint64_t generation;
 };
+
+/* Its process went away, and nothing forwards in its place. */
+bool fc_router_is_dead(const struct fc_layers *l, const struct fc_router *r);
 
 /* ---- fc_view.c: the layers as one subnet sees them ---- */
 

@@ -144,6 +144,15 @@ fc_switch_nic(const struct fc_switch *sw, const char *name, const struct fc_swit
 	return found;
 }
 
+static bool
+machine_stands(void *ctx, const char *node)
+{
+	const struct fc_switch_host *host;
+	const struct fc_switch_nic *n = fc_switch_nic(ctx, node, &host);
+
+	return n != NULL && n->attached;
+}
+
 /* ---- updates ---- */
 
 struct audience {
@@ -472,6 +481,8 @@ attached(struct fc_switch_reporter *r, struct fc_switch_nic *n, bool now, uint64
 		fc_carrier_lost(r->sw->f->carrier, n->name, r->host->name, at_us);
 	else if (!before && now)
 		fc_carrier_found(r->sw->f->carrier, n->name);
+	if (before != now) /* what its machine forwards comes or goes with it */
+		fc_switch_touch_node(r->sw, n->name, n->name, now ? "attached" : "unplugged");
 }
 
 static void
@@ -569,6 +580,7 @@ fc_switch_new(struct fc_switch **out, struct fc *f)
 		fc_switch_free(sw);
 		return err;
 	}
+	fc_layers_set_machines(f->layers, machine_stands, sw);
 	*out = sw;
 	return FAB_OK;
 }
@@ -580,6 +592,7 @@ fc_switch_free(struct fc_switch *sw)
 
 	if (sw == NULL)
 		return;
+	fc_layers_set_machines(sw->f->layers, NULL, NULL);
 	HASH_ITER (hh, sw->hosts, h, tmp)
 		host_free(sw, h);
 	fab_loop_defer_cancel(sw->f->loop, &sw->post);

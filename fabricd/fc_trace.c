@@ -117,6 +117,14 @@ fc_walk_is_gone(const struct fc_walk *w, const char *node)
 	return r != NULL && r->gone;
 }
 
+bool
+fc_walk_is_dead(const struct fc_walk *w, const char *node)
+{
+	const struct fc_router *r = fc_router_find(w->l->routers, node);
+
+	return r != NULL && fc_router_is_dead(w->l, r);
+}
+
 /* ---- the walk ---- */
 
 static void (*const steps[FC_STAGE_COUNT])(struct fc_walk *) = {

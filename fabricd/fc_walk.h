@@ -53,8 +53,10 @@ void fc_walk_hop_to(struct fc_walk *w, enum fc_place place, int index, const cha
 const char *fc_walk_node_name(
     const struct topo *t, enum topo_node_kind kind, int index, unsigned instance);
 const char *fc_walk_gateway_name(const struct topo *t, int gw, unsigned instance);
-/* The NVA or site reported once and went away. */
+/* The NVA's or site's process reported once and went away. */
 bool fc_walk_is_gone(const struct fc_walk *w, const char *node);
+/* And nothing forwards in its place. */
+bool fc_walk_is_dead(const struct fc_walk *w, const char *node);
 
 void fc_walk_nic(struct fc_walk *w);
 void fc_walk_gateway(struct fc_walk *w);

@@ -30,7 +30,7 @@ cover_peer(const struct fc_walk *w, const struct topo_router_peer *p, struct ipn
 {
 	int vnet, scope;
 
-	if (fc_walk_is_gone(w, p->name))
+	if (fc_walk_is_dead(w, p->name))
 		return -1;
 	if (p->is_site)
 		return fc_cover_site(&w->t->sites[p->index], w->dst.addr, false, net);
@@ -85,7 +85,7 @@ step_nva(struct fc_walk *w, const struct topo_nva *nva)
 	const char *next;
 	struct ipnet net;
 
-	if (fc_walk_is_gone(w, nva->name)) {
+	if (fc_walk_is_dead(w, nva->name)) {
 		fc_walk_finish(
 		    w, FC_BLACKHOLE, "%s is gone and still the next hop (RS-91)", nva->name);
 		return;
@@ -306,7 +306,7 @@ fc_walk_site(struct fc_walk *w)
 	char buf[IPADDR_STRLEN];
 	struct ipnet net;
 
-	if (fc_walk_is_gone(w, s->name)) {
+	if (fc_walk_is_dead(w, s->name)) {
 		fc_walk_finish(w, FC_BLACKHOLE, "%s is gone", s->name);
 		return;
 	}

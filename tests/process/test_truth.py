@@ -6,6 +6,7 @@ import os
 import random
 import re
 import subprocess
+import tempfile
 import unittest
 
 from fabric import FabricTestCase, cannot_have_packets, until
@@ -120,10 +121,106 @@ class ActivePassive(Truth, FabricTestCase):
 
 
 class Firewall(Truth, FabricTestCase):
-    """To trace an NVA whose process is dead is dead; its guest still forwards what a UDR sends there."""
-
     topology = "topologies/firewall.yaml"
-    mortal = ("route_server",)
+
+
+# Every way not to arrive that a topology can express.
+DEAD_ENDS = """
+name: dead-ends
+timing: fast
+vnets:
+  hub:
+    address_space: [10.1.0.0/16]
+    subnets:
+      RouteServerSubnet: 10.1.0.0/26
+      nva: {prefix: 10.1.2.0/24, route_table: rt-nva}
+      work: 10.1.10.0/24
+  spoke1: {address_space: [10.11.0.0/16], subnets: {vms: {prefix: 10.11.0.0/24, route_table: rt-spoke1}}}
+  spoke2: {address_space: [10.12.0.0/16], subnets: {vms: {prefix: 10.12.0.0/24, route_table: rt-spoke2}}}
+  island: {address_space: [10.13.0.0/16], subnets: {vms: 10.13.0.0/24}}
+peerings:
+  - {hub: hub, spoke: spoke1}
+  - {hub: hub, spoke: spoke2}
+route_tables:
+  rt-spoke1:
+    routes:
+      other: {prefix: 10.12.0.0/16, next_hop: VirtualAppliance 10.1.2.4}
+      none: {prefix: 10.91.0.0/16, next_hop: None}
+      loop: {prefix: 10.92.0.0/16, next_hop: VirtualAppliance 10.1.2.4}
+      work: {prefix: 10.93.0.0/16, next_hop: VirtualAppliance 10.1.10.4}
+      nobody: {prefix: 10.94.0.0/16, next_hop: VirtualAppliance 10.1.2.99}
+      onward: {prefix: 10.96.0.0/16, next_hop: VirtualAppliance 10.1.2.4}
+  rt-spoke2: {routes: {other: {prefix: 10.11.0.0/16, next_hop: VirtualAppliance 10.1.2.5}}}
+  rt-nva:
+    routes:
+      loop: {prefix: 10.92.0.0/16, next_hop: VirtualAppliance 10.1.2.5}
+      none: {prefix: 10.96.0.0/16, next_hop: None}
+route_servers:
+  rs1: {vnet: hub, peers: [nva1, nva2]}
+nvas:
+  nva1: {subnet: hub/nva, ip: 10.1.2.4, asn: 65001, advertise: [{prefix: 10.95.0.0/16, next_hop: 10.13.0.4}]}
+  nva2: {subnet: hub/nva, ip: 10.1.2.5, asn: 65002}
+vms:
+  vm11: {subnet: spoke1/vms, ip: 10.11.0.4}
+  vm12: {subnet: spoke2/vms, ip: 10.12.0.4}
+  work1: {subnet: hub/work, ip: 10.1.10.4}
+  vm13: {subnet: island/vms, ip: 10.13.0.4}
+"""
+# What trace says -> why the switch drops. EFF-16: a next hop that cannot be reached is listed as None.
+REASONS = ((r"next hop None", {"none-route", "unreachable"}), (r"IP forwarding is off", {"not-forwarding"}),
+           (r"^nobody in ", {"no-owner"}), (r"has no route|no route", {"no-route", "none-route"}))
+NOWHERE = ("10.91.0.1", "10.92.0.1", "10.93.0.1", "10.94.0.1", "10.95.0.1", "10.96.0.1", "10.11.0.77", "10.1.2.77",
+           "10.99.0.1")
+
+
+class DeadEnds(Truth, FabricTestCase):
+    """Where a packet ends, and why: what trace says is what the switch counted, at the NIC where trace ends."""
+
+    @classmethod
+    def setUpClass(cls):
+        with tempfile.NamedTemporaryFile("w", suffix=".yaml") as topology:
+            topology.write(DEAD_ENDS)
+            topology.flush()
+            cls.topology = topology.name
+            super().setUpClass()
+
+    def drops(self):
+        return {(nic["name"], drop["name"]): int(drop["value"]) for nic in self.fabric.json("nics")["value"]
+                for drop in nic["drops"]}
+
+    def dropped(self, before):
+        """What the switch has counted since then, once it has told."""
+        def told():
+            return {key for key, n in self.drops().items() if n > before.get(key, 0)}
+        return until(told, "a drop is counted")
+
+    def check_drop(self, src, dst, trace):
+        before = self.drops()
+        self.run_in(src, "ping", "-n", "-c", "1", "-W", "0.1", dst)
+        want = next((why for text, why in REASONS if re.search(text, trace["reason"])), trace["reason"])
+        ((nic, why),) = self.dropped(before)
+        self.assertEqual(nic, trace["hops"][-1]["nic"])
+        self.assertIn(why, want, trace)
+
+    def check_loop(self, src, dst, trace):
+        """RS-64, SC-A: until the TTL ends at one of the NVAs."""
+        routers = {hop["node"] for hop in trace["hops"]}.intersection(self.nvas)
+        addresses = {nic["ipAddress"] for nic in self.fabric.json("nics")["value"] if nic["name"] in routers}
+        out = self.run_in(src, "ping", "-n", "-c", "1", "-W", "5", dst)
+        self.assertIn(re.search(r"From ([0-9.]+) .*Time to live exceeded", out).group(1), addresses)
+
+    def test_where_packets_end(self):
+        """SYS-3, UDR-3, UDR-4, EFF-16, RS-57, RS-64."""
+        self.fabric.converged()
+        verdicts = set()
+        for dst in NOWHERE:
+            for src in ("vm11", "vm13"):
+                trace = self.fabric.json("trace", src, dst, expect=None)
+                verdicts.add(trace["verdict"])
+                with self.subTest(src=src, dst=dst, verdict=trace["verdict"]):
+                    check = self.check_loop if trace["verdict"] == "loop" else self.check_drop
+                    check(src, dst, trace)
+        self.assertEqual(verdicts, {"loop", "blackhole"})
 
 
 if __name__ == "__main__":

@@ -212,6 +212,34 @@ test_rs_91_nva_that_is_gone(void)
 	fix_close(&f);
 }
 
+static bool
+stands(void *ctx, const char *node)
+{
+	return strcmp(node, ctx) == 0;
+}
+
+/* RS-91: its process is dead, but its machine forwards as it did. */
+static void
+test_rs_91_machine_that_stands(void)
+{
+	static char nva1[] = "nva1", nva2[] = "nva2";
+	struct fix f;
+
+	open_plan(&f, plan);
+	fc_layers_set_machines(f.l, stands, nva1);
+	fc_layers_router_gone(f.l, "nva1");
+	fix_expect_trace(&f, "vm11", "vm12",
+	    "vm11 [RS-65] 0.0.0.0/0 VirtualNetworkGateway 10.1.2.4\n"
+	    "nva1 [SYS-6] 10.12.0.0/16 VNetPeering\n"
+	    "vm12\n"
+	    "delivered");
+	fc_layers_set_machines(f.l, stands, nva2);
+	fix_expect_trace(&f, "vm11", "vm12",
+	    "vm11 [RS-65] 0.0.0.0/0 VirtualNetworkGateway 10.1.2.4\n"
+	    "blackhole: nva1 is gone and still the next hop (RS-91)");
+	fix_close(&f);
+}
+
 /* ---- filters ---- */
 
 #define NSG ", nsg: true"
@@ -810,6 +838,7 @@ static CU_TestInfo trace_tests[] = {
 	{ "SYS-3, RS-57: black holes of system and BGP routes",
 	    test_blackholes_of_system_and_bgp_routes },
 	{ "RS-91: NVA that is gone", test_rs_91_nva_that_is_gone },
+	{ "RS-91: NVA whose machine stands", test_rs_91_machine_that_stands },
 	{ "PEER-6, OPEN-9: forwarded traffic", test_peer_6_open_9_forwarded_traffic },
 	{ "PEER-5: virtual network access", test_peer_5_virtual_network_access },
 	{ "SC-C, MR-9: ECMP over stateful NVAs", test_sc_c_mr_9_ecmp_over_stateful_nvas },
