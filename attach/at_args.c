@@ -18,6 +18,7 @@ enum {
 	OPT_NAME,
 	OPT_MAKE,
 	OPT_LIST,
+	OPT_PLAIN,
 	OPT_ROUTER,
 	OPT_LOG_LEVEL,
 	OPT_HELP,
@@ -29,6 +30,7 @@ static const struct option long_options[] = {
 	{ "name", required_argument, NULL, OPT_NAME },
 	{ "make", required_argument, NULL, OPT_MAKE },
 	{ "list", required_argument, NULL, OPT_LIST },
+	{ "plain", required_argument, NULL, OPT_PLAIN },
 	{ "router", required_argument, NULL, OPT_ROUTER },
 	{ "log-level", required_argument, NULL, OPT_LOG_LEVEL },
 	{ "help", no_argument, NULL, OPT_HELP },
@@ -48,6 +50,7 @@ print_help(void)
 	    "  --make DIR         make a network namespace for each guest; DIR/NAME leads to it\n"
 	    "  --list FILE        guests, a line each: \"NAME [router] [off]\"; read again on\n"
 	    "                     SIGHUP\n"
+	    "  --plain NAME       make a namespace for vswitchd too: no guest, not plugged in\n"
 	    "  --router NAME      a guest that forwards packets\n"
 	    "  --log-level LEVEL  error, warn, info (default) or debug\n"
 	    "  --help, --version\n");
@@ -182,6 +185,9 @@ take(struct at_args *a, const char **level, int opt)
 	case OPT_LIST:
 		a->list = optarg;
 		break;
+	case OPT_PLAIN:
+		a->plain = optarg;
+		break;
 	case OPT_ROUTER:
 		a->guests[a->n_guests++] = (struct at_wanted){ .name = optarg, .router = true };
 		break;
@@ -213,6 +219,8 @@ check(const struct at_args *a, const char *level)
 		return complain("with --name there is one guest", NULL);
 	if (a->list != NULL && a->n_guests > 0)
 		return complain("guests are either in --list FILE or on the command line", NULL);
+	if (a->plain != NULL && (a->make == NULL || attach_name_check(a->plain) != FAB_OK))
+		return complain("--plain NAME goes with --make", a->plain);
 	if (a->make != NULL && a->list == NULL && a->n_guests == 0)
 		return complain("no guest named", NULL);
 	if (a->name != NULL && attach_name_check(a->name) != FAB_OK)

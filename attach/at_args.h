@@ -12,9 +12,10 @@
 
 struct at_args {
 	const char *socket;
-	const char *name; /* sidecar; NULL with make */
-	const char *make; /* directory; NULL with name */
-	const char *list; /* file; NULL: guests are on the command line */
+	const char *name;  /* sidecar; NULL with make */
+	const char *make;  /* directory; NULL with name */
+	const char *plain; /* with make: NULL, or a namespace beside the guests */
+	const char *list;  /* file; NULL: guests are on the command line */
 	struct at_wanted *guests;
 	size_t n_guests;
 	char *text; /* of the list file; the names are in it */

@@ -46,16 +46,36 @@ try_again(struct at_link *l, const char *why)
 	l->pause_ms = l->pause_ms * 2 < AT_RETRY_MAX_MS ? l->pause_ms * 2 : AT_RETRY_MAX_MS;
 }
 
+/* Makes the TAP that vswitchd asks for, and comes again with it. */
+static void
+bring_tap(struct at_link *l)
+{
+	char why[AT_WHY_MAX];
+
+	if (l->tap >= 0 || l->conf.home < 0)
+		try_again(l, "vswitchd asks for a TAP");
+	else if (at_netns_tap(&l->tap, l->conf.home, l->conf.netns, why) != FAB_OK)
+		try_again(l, why);
+	else {
+		hang_up(l);
+		fab_timer_set_ms(l->retry, 0);
+	}
+}
+
 static void
 take_answer(struct at_link *l, const struct attach_answer *a)
 {
+	if (a->status == ATTACH_BRING_TAP) {
+		bring_tap(l);
+		return;
+	}
 	if (a->status != FAB_OK) {
 		try_again(l, a->text);
 		return;
 	}
 	if (l->tap >= 0)
 		close(l->tap);
-	l->tap = a->tap;
+	l->tap = a->tap; /* of a veth there is nothing to hold */
 	l->pause_ms = AT_RETRY_MIN_MS;
 	l->said[0] = '\0';
 	fab_info("guest %s: attached", l->name);
@@ -81,7 +101,11 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 static int
 say_hello(struct at_link *l, char why[static AT_WHY_MAX])
 {
-	struct attach_hello h = { .netns = l->conf.netns, .rtnl = -1, .tap = l->tap };
+	struct attach_hello h = { .netns = l->conf.netns,
+		.rtnl = -1,
+		.tap = l->tap,
+		.knows_veth = true,
+		.makes_tap = l->conf.home >= 0 };
 	int err;
 
 	if ((err = at_netns_rtnl(&h.rtnl, l->conf.home, l->conf.netns, why)) != FAB_OK)
@@ -122,9 +146,7 @@ at_link_new(struct at_link **out, const struct at_link_conf *conf)
 		return FAB_EINVAL;
 	if ((l = calloc(1, sizeof(*l))) == NULL)
 		return FAB_ENOMEM;
-	*l = (struct at_link){
-		.conf = *conf, .sock = -1, .tap = conf->tap, .pause_ms = AT_RETRY_MIN_MS
-	};
+	*l = (struct at_link){ .conf = *conf, .sock = -1, .tap = -1, .pause_ms = AT_RETRY_MIN_MS };
 	snprintf(l->name, sizeof(l->name), "%s", conf->name);
 	if ((err = fab_timer_new(&l->retry, conf->loop, on_retry, l)) != FAB_OK) {
 		free(l);

@@ -1,8 +1,9 @@
 #ifndef ATTACH_AT_LINK_H
 #define ATTACH_AT_LINK_H
 /*
- * One guest's connection to vswitchd. It says hello, keeps the TAP that comes back, and when
- * vswitchd goes it tries again for ever, with pauses that grow, and offers the TAP to the next one.
+ * One guest's connection to vswitchd. It says hello, keeps the TAP that comes back, if any, and
+ * when vswitchd goes it tries again for ever, with pauses that grow, and offers the TAP to the next
+ * one. A TAP that vswitchd asks for is made where the namespace is another one than ours.
  */
 #include <stdbool.h>
 
@@ -18,11 +19,9 @@ struct at_link_conf {
 	const char *name; /* copied */
 	int netns;        /* of the guest; borrowed */
 	int home;         /* to come back by; < 0: we are in the guest's namespace */
-	int tap; /* in the guest's namespace, becomes the link's; < 0: vswitchd makes one */
 };
 
-/* Tries at once, and goes on in the background. FAB_EINVAL: no proper name; FAB_ENOMEM; the TAP is
- * still the caller's then. */
+/* Tries at once, and goes on in the background. FAB_EINVAL: no proper name; FAB_ENOMEM. */
 int at_link_new(struct at_link **out, const struct at_link_conf *conf);
 /* Pulls the plug: the interface goes with the last who holds the TAP. NULL is fine. */
 void at_link_free(struct at_link *l);

@@ -18,6 +18,7 @@
 struct guest {
 	char name[ATTACH_NAME_MAX];
 	bool router;
+	bool plain;  /* not a guest's */
 	bool wanted; /* while a new set is put in force */
 	int netns;
 	struct at_link *link;
@@ -83,14 +84,12 @@ guest_free(struct at_make *m, struct guest *g)
 
 /* ---- guests ---- */
 
+/* Its namespace, to be found under its name. */
 static int
-guest_new(struct at_make *m, const struct at_wanted *w, char why[static AT_WHY_MAX])
+guest_make(
+    struct at_make *m, struct guest **out, const struct at_wanted *w, char why[static AT_WHY_MAX])
 {
 	struct guest *g = calloc(1, sizeof(*g));
-	struct at_link_conf conf = {
-		.loop = m->loop, .path = m->path, .name = w->name, .home = m->home
-	};
-	struct at_netns made = { -1, -1 };
 	int err;
 
 	if (g == NULL)
@@ -98,19 +97,42 @@ guest_new(struct at_make *m, const struct at_wanted *w, char why[static AT_WHY_M
 	*g = (struct guest){ .router = w->router, .wanted = true, .netns = -1 };
 	snprintf(g->name, sizeof(g->name), "%s", w->name);
 	HASH_ADD_STR(m->guests, name, g);
-	if ((err = at_netns_new(&made, m->home, g->router, why)) != FAB_OK)
-		goto fail;
-	g->netns = conf.netns = made.netns;
-	conf.tap = made.tap;
-	if ((err = guest_publish(m, g, why)) != FAB_OK)
-		goto fail;
+	if ((err = at_netns_new(&g->netns, m->home, g->router, why)) != FAB_OK ||
+	    (err = guest_publish(m, g, why)) != FAB_OK) {
+		guest_free(m, g);
+		return err;
+	}
+	*out = g;
+	return FAB_OK;
+}
+
+static int
+guest_new(struct at_make *m, const struct at_wanted *w, char why[static AT_WHY_MAX])
+{
+	struct at_link_conf conf = {
+		.loop = m->loop, .path = m->path, .name = w->name, .home = m->home
+	};
+	struct guest *g;
+	int err;
+
+	if ((err = guest_make(m, &g, w, why)) != FAB_OK)
+		return err;
+	conf.netns = g->netns;
 	if ((err = at_link_new(&g->link, &conf)) == FAB_OK)
 		return FAB_OK;
 	snprintf(why, AT_WHY_MAX, "cannot make %s: %s", g->name, fab_strerror(err));
-fail:
-	if (made.tap >= 0)
-		close(made.tap);
 	guest_free(m, g);
+	return err;
+}
+
+int
+at_make_plain(struct at_make *m, const char *name, char why[static 192])
+{
+	struct guest *g;
+	int err;
+
+	if ((err = guest_make(m, &g, &(struct at_wanted){ .name = name }, why)) == FAB_OK)
+		g->plain = true;
 	return err;
 }
 
@@ -127,6 +149,10 @@ guest_want(struct at_make *m, const struct at_wanted *w, char why[static AT_WHY_
 	HASH_FIND_STR(m->guests, w->name, g);
 	if (g == NULL)
 		return guest_new(m, w, why);
+	if (g->plain) {
+		snprintf(why, AT_WHY_MAX, "the name %s is taken", g->name);
+		return FAB_EEXIST;
+	}
 	g->wanted = true;
 	if (g->router == w->router)
 		return FAB_OK;
@@ -164,7 +190,7 @@ at_make_set(struct at_make *m, const struct at_wanted *wanted, size_t n, char wh
 	if (err != FAB_OK)
 		return err;
 	HASH_ITER (hh, m->guests, g, next) {
-		if (g->wanted)
+		if (g->wanted || g->plain)
 			continue;
 		fab_info("guest %s: off, or not wanted any more", g->name);
 		guest_end(m, g);

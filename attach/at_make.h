@@ -26,6 +26,9 @@ int at_make_new(struct at_make **out, struct fab_loop *loop, const char *path, c
 /* Removes the links, and dir if it is empty then. NULL is fine. */
 void at_make_free(struct at_make *m);
 
+/* A namespace that is no guest's and is not plugged in, DIR/NAME too: where vswitchd stands. It
+ * stays. */
+int at_make_plain(struct at_make *m, const char *name, char why[static 192]);
 /* From now on these guests and no others: makes what is missing, lets go what is not wanted any
  * more or is off, leaves the rest alone. A guest that goes loses its link first, so that what still
  * lives in it can say goodbye to nobody; when DIR/NAME has gone that has happened. On failure those

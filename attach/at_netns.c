@@ -148,11 +148,23 @@ set_flags(const char *name, short flags, const char *step, char why[static AT_WH
 	return err;
 }
 
+static int
+lo_up(char why[static AT_WHY_MAX])
+{
+	struct ifreq ifr = { .ifr_name = "lo", .ifr_flags = IFF_UP };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), err = FAB_OK;
+
+	if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &ifr) != 0)
+		err = fail_errno("set lo up", "", why);
+	if (fd >= 0)
+		close(fd);
+	return err;
+}
+
 /* In the new namespace. */
 static int
-furnish(struct at_netns *out, bool router, char why[static AT_WHY_MAX])
+furnish(int *out, bool router, char why[static AT_WHY_MAX])
 {
-	char name[IFNAMSIZ] = IFACE;
 	int err;
 
 	guest_sysctls();
@@ -160,31 +172,43 @@ furnish(struct at_netns *out, bool router, char why[static AT_WHY_MAX])
 	err = forward(router, why); /* a new namespace begins with what the first one does */
 	if (err != FAB_OK && router)
 		return err; /* others do not mind */
-	if ((err = set_flags("lo", IFF_UP, "set lo up", why)) != FAB_OK ||
-	    (err = fab_tap_open(&out->tap, name, why)) != FAB_OK)
+	if ((err = lo_up(why)) != FAB_OK)
 		return err;
-	fab_tap_keep(out->tap);
-	if ((out->netns = open(SELF, O_RDONLY | O_CLOEXEC)) < 0)
+	if ((*out = open(SELF, O_RDONLY | O_CLOEXEC)) < 0)
 		return fail_errno("open " SELF, "", why);
 	return FAB_OK;
 }
 
 int
-at_netns_new(struct at_netns *out, int home, bool router, char why[static AT_WHY_MAX])
+at_netns_new(int *out, int home, bool router, char why[static AT_WHY_MAX])
 {
-	struct at_netns n = { -1, -1 };
-	int err;
+	int fd = -1, err;
 
 	if (unshare(CLONE_NEWNET) != 0)
 		return fail_errno("make a network namespace",
 		    errno == EPERM ? "; it needs root (CAP_SYS_ADMIN)" : "", why);
-	err = furnish(&n, router, why);
+	err = furnish(&fd, router, why);
 	go_home(home);
 	if (err == FAB_OK)
-		*out = n;
-	else if (n.tap >= 0)
-		close(n.tap);
+		*out = fd;
 	return err;
+}
+
+int
+at_netns_tap(int *out, int home, int netns, char why[static AT_WHY_MAX])
+{
+	char name[IFNAMSIZ] = "eth0";
+	int fd, err;
+
+	if ((err = enter(netns, why)) != FAB_OK)
+		return err;
+	err = fab_tap_open(&fd, name, why);
+	go_home(home);
+	if (err != FAB_OK)
+		return err;
+	fab_tap_keep(fd);
+	*out = fd;
+	return FAB_OK;
 }
 
 int

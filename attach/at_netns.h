@@ -12,16 +12,14 @@
 /* The namespace that the process is in: a descriptor to come back by. */
 int at_netns_home(int *out, char why[static AT_WHY_MAX]);
 
-struct at_netns {
-	int netns;
-	int tap; /* of its eth0, see lib/tap.h */
-};
-
-/* A new one, set up as a guest's: it takes what comes, sends no redirects, forwards if it is a
- * router's, and has an eth0, still down. Made here the TAP costs nothing; vswitchd would have to
- * move one into it, which takes some 20 ms. Descriptors are the caller's; the namespace and what is
- * in it live as long as one of them, or a process in it. FAB_EPERM: needs root. */
-int at_netns_new(struct at_netns *out, int home, bool router, char why[static AT_WHY_MAX]);
+/* A new one, set up as a guest's: it takes what comes, sends no redirects, and forwards if it is a
+ * router's. The descriptor is the caller's; the namespace and what is in it live as long as that or
+ * a process in it. FAB_EPERM: needs root. */
+int at_netns_new(int *out, int home, bool router, char why[static AT_WHY_MAX]);
+/* A TAP (lib/tap.h) for its eth0, still down. Made here it costs nothing; vswitchd would have to
+ * move one into it, which takes some 20 ms. The
+ * descriptor is the caller's. */
+int at_netns_tap(int *out, int home, int netns, char why[static AT_WHY_MAX]);
 /* Forwards, or forwards no longer. */
 int at_netns_set_router(int home, int netns, bool router, char why[static AT_WHY_MAX]);
 

@@ -43,6 +43,8 @@ start_make(struct attach *t, char why[static AT_WHY_MAX])
 {
 	int err = at_make_new(&t->make, t->loop, t->args.socket, t->args.make, why);
 
+	if (err == FAB_OK && t->args.plain != NULL)
+		err = at_make_plain(t->make, t->args.plain, why);
 	if (err != FAB_OK)
 		return err;
 	if (t->args.list != NULL) {
@@ -57,7 +59,7 @@ static int
 start_sidecar(struct attach *t, char why[static AT_WHY_MAX])
 {
 	struct at_link_conf conf = {
-		.loop = t->loop, .path = t->args.socket, .name = t->args.name, .home = -1, .tap = -1
+		.loop = t->loop, .path = t->args.socket, .name = t->args.name, .home = -1
 	};
 	int err;
 

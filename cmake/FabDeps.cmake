@@ -9,6 +9,16 @@ pkg_check_modules(SQLITE REQUIRED IMPORTED_TARGET sqlite3)
 pkg_check_modules(LIBMNL REQUIRED IMPORTED_TARGET libmnl)
 find_program(PROTOC_C protoc-c REQUIRED)
 
+# vswitchd's BPF engine; without one of these it is left out.
+find_program(CLANG NAMES clang clang-20 clang-19 clang-18 clang-17 clang-16 clang-15 clang-14)
+pkg_check_modules(LIBBPF IMPORTED_TARGET libbpf>=1.0)
+if(CLANG AND LIBBPF_FOUND)
+  set(FAB_BPF ON)
+else()
+  set(FAB_BPF OFF)
+  message(STATUS "vswitchd is built without its BPF engine: clang or libbpf-dev is missing")
+endif()
+
 # Debian's NNG ships neither a pkg-config file nor a CMake package.
 find_path(NNG_INCLUDE_DIR nng/nng.h REQUIRED)
 find_library(NNG_LIBRARY nng REQUIRED)

@@ -19,6 +19,7 @@ _fabctl() {
 	case $prev in
 	-o | --output) COMPREPLY=($(compgen -W "table json yaml" -- "$cur")); return ;;
 	--packets) COMPREPLY=($(compgen -W "auto on off" -- "$cur")); return ;;
+	--engine) COMPREPLY=($(compgen -W "auto userspace bpf" -- "$cur")); return ;;
 	--run-dir) COMPREPLY=($(compgen -d -- "$cur")); return ;;
 	--url | --wait | --timeout | --pps | --duration | --max-lost) return ;;
 	esac
@@ -26,7 +27,7 @@ _fabctl() {
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
 		--url | --run-dir) _fabctl_where=("${COMP_WORDS[i]}" "${COMP_WORDS[++i]}") ;;
-		-o | --output | --wait | --timeout | --packets | --pps | --duration | --max-lost) ((i++)) ;;
+		-o | --output | --wait | --timeout | --packets | --engine | --pps | --duration | --max-lost) ((i++)) ;;
 		-*) ;;
 		*) words+=("${COMP_WORDS[i]}") ;;
 		esac
@@ -35,7 +36,7 @@ _fabctl() {
 		local opts="--output --url --run-dir --help"
 		case ${words[0]-} in
 		'') opts+=" --version" ;;
-		up) opts+=" --wait --packets" ;;
+		up) opts+=" --wait --packets --engine" ;;
 		probe) opts+=" --pps --duration --tcp --max-lost" ;;
 		apply) opts+=" --dry-run" ;;
 		wait) opts+=" --timeout" ;;

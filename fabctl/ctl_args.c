@@ -37,6 +37,8 @@ static const struct opt_row opts[] = {
 	[CTL_OPT_TCP] = { "tcp", 0, NULL, "over one TCP connection, not UDP" },
 	[CTL_OPT_GUEST] = { "guest", 0, NULL,
 	    "the whole machine: its link goes down, then all its processes die" },
+	[CTL_OPT_ENGINE] = { "engine", 0, "auto|userspace|bpf",
+	    "what moves the packets; auto: bpf where that is possible" },
 	[CTL_OPT_MAX_LOST] = { "max-lost", 0, "N", "exit 1 when more are lost" },
 };
 _Static_assert(sizeof(opts) / sizeof(opts[0]) == CTL_OPT_COUNT, "a row for each option");

@@ -29,6 +29,7 @@ enum ctl_opt {
 	CTL_OPT_TCP,
 	CTL_OPT_MAX_LOST,
 	CTL_OPT_GUEST,
+	CTL_OPT_ENGINE,
 	CTL_OPT_COUNT
 };
 

@@ -6,8 +6,8 @@
 #include <string.h>
 
 const struct ctl_cmd ctl_commands[] = {
-	{ "up", "FILE [--wait TIME] [--packets HOW]", 1, 1,
-	    CTL_BIT(CTL_OPT_WAIT) | CTL_BIT(CTL_OPT_PACKETS), ctl_up,
+	{ "up", "FILE [--wait TIME] [--packets HOW] [--engine E]", 1, 1,
+	    CTL_BIT(CTL_OPT_WAIT) | CTL_BIT(CTL_OPT_PACKETS) | CTL_BIT(CTL_OPT_ENGINE), ctl_up,
 	    "start the processes of a topology and wait until converged" },
 	{ "down", "", 0, 0, 0, ctl_down, "stop them all, leave nothing behind" },
 	{ "check", "FILE", 1, 1, 0, ctl_check, "validate a topology file" },

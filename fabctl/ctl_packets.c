@@ -106,7 +106,19 @@ ctl_packets_choose(bool *on, const char *word, const struct topo *t)
 /* ---- the two processes ---- */
 
 int
-ctl_packets_argv(json_t **vswitchd, json_t **guests, const char *run_dir)
+ctl_packets_engine(const char **engine, const char *word)
+{
+	if (word == NULL && ((word = getenv("FAB_ENGINE")) == NULL || word[0] == '\0'))
+		word = NULL;
+	if (word != NULL && strcmp(word, "auto") != 0 && strcmp(word, "userspace") != 0 &&
+	    strcmp(word, "bpf") != 0)
+		return ctl_fail(CTL_USAGE, "USAGE", "'%s' is not auto, userspace or bpf", word);
+	*engine = word;
+	return CTL_OK;
+}
+
+int
+ctl_packets_argv(json_t **vswitchd, json_t **guests, const char *run_dir, const char *engine)
 {
 	char sw[PATH_MAX], attach[PATH_MAX], url[PATH_MAX];
 
@@ -120,9 +132,13 @@ ctl_packets_argv(json_t **vswitchd, json_t **guests, const char *run_dir)
 	*vswitchd = json_pack("[s, s, s, s, s, s, o, s, o]", sw, "--fabric", url, "--name",
 	    CTL_VSWITCHD, "--listen", json_sprintf("ipc://%s/" CTL_VSWITCHD ".ipc", run_dir),
 	    "--attach", json_sprintf("%s/" CTL_VSWITCHD ".attach", run_dir));
-	*guests = json_pack("[s, s, o, s, o, s, o]", attach, "--socket",
+	if (engine != NULL) {
+		json_array_append_new(*vswitchd, json_string("--engine"));
+		json_array_append_new(*vswitchd, json_string(engine));
+	}
+	*guests = json_pack("[s, s, o, s, o, s, s, s, o]", attach, "--socket",
 	    json_sprintf("%s/" CTL_VSWITCHD ".attach", run_dir), "--make",
-	    json_sprintf("%s/" CTL_GUESTS, run_dir), "--list",
+	    json_sprintf("%s/" CTL_GUESTS, run_dir), "--plain", CTL_VSWITCHD, "--list",
 	    json_sprintf("%s/" CTL_GUESTS ".list", run_dir));
 	FAB_ASSERT(*vswitchd != NULL && *guests != NULL);
 	return CTL_OK;
@@ -171,19 +187,28 @@ write_list(const char *run_dir, const struct topo *t)
 int
 ctl_packets_start(json_t *vswitchd, json_t *guests, const char *run_dir, const struct topo *t)
 {
-	struct ctl_state sw = {
-		.name = CTL_VSWITCHD, .kind = "vswitch", .argv = vswitchd, .cwd = run_dir
-	};
+	struct ctl_state sw = { .name = CTL_VSWITCHD,
+		.kind = "vswitch",
+		.argv = vswitchd,
+		.cwd = run_dir,
+		.in_guest = true };
 	struct ctl_state holder = {
 		.name = CTL_GUESTS, .kind = "guests", .argv = guests, .cwd = run_dir
 	};
-	int err = write_list(run_dir, t);
+	const char *name = CTL_GUESTS;
+	int err = write_list(run_dir, t), status;
 
 	if (err == FAB_OK)
-		err = ctl_state_spawn(run_dir, &sw);
-	if (err == FAB_OK)
 		err = ctl_state_spawn(run_dir, &holder);
-	return err;
+	if (err == FAB_OK) {
+		if ((status = ctl_guest_await(run_dir, CTL_VSWITCHD, true)) != CTL_OK)
+			return status;
+		name = CTL_VSWITCHD;
+		err = ctl_state_spawn(run_dir, &sw);
+	}
+	return err == FAB_OK
+		   ? CTL_OK
+		   : ctl_fail(CTL_NO, "START", "cannot start %s: %s", name, fab_strerror(err));
 }
 
 bool

@@ -8,6 +8,7 @@
  *   RUN_DIR/vswitchd.attach   where guests are plugged in
  *   RUN_DIR/guests.list       which guests there are
  *   RUN_DIR/guests/NAME       link to a guest's network namespace
+ *   RUN_DIR/guests/vswitchd   link to the one that vswitchd stands in
  */
 #include "fabctl/ctl.h"
 #include "lib/topo.h"
@@ -21,9 +22,13 @@
  * says on standard error why there are none. CTL_OK, or the exit code after saying why not. */
 int ctl_packets_choose(bool *on, const char *word, const struct topo *t);
 
+/* The engine that vswitchd is to have: word, else FAB_ENGINE, else NULL, its own choice. CTL_OK, or
+ * the exit code after saying that there is none of that name. */
+int ctl_packets_engine(const char **engine, const char *word);
 /* Command lines of the two; CTL_OK or the exit code after saying what is missing. */
-int ctl_packets_argv(json_t **vswitchd, json_t **guests, const char *run_dir);
-/* Starts both. */
+int ctl_packets_argv(json_t **vswitchd, json_t **guests, const char *run_dir, const char *engine);
+/* Starts both: vswitchd in a namespace that the other one makes, where the engine may have as many
+ * interfaces as it likes. CTL_OK or the exit code. */
 int ctl_packets_start(json_t *vswitchd, json_t *guests, const char *run_dir, const struct topo *t);
 bool ctl_packets_are_on(const char *run_dir);
 /* With packets, after a change of resources: makes namespaces of new guests, lets go those that

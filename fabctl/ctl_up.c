@@ -28,6 +28,7 @@ struct up {
 	char topology[PATH_MAX], topo_dir[PATH_MAX];
 	json_t **argv; /* fabricd, then one for each node of t */
 	bool packets;
+	const char *engine;        /* NULL: vswitchd's choice */
 	json_t *vswitchd, *guests; /* command lines, with packets */
 	uint32_t wait_ms;
 	struct fab_mono since;
@@ -95,6 +96,10 @@ up_place(struct up *u)
 		return ctl_fail(CTL_USAGE, "PATH", "the run directory's path is too long");
 	if (ctl_run_url(c->url, c->run_dir) != FAB_OK)
 		return ctl_fail(CTL_USAGE, "PATH", "the run directory's path is too long");
+	for (size_t i = 0; i < u->t->n_nics; i++)
+		if (strcmp(u->t->nics[i].name, CTL_VSWITCHD) == 0)
+			return ctl_fail(CTL_REFUSED, "InvalidResourceName",
+			    "a machine cannot be named %s; rename it", CTL_VSWITCHD);
 	for (size_t i = 0; i <= u->t->n_nodes; i++) {
 		const char *name = i == 0 ? CTL_FABRICD : u->t->nodes[i - 1].name;
 
@@ -124,7 +129,8 @@ up_programs(struct up *u)
 		    &u->argv[i + 1], &u->t->nodes[i], u->c->run_dir, u->topo_dir, why);
 	if (err != FAB_OK)
 		return ctl_fail(CTL_NO, "NOPROGRAM", "%s", why);
-	return u->packets ? ctl_packets_argv(&u->vswitchd, &u->guests, u->c->run_dir) : CTL_OK;
+	return u->packets ? ctl_packets_argv(&u->vswitchd, &u->guests, u->c->run_dir, u->engine)
+			  : CTL_OK;
 }
 
 static int
@@ -163,9 +169,9 @@ up_spawn(struct up *u)
 	if (err == FAB_OK && u->packets) {
 		int status;
 
-		name = CTL_VSWITCHD; /* guests are plugged in while sessions come up */
-		err = ctl_packets_start(u->vswitchd, u->guests, dir, u->t);
-		if (err == FAB_OK && (status = ctl_guests_await(dir, u->t)) != CTL_OK)
+		/* Guests are plugged in while sessions come up. */
+		if ((status = ctl_packets_start(u->vswitchd, u->guests, dir, u->t)) != CTL_OK ||
+		    (status = ctl_guests_await(dir, u->t)) != CTL_OK)
 			return status;
 	}
 	for (size_t i = 0; err == FAB_OK && i < u->t->n_nodes; i++) {
@@ -453,6 +459,7 @@ ctl_up(struct ctl *c, const struct ctl_args *args)
 	sigaction(SIGHUP, &sa, NULL);
 	if ((status = up_options(&u, args)) == CTL_OK && (status = up_load(&u)) == CTL_OK &&
 	    (status = ctl_packets_choose(&u.packets, args->opt[CTL_OPT_PACKETS], u.t)) == CTL_OK &&
+	    (status = ctl_packets_engine(&u.engine, args->opt[CTL_OPT_ENGINE])) == CTL_OK &&
 	    (status = up_place(&u)) == CTL_OK && (status = up_programs(&u)) == CTL_OK)
 		status = up_run(&u);
 	for (size_t i = 0; u.argv != NULL && i <= u.t->n_nodes; i++)

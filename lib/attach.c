@@ -15,6 +15,8 @@
 #define HELLO_MAGIC  0x46414231u /* "FAB1" */
 #define ANSWER_MAGIC 0x46414232u
 #define HAS_TAP      1u
+#define KNOWS_VETH   2u
+#define MAKES_TAP    4u
 
 #define HELLO_FDS_MAX 3 /* namespace, rtnetlink, TAP */
 
@@ -163,7 +165,8 @@ attach_hello_send(int sock, const struct attach_hello *h)
 
 	if (attach_name_check(h->name) != FAB_OK)
 		return FAB_EINVAL;
-	w.flags = h->tap >= 0 ? HAS_TAP : 0;
+	w.flags = (h->tap >= 0 ? HAS_TAP : 0) | (h->knows_veth ? KNOWS_VETH : 0) |
+		  (h->makes_tap ? MAKES_TAP : 0);
 	memcpy(w.name, h->name, strlen(h->name));
 	return packet_send(sock, &w, sizeof(w), fds, h->tap >= 0 ? 3 : 2);
 }
@@ -175,7 +178,8 @@ hello_check(const struct wire_hello *w, size_t n_fds, char why[static ATTACH_TEX
 
 	if ((err = head_check(&w->head, HELLO_MAGIC, why)) != FAB_OK)
 		return err;
-	if ((w->flags & ~HAS_TAP) != 0 || n_fds != ((w->flags & HAS_TAP) != 0 ? 3 : 2)) {
+	if ((w->flags & ~(HAS_TAP | KNOWS_VETH | MAKES_TAP)) != 0 ||
+	    n_fds != ((w->flags & HAS_TAP) != 0 ? 3 : 2)) {
 		snprintf(why, ATTACH_TEXT_MAX, "a hello with the wrong number of descriptors");
 		return FAB_EBADMSG;
 	}
@@ -199,9 +203,11 @@ attach_hello_recv(int sock, struct attach_hello *out, char why[static ATTACH_TEX
 		close_fds(fds, n_fds);
 		return err;
 	}
-	*out = (struct attach_hello){
-		.netns = fds[0], .rtnl = fds[1], .tap = n_fds == 3 ? fds[2] : -1
-	};
+	*out = (struct attach_hello){ .netns = fds[0],
+		.rtnl = fds[1],
+		.tap = n_fds == 3 ? fds[2] : -1,
+		.knows_veth = (w.flags & KNOWS_VETH) != 0,
+		.makes_tap = (w.flags & MAKES_TAP) != 0 };
 	memcpy(out->name, w.name, sizeof(out->name));
 	return FAB_OK;
 }
@@ -230,7 +236,8 @@ attach_answer_send(int sock, const struct attach_answer *a)
 	struct wire_answer w = { .head = { ANSWER_MAGIC, ATTACH_VERSION }, .status = a->status };
 
 	snprintf(w.text, sizeof(w.text), "%s", a->text);
-	return packet_send(sock, &w, sizeof(w), &a->tap, a->status == FAB_OK ? 1 : 0);
+	return packet_send(
+	    sock, &w, sizeof(w), &a->tap, a->status == FAB_OK && a->tap >= 0 ? 1 : 0);
 }
 
 /* Text of the other side ends in our log: one line, printable. */
@@ -254,7 +261,7 @@ attach_answer_recv(int sock, struct attach_answer *out, char why[static ATTACH_T
 	if ((err = packet_recv(sock, &w, sizeof(w), fds, &n_fds, why)) != FAB_OK)
 		return err;
 	if ((err = head_check(&w.head, ANSWER_MAGIC, why)) == FAB_OK &&
-	    n_fds != (w.status == FAB_OK ? 1 : 0)) {
+	    n_fds > (w.status == FAB_OK ? 1 : 0)) {
 		snprintf(why, ATTACH_TEXT_MAX, "an answer with the wrong number of descriptors");
 		err = FAB_EBADMSG;
 	}
@@ -262,7 +269,9 @@ attach_answer_recv(int sock, struct attach_answer *out, char why[static ATTACH_T
 		close_fds(fds, n_fds);
 		return err;
 	}
-	out->status = w.status <= FAB_OK && w.status >= FAB_EPERM ? w.status : FAB_EIO;
+	out->status = (w.status <= FAB_OK && w.status >= FAB_EPERM) || w.status == ATTACH_BRING_TAP
+			  ? w.status
+			  : FAB_EIO;
 	out->tap = n_fds == 1 ? fds[0] : -1;
 	text_take(out->text, w.text);
 	return FAB_OK;

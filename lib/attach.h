@@ -8,11 +8,16 @@
  * the plug; a helper that offers the duplicate to the next vswitchd keeps the interface as it is.
  *
  *   helper -> vswitchd   hello {name, netns, rtnetlink [, TAP kept from before]}
- *   vswitchd -> helper   answer {FAB_OK, TAP} | {error, one line of text}
+ *   vswitchd -> helper   answer {FAB_OK [, TAP]} | {ATTACH_BRING_TAP} | {error, one line of text}
+ *
+ * Which kind of interface it is to be is vswitchd's to say: a veth, of which the helper has nothing
+ * to hold, or a TAP. It asks for a TAP when the helper can make one, which is much cheaper inside
+ * of the guest's namespace: the helper hangs up, makes it and comes again.
  *
  * Both sides run on the same kernel: numbers are in host order, a message is one packet of a fixed
  * size. Nothing here blocks; sockets are non-blocking. FAB_EBUSY: nothing to read, or no room, yet.
  */
+#include <stdbool.h>
 #include <sys/types.h>
 
 #define ATTACH_VERSION  1
@@ -20,17 +25,21 @@
 #define ATTACH_TEXT_MAX 192 /* with NUL */
 #define ATTACH_BACKLOG  4096
 
+#define ATTACH_BRING_TAP 1 /* status of an answer */
+
 struct attach_hello {
 	char name[ATTACH_NAME_MAX];
 	int netns;
 	int rtnl;
-	int tap; /* -1: none */
+	int tap;         /* -1: none */
+	bool knows_veth; /* an answer without a TAP will do */
+	bool makes_tap;  /* so will ATTACH_BRING_TAP */
 };
 
 struct attach_answer {
 	int status; /* FAB_OK or why not; what this build does not know becomes FAB_EIO */
 	char text[ATTACH_TEXT_MAX];
-	int tap; /* with FAB_OK: a descriptor; else -1 */
+	int tap; /* with FAB_OK: a descriptor, or -1: the interface is a veth; else -1 */
 };
 
 /* Descriptors stay the caller's. */

@@ -155,8 +155,9 @@ node_start(struct node *n, char why[static 256])
 	err = fab_rpc_server_new(&n->server, n->loop);
 	if (err == FAB_OK)
 		err = fab_rpc_server_add(n->server, &fab__v1__node__descriptor, node_table, n);
-	if (err == FAB_OK)
-		err = n->ops->start(n, &n->ctx);
+	if (err == FAB_OK && (err = n->ops->start(n, &n->ctx)) != FAB_OK &&
+	    (err == FAB_EINVAL || err == FAB_ENOTSUP))
+		why[0] = '\0'; /* it has said so itself */
 	if (err != FAB_OK)
 		return err;
 	n->started = true;
@@ -197,7 +198,9 @@ node_new(struct node **out, struct fab_loop *loop, const struct node_options *op
 	n->started_us = fab_wall_us();
 	err = node_start(n, what);
 	if (err != FAB_OK) {
-		snprintf(why, 256, "%.200s: %s", what, fab_strerror(err));
+		why[0] = '\0';
+		if (what[0] != '\0')
+			snprintf(why, 256, "%.200s: %s", what, fab_strerror(err));
 		node_free(n);
 		return err;
 	}
@@ -239,14 +242,14 @@ run(const struct node_options *options, const struct node_ops *ops)
 		fab_loop_run(loop);
 		fab_info("stopping");
 		node_free(n);
-	} else {
+	} else if (why[0] != '\0') {
 		fprintf(stderr, "%s: %s\n", ops->program, why);
 	}
 	fab_loop_drain(loop, LAST_WORDS_MS);
 	fab_loop_free(loop);
 	if (err == FAB_OK)
 		return 0;
-	return err == FAB_EINVAL ? 2 : 3;
+	return err == FAB_EINVAL ? 2 : err == FAB_ENOTSUP ? 4 : 3;
 }
 
 int

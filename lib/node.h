@@ -36,8 +36,8 @@ struct node_ops {
 	const char *program;                   /* "routeserverd" */
 	const char *const *roles;              /* words --role accepts, NULL-terminated; or NULL */
 	const struct node_own_option *options; /* ended by a row without a name; or NULL */
-	/* Creates the daemon's state; *ctx is passed to the others. FAB_EINVAL, after an own
-	 * message: the command line is wrong. */
+	/* Creates the daemon's state; *ctx is passed to the others. FAB_EINVAL: the command line is
+	 * wrong, FAB_ENOTSUP: what it asks for is not possible here; both after an own message. */
 	int (*start)(struct node *n, void **ctx);
 	/* For a daemon that has a service of its own with fabricd: opens its streams in place of
 	 * Control's, so config and snapshot are not called. client is valid until stop() has
@@ -61,7 +61,8 @@ struct node_ops {
 };
 
 /* main() of a daemon: parses argv, runs until SIGTERM or SIGINT, returns the exit code (0 clean
- * stop, 2 usage, 3 cannot listen). --help and --version answer by themselves. */
+ * stop, 2 usage, 3 cannot listen, 4 not possible here). --help and --version answer by themselves.
+ */
 int node_main(int argc, char **argv, const struct node_ops *ops);
 
 struct fab_loop *node_loop(struct node *n);
@@ -79,7 +80,7 @@ void node_report(struct node *n, const Fab__V1__ReportItem *item);
 enum fab_args_verdict node_parse(
     struct node_options *out, int argc, char **argv, const struct node_ops *ops);
 /* Starts everything on loop; options and what they point to must stay valid. why receives the
- * reason of a failure. */
+ * reason of a failure; empty: start() has said it. */
 int node_new(struct node **out, struct fab_loop *loop, const struct node_options *options,
     const struct node_ops *ops, char why[static 256]);
 void node_free(struct node *n); /* NULL is fine */

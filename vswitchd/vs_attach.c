@@ -7,6 +7,7 @@
 #include "lib/tap.h"
 #include "vswitchd/vs_netlink.h"
 #include "vswitchd/vs_tap.h"
+#include "vswitchd/vs_veth.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -50,6 +51,7 @@ struct vs_attach {
 	struct vs_attach_conf conf;
 	char *path;
 	int sock;
+	int own_rtnl, own_netns; /* of ourselves, for veths; < 0: not yet */
 	struct event *readable;
 	struct fab_timer *resume;  /* accepting again */
 	struct fab_timer *silence; /* runs while warnings are counted */
@@ -189,18 +191,78 @@ hand_over(struct conn *c, int tap, char why[static VS_WHY_MAX])
 }
 
 static int
-plug(struct conn *c, const struct vs_iface *conf, char why[static VS_WHY_MAX])
+plug_tap(struct conn *c, const struct vs_iface *conf, bool *changed, char why[static VS_WHY_MAX])
 {
-	bool kept, changed;
+	bool kept;
 	int tap, err;
 
 	if ((err = tap_take(c, &tap, &kept, why)) != FAB_OK)
 		return err;
-	if ((err = iface_take(c, tap, kept, conf, &changed, why)) != FAB_OK) {
+	if ((err = iface_take(c, tap, kept, conf, changed, why)) != FAB_OK) {
 		close(tap);
 		return err;
 	}
-	if ((err = hand_over(c, tap, why)) != FAB_OK)
+	return hand_over(c, tap, why);
+}
+
+/* What making a veth needs of ourselves. */
+static int
+own_open(struct vs_attach *a, char why[static VS_WHY_MAX])
+{
+	if (a->own_netns < 0)
+		a->own_netns = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	if (a->own_rtnl < 0)
+		rtnl_open(&a->own_rtnl, 0);
+	if (a->own_netns >= 0 && a->own_rtnl >= 0)
+		return FAB_OK;
+	snprintf(why, VS_WHY_MAX, "cannot look at our own namespace");
+	return FAB_EIO;
+}
+
+/* The pair that is there, or a new one. */
+static int
+veth_take(struct conn *c, int *ours, const struct vs_iface *conf, char why[static VS_WHY_MAX])
+{
+	const struct vs_veth_place place = { c->hello.rtnl, c->hello.netns, c->a->own_rtnl,
+		c->a->own_netns };
+	int err = vs_veth_find(&c->index, ours, &place, why);
+
+	if (err != FAB_ENOENT)
+		return err;
+	if ((err = vs_veth_make(&c->index, ours, &place, conf, why)) != FAB_OK ||
+	    (err = vs_veth_furnish(place.own, *ours, c->hello.name, why)) != FAB_OK)
+		return err;
+	return vs_iface_init(c->hello.rtnl, c->index, why);
+}
+
+static int
+plug_veth(struct conn *c, const struct vs_iface *conf, bool *changed, char why[static VS_WHY_MAX])
+{
+	struct attach_answer answer = { .status = FAB_OK, .tap = -1 };
+	int ours, err;
+
+	if ((err = own_open(c->a, why)) != FAB_OK ||
+	    (err = veth_take(c, &ours, conf, why)) != FAB_OK ||
+	    (err = vs_iface_apply(c->hello.rtnl, c->index, conf, changed, why)) != FAB_OK)
+		return err;
+	if ((err = vs_engine_attach_link(c->a->conf.engine, c->hello.name, ours)) == FAB_OK &&
+	    (err = attach_answer_send(c->sock, &answer)) != FAB_OK)
+		vs_engine_detach(c->a->conf.engine, c->hello.name);
+	if (err != FAB_OK)
+		snprintf(why, VS_WHY_MAX, "cannot plug the veth in: %s", fab_strerror(err));
+	return err;
+}
+
+/* A guest that comes with a TAP keeps it. */
+static int
+plug(struct conn *c, const struct vs_iface *conf, char why[static VS_WHY_MAX])
+{
+	bool veth = vs_engine_takes_links(c->a->conf.engine) && c->hello.knows_veth &&
+		    c->hello.tap < 0,
+	     changed;
+	int err = veth ? plug_veth(c, conf, &changed, why) : plug_tap(c, conf, &changed, why);
+
+	if (err != FAB_OK)
 		return err;
 	c->iface = *conf;
 	fab_info("guest %s: attached%s", c->hello.name, changed ? "" : " again, as it was");
@@ -271,6 +333,18 @@ name_take(struct conn *c, char why[static ATTACH_TEXT_MAX])
 	return FAB_OK;
 }
 
+/* Moving a TAP into the guest's namespace would take longer. */
+static bool
+conn_wants_tap(struct conn *c)
+{
+	struct attach_answer answer = { .status = ATTACH_BRING_TAP, .tap = -1 };
+
+	if (vs_engine_takes_links(c->a->conf.engine) || !c->hello.makes_tap || c->hello.tap >= 0)
+		return false;
+	attach_answer_send(c->sock, &answer); /* best effort */
+	return true;
+}
+
 static void
 conn_hello(struct conn *c)
 {
@@ -280,6 +354,10 @@ conn_hello(struct conn *c)
 	if (err == FAB_EBUSY)
 		return;
 	if (err == FAB_ECLOSED) {
+		conn_free(c);
+		return;
+	}
+	if (err == FAB_OK && conn_wants_tap(c)) {
 		conn_free(c);
 		return;
 	}
@@ -336,7 +414,7 @@ conn_new(struct vs_attach *a, int sock)
 
 	if (c == NULL)
 		goto fail;
-	*c = (struct conn){ .a = a, .sock = sock, .hello = { "", -1, -1, -1 } };
+	*c = (struct conn){ .a = a, .sock = sock, .hello = { "", -1, -1, -1, false, false } };
 	c->readable =
 	    event_new(fab_loop_base(a->conf.loop), sock, EV_READ | EV_PERSIST, on_readable, c);
 	if (c->readable == NULL || event_add(c->readable, NULL) != 0 ||
@@ -404,7 +482,7 @@ vs_attach_new(struct vs_attach **out, const struct vs_attach_conf *conf)
 		return FAB_ENOMEM;
 	attach_raise_limit();
 	a->conf = *conf;
-	a->sock = -1;
+	a->sock = a->own_rtnl = a->own_netns = -1;
 	if ((a->path = strdup(conf->path)) == NULL) {
 		err = FAB_ENOMEM;
 		goto fail;
@@ -441,6 +519,10 @@ vs_attach_free(struct vs_attach *a)
 		close(a->sock);
 		unlink(a->path);
 	}
+	if (a->own_rtnl >= 0)
+		close(a->own_rtnl);
+	if (a->own_netns >= 0)
+		close(a->own_netns);
 	fab_timer_free(a->resume);
 	fab_timer_free(a->silence);
 	free(a->path);

@@ -4,6 +4,7 @@
 #include "vswitchd/vs_daemon.h"
 
 #include "vswitchd/vs_attach.h"
+#include "vswitchd/vs_bpf.h"
 #include "vswitchd/vs_sync.h"
 #include "vswitchd/vs_user.h"
 
@@ -20,7 +21,8 @@ enum { OWN_ATTACH, OWN_MODE, OWN_ENGINE };
 static const struct node_own_option options[] = {
 	[OWN_ATTACH] = { "attach", "PATH", "socket where guests are plugged in" },
 	[OWN_MODE] = { "attach-mode", "MODE", "who may: 0600 (default) or 0666" },
-	[OWN_ENGINE] = { "engine", "ENGINE", "what moves packets: auto (default) or userspace" },
+	[OWN_ENGINE] = { "engine", "ENGINE",
+	    "what moves packets: auto (default), userspace or bpf" },
 	{ NULL, NULL, NULL },
 };
 
@@ -81,9 +83,16 @@ complain(const struct node_options *o, int option)
 static int
 engine_start(struct vs_daemon *d, const struct node_options *o)
 {
-	const char *name = o->own[OWN_ENGINE];
+	const char *name = o->own[OWN_ENGINE] != NULL ? o->own[OWN_ENGINE] : "auto";
+	char why[VS_BPF_WHY_MAX];
 
-	if (name != NULL && strcmp(name, "auto") != 0 && strcmp(name, "userspace") != 0)
+	if (strcmp(name, "bpf") == 0) {
+		if (vs_bpf_new(&d->engine, d->model, node_loop(d->node), why) == FAB_OK)
+			return FAB_OK;
+		fab_error("the BPF engine is not possible here: %s", why);
+		return FAB_ENOTSUP;
+	}
+	if (strcmp(name, "auto") != 0 && strcmp(name, "userspace") != 0)
 		return complain(o, OWN_ENGINE);
 	return vs_user_new(&d->engine, d->model);
 }

@@ -1,10 +1,10 @@
 #ifndef VSWITCHD_VS_ENGINE_H
 #define VSWITCHD_VS_ENGINE_H
 /*
- * What moves the packets: the userspace engine (vs_user.h), later a BPF one. An engine is made for
- * one model and ends before it. It knows interfaces by the name of their port, whether the model
- * has that port yet or not: what is attached early forwards as soon as an update brings its port,
- * and an update that renumbers all ports leaves the interfaces alone.
+ * What moves the packets: the userspace engine (vs_user.h), or the BPF engine (vs_bpf.h). An engine
+ * is made for one model and ends before it. It knows interfaces by the name of their port, whether
+ * the model has that port yet or not: what is attached early forwards as soon as an update brings
+ * its port, and an update that renumbers all ports leaves the interfaces alone.
  *
  * Loop thread only. No call waits for the network or for a guest; attach and detach wait for the
  * engine to finish the burst that it is at.
@@ -27,9 +27,11 @@ typedef void vs_counters_fn(void *arg, const char *name, const struct vs_counter
 struct vs_engine;
 
 struct vs_engine_ops {
-	const char *name; /* as in SwitchHello.engine: "userspace" */
+	const char *name; /* as in SwitchHello.engine: "userspace", "bpf" */
 	void (*free)(struct vs_engine *e);
 	int (*attach)(struct vs_engine *e, const char *name, int fd);
+	/* NULL: it takes TAPs only. */
+	int (*attach_link)(struct vs_engine *e, const char *name, int ifindex);
 	int (*detach)(struct vs_engine *e, const char *name);
 	int (*counters)(const struct vs_engine *e, const char *name, struct vs_counters *out);
 	void (*each)(const struct vs_engine *e, vs_counters_fn *fn, void *arg);
@@ -55,6 +57,21 @@ static inline int
 vs_engine_attach(struct vs_engine *e, const char *name, int fd)
 {
 	return e->ops->attach(e, name, fd);
+}
+
+/* Whether a guest's interface may be a veth, and the engine would rather have that. */
+static inline bool
+vs_engine_takes_links(const struct vs_engine *e)
+{
+	return e->ops->attach_link != NULL;
+}
+
+/* ifindex: our end of the guest's veth (vs_veth.h), which the engine sets up. One that the engine
+ * has under that name since an earlier vswitchd is taken over as it is. Errors as above. */
+static inline int
+vs_engine_attach_link(struct vs_engine *e, const char *name, int ifindex)
+{
+	return e->ops->attach_link(e, name, ifindex);
 }
 
 /* Closes the descriptor; no frame is read from it or written to it after this. FAB_ENOENT. */

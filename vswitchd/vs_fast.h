@@ -20,10 +20,10 @@
 #define FAST_ROOTS 64
 
 struct fast_control {
-	__u32 root;    /* cell of the root in force; 0: none yet, nothing passes */
-	__u32 trunk;   /* index of the interface that leads to the userspace engine */
-	__u32 stopped; /* not 0: vswitchd ended on purpose; nothing passes */
-	__u32 cpus;    /* tallies of a slot */
+	__u32 root;  /* cell of the root in force; 0: everything goes over the trunk */
+	__u32 trunk; /* index of the interface that leads to the userspace engine */
+	__u32 cpus;  /* tallies of a slot */
+	__u32 pad;
 };
 
 struct fast_root {

@@ -91,6 +91,8 @@ put_in_force(struct vs_model *m, uint64_t generation)
 	m->generation = generation;
 	vs_stage_free(m->incoming);
 	m->incoming = NULL;
+	if (m->watch != NULL)
+		m->watch(m->watch_ctx, next);
 	vs_set_free(old, next);
 }
 
@@ -112,6 +114,13 @@ vs_model_apply(struct vs_model *m, const struct vs_update *u, char why[static 12
 	}
 	why[0] = '\0';
 	return FAB_OK;
+}
+
+void
+vs_model_watch(struct vs_model *m, void (*fn)(void *ctx, const struct vs_set *set), void *ctx)
+{
+	m->watch = fn;
+	m->watch_ctx = ctx;
 }
 
 /* ---- questions ---- */

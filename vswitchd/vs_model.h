@@ -141,6 +141,11 @@ void vs_model_free(struct vs_model *m);
  * switch forwards as before, and everything up to the next snapshot is refused: the caller asks for
  * one. Fail-static: nothing ever removes what is in force but a complete update. */
 int vs_model_apply(struct vs_model *m, const struct vs_update *u, char why[static 128]);
+/* fn is called when an update has come into force, before what it replaced is freed; the set
+ * (vs_set.h) stays until it has been called for the next one. One watcher; NULL: none. Loop thread.
+ */
+struct vs_set;
+void vs_model_watch(struct vs_model *m, void (*fn)(void *ctx, const struct vs_set *set), void *ctx);
 uint64_t vs_model_generation(const struct vs_model *m); /* in force; 0: nothing yet */
 size_t vs_model_memory(const struct vs_model *m);       /* octets */
 /* The port of that name, NULL: none. Loop thread: valid until the next apply; elsewhere: between

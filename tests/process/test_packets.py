@@ -412,7 +412,7 @@ class Changes(Guests, FabricTestCase):
     def tearDown(self):
         self.apply(SMALL)
         self.until(lambda: set(namespaces(self.fabric.run_dir)) ==
-                   {"nva1", "vm11", "rs1-0", "rs1-1"}, "the first guests")
+                   {"nva1", "vm11", "rs1-0", "rs1-1", "vswitchd"}, "the first guests")
 
     def test_new_and_deleted_guests(self):
         before = namespaces(self.fabric.run_dir)
@@ -451,7 +451,7 @@ class End(unittest.TestCase):
         devices = subprocess.run(["ip", "-o", "link"], capture_output=True, text=True, check=True).stdout
         self.assertNotIn("fabtap", devices)
         inodes = list(namespaces(fabric.run_dir).values())
-        self.assertEqual(len(set(inodes)), 19)  # VMs, NVAs, instances of Route Servers and gateways, dc1
+        self.assertEqual(len(set(inodes)), 20)  # vswitchd, VMs, NVAs, instances of Route Servers and gateways, dc1
         with subprocess.Popen([BIN / "fabctl", "--url", fabric.url, "exec", "vm11", "sleep", "600"]) as left:
             until(lambda: os.stat(f"/proc/{left.pid}/ns/net").st_ino in inodes, "somebody in vm11")
             fabric.fabctl("down")

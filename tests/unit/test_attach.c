@@ -113,13 +113,18 @@ test_hello(void)
 	b = open("/dev/zero", O_RDONLY | O_CLOEXEC);
 	before = open_fds();
 	for (int tap = -1; tap <= b; tap += b + 1) {
-		h = (struct attach_hello){ .netns = a, .rtnl = b, .tap = tap };
+		h = (struct attach_hello){ .netns = a,
+			.rtnl = b,
+			.tap = tap,
+			.knows_veth = tap < 0,
+			.makes_tap = tap >= 0 };
 		snprintf(h.name, sizeof(h.name), "spoke11.vm_1-%c", tap < 0 ? 'a' : 'b');
 		CU_ASSERT_EQUAL(attach_hello_send(pair[0], &h), FAB_OK);
 		CU_ASSERT_EQUAL_FATAL(attach_hello_recv(pair[1], &got, why), FAB_OK);
 		CU_ASSERT_STRING_EQUAL(got.name, h.name);
 		CU_ASSERT(same_file(got.netns, a) && same_file(got.rtnl, b));
 		CU_ASSERT(tap < 0 ? got.tap == -1 : same_file(got.tap, b));
+		CU_ASSERT(got.knows_veth == h.knows_veth && got.makes_tap == h.makes_tap);
 		CU_ASSERT((fcntl(got.netns, F_GETFD) & FD_CLOEXEC) != 0);
 		attach_hello_close(&got);
 		CU_ASSERT_EQUAL(got.netns, -1);
@@ -151,6 +156,13 @@ test_answer(void)
 	CU_ASSERT_EQUAL(got.status, FAB_EEXIST);
 	CU_ASSERT_EQUAL(got.tap, -1);
 	CU_ASSERT_STRING_EQUAL(got.text, "vm11 is attached  [1m");
+	for (int status = FAB_OK; status <= ATTACH_BRING_TAP;
+	     status++) { /* no TAP comes with them */
+		a = (struct attach_answer){ .status = status, .tap = -1 };
+		CU_ASSERT_EQUAL(attach_answer_send(pair[0], &a), FAB_OK);
+		CU_ASSERT_EQUAL_FATAL(attach_answer_recv(pair[1], &got, why), FAB_OK);
+		CU_ASSERT(got.status == status && got.tap == -1);
+	}
 	a.status = -12345;
 	CU_ASSERT_EQUAL(attach_answer_send(pair[0], &a), FAB_OK);
 	CU_ASSERT_EQUAL_FATAL(attach_answer_recv(pair[1], &got, why), FAB_OK);
@@ -236,8 +248,10 @@ test_garbage(void)
 	pair_open();
 	len = good_hello(good);
 	before = open_fds();
-	/* Magic, version and flags: every bit counts. */
+	/* Magic, version and flags: every bit counts but the two that say what a helper can do. */
 	for (size_t bit = 0; bit < 96; bit++) {
+		if (bit == 65 || bit == 66)
+			continue;
 		memcpy(bad, good, len);
 		bad[bit / 8] ^= (unsigned char)(1u << bit % 8);
 		send_raw(bad, len, 2);
