@@ -124,6 +124,23 @@ class Firewall(Truth, FabricTestCase):
     topology = "topologies/firewall.yaml"
 
 
+class ActivePassivePackets(Truth, FabricTestCase):
+    """BIRD and FRR route for their machines' kernels."""
+
+    topology = "topologies/active-passive-packets.yaml"
+
+
+class MultiRegionForeign(Truth, FabricTestCase):
+    """BIRD and FRR on loopback, outside of their machines: nobody makes the tunnel to the other region."""
+
+    left_out = ("jump2", "vm21", "vm22")
+    topology = "topologies/multi-region-foreign.yaml"
+
+
+class NvaUnderTest(Truth, FabricTestCase):
+    topology = "topologies/nva-under-test.yaml"
+
+
 # Every way not to arrive that a topology can express.
 DEAD_ENDS = """
 name: dead-ends
