@@ -157,14 +157,14 @@ fc_ask_free(struct fc_ask *a)
 }
 
 int
-fc_ask_learned(struct fc_ask **out, struct fc_nodes *ns, const char *server, const char *peer,
-    fc_ask_fn *fn, void *ctx)
+fc_ask_routes(struct fc_ask **out, struct fc_nodes *ns, const char *server, const char *peer,
+    bool learned, fc_ask_fn *fn, void *ctx)
 {
 	Fab__V1__PeerRoutesRequest req = FAB__V1__PEER_ROUTES_REQUEST__INIT;
 	const struct fc_question q = { .name = server,
 		.kinds = 1u << TOPO_NODE_ROUTE_SERVER,
 		.instance = -1,
-		.method = "ListLearned",
+		.method = learned ? "ListLearned" : "ListAdvertised",
 		.req = &req.base };
 
 	req.peer = fc_unconst(peer);

@@ -37,10 +37,10 @@ int fc_ask_new(struct fc_ask **out, struct fc_nodes *ns, const struct fc_questio
 /* Forgets the question. NULL is fine. */
 void fc_ask_free(struct fc_ask *a);
 
-/* What an NVA peer sent to the instances of a Route Server. */
-int fc_ask_learned(struct fc_ask **out, struct fc_nodes *ns, const char *server, const char *peer,
-    fc_ask_fn *fn, void *ctx);
-/* Whether the answer to ListLearned has the prefix. */
+/* What the instances of a Route Server learned from a peer, or announce to it. */
+int fc_ask_routes(struct fc_ask **out, struct fc_nodes *ns, const char *server, const char *peer,
+    bool learned, fc_ask_fn *fn, void *ctx);
+/* Whether such an answer has the prefix. */
 bool fc_answer_has(const struct fc_answer *a, struct ipnet prefix);
 
 #endif

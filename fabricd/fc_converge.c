@@ -3,6 +3,7 @@
  */
 #include "fabricd/fc_converge.h"
 
+#include "fabricd/fc_cond.h"
 #include "fabricd/fc_pairs.h"
 #include "fabricd/fc_switch.h"
 #include "lib/err.h"
@@ -232,7 +233,17 @@ fc_expr_holds(const struct fc *f, const struct fc_expr *e, bool *holds, char why
 	case FC_EXPR_NODE:
 		err = node_holds(f, e, holds, why);
 		break;
+	case FC_EXPR_KNOWS:
+		err = fc_cond_knows(f, e, holds, why);
+		break;
+	case FC_EXPR_TRACE:
+		err = fc_cond_trace(f, e, holds, why);
+		break;
+	case FC_EXPR_SYMMETRIC:
+		err = fc_cond_symmetric(f, e, holds, why);
+		break;
 	case FC_EXPR_LEARNED:
+	case FC_EXPR_ADVERTISED:
 	case FC_EXPR_KIND_COUNT:
 		break;
 	}

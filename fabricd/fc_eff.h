@@ -67,7 +67,7 @@ int fc_eff_explain(
 
 #define FC_TRACE_HOPS_MAX 64
 
-enum fc_verdict { FC_DELIVERED, FC_LOOP, FC_BLACKHOLE, FC_FILTERED };
+enum fc_verdict { FC_DELIVERED, FC_LOOP, FC_BLACKHOLE, FC_FILTERED, FC_VERDICT_COUNT };
 const char *fc_verdict_name(enum fc_verdict v);
 
 enum fc_place {

@@ -10,17 +10,35 @@
 
 #define WORDS_MAX 8
 
-/* Arguments: a and b names, p prefix, u up or down, v an optional "via ADDR" at the end. */
+/* Arguments: a and b names, p prefix, u up or down, d verdict; at the end an optional "via ADDR"
+ * (v) or "via WORD" (w). */
 static const struct {
 	const char *word, *args, *usage;
 } forms[] = {
 	[FC_EXPR_CONVERGED] = { "converged", "", "converged" },
 	[FC_EXPR_EFFECTIVE] = { "effective", "apv", "effective NIC PREFIX [via ADDR]" },
 	[FC_EXPR_LEARNED] = { "learned", "abp", "learned RS PEER PREFIX" },
+	[FC_EXPR_ADVERTISED] = { "advertised", "abp", "advertised RS PEER PREFIX" },
+	[FC_EXPR_KNOWS] = { "knows", "apw", "knows ROUTER PREFIX [via NODE]" },
+	[FC_EXPR_TRACE] = { "trace", "abdw",
+	    "trace SRC DST delivered|loop|blackhole|filtered [via NVA,NVA...|via none]" },
+	[FC_EXPR_SYMMETRIC] = { "symmetric", "ab", "symmetric A B" },
 	[FC_EXPR_SESSION] = { "session", "abu", "session A B up|down" },
 	[FC_EXPR_NODE] = { "node", "au", "node NAME up|down" },
 };
 _Static_assert(sizeof(forms) / sizeof(forms[0]) == FC_EXPR_KIND_COUNT, "forms");
+
+static int
+take_verdict(struct fc_expr *e, const char *word, char why[static 256])
+{
+	for (int v = 0; v < FC_VERDICT_COUNT; v++) {
+		e->verdict = (enum fc_verdict)v;
+		if (strcmp(word, fc_verdict_name(e->verdict)) == 0)
+			return FAB_OK;
+	}
+	snprintf(why, 256, "'%.60s' is neither delivered, loop, blackhole nor filtered", word);
+	return FAB_EINVAL;
+}
 
 static int
 take_arg(struct fc_expr *e, char type, const char *word, char why[static 256])
@@ -37,6 +55,8 @@ take_arg(struct fc_expr *e, char type, const char *word, char why[static 256])
 			return FAB_OK;
 		snprintf(why, 256, "'%.60s' is not a prefix such as 10.1.0.0/16", word);
 		return FAB_EINVAL;
+	case 'd':
+		return take_verdict(e, word, why);
 	default:
 		e->up = strcmp(word, "up") == 0;
 		if (e->up || strcmp(word, "down") == 0)
@@ -46,15 +66,30 @@ take_arg(struct fc_expr *e, char type, const char *word, char why[static 256])
 	}
 }
 
+static int
+take_via(struct fc_expr *e, char type, const char *word, char why[static 256])
+{
+	e->has_via = true;
+	if (type == 'w') {
+		snprintf(e->way, sizeof(e->way), "%s", strcmp(word, "none") == 0 ? "" : word);
+		return FAB_OK;
+	}
+	if (ipaddr_parse(&e->via, word) == FAB_OK)
+		return FAB_OK;
+	snprintf(why, 256, "'%.60s' is not an address", word);
+	return FAB_EINVAL;
+}
+
 /* n words behind the keyword. */
 static int
 take_args(struct fc_expr *e, char **words, size_t n, char why[static 256])
 {
 	const char *args = forms[e->kind].args;
-	size_t need = strcspn(args, "v"), i;
+	size_t need = strcspn(args, "vw"), i;
 	int err = FAB_OK;
 
-	if (n != need && !(args[need] == 'v' && n == need + 2 && strcmp(words[need], "via") == 0)) {
+	if (n != need &&
+	    !(args[need] != '\0' && n == need + 2 && strcmp(words[need], "via") == 0)) {
 		snprintf(why, 256, "expected: %s", forms[e->kind].usage);
 		return FAB_EINVAL;
 	}
@@ -62,11 +97,7 @@ take_args(struct fc_expr *e, char **words, size_t n, char why[static 256])
 		err = take_arg(e, args[i], words[i], why);
 	if (err != FAB_OK || n == need)
 		return err;
-	e->has_via = true;
-	if (ipaddr_parse(&e->via, words[need + 1]) == FAB_OK)
-		return FAB_OK;
-	snprintf(why, 256, "'%.60s' is not an address", words[need + 1]);
-	return FAB_EINVAL;
+	return take_via(e, args[need], words[need + 1], why);
 }
 
 static int
@@ -81,10 +112,10 @@ find_form(struct fc_expr *e, const char *word, char why[static 256])
 		snprintf(why, 256, "'no converged' is not a condition");
 		return FAB_EINVAL;
 	}
-	snprintf(why, 256,
-	    "unknown condition '%.60s': expected converged, effective, learned, session, node, or "
-	    "no and one of these",
-	    word);
+	snprintf(why, 256, "unknown condition '%.60s': expected ", word);
+	for (int k = 0; k < FC_EXPR_KIND_COUNT; k++)
+		snprintf(why + strlen(why), 256 - strlen(why), "%s, ", forms[k].word);
+	snprintf(why + strlen(why), 256 - strlen(why), "or no and one of these");
 	return FAB_EINVAL;
 }
 

@@ -7,6 +7,11 @@
  *                                    and nothing has changed for timing.converge_quiet
  *   effective NIC PREFIX [via ADDR]  an active route for exactly this prefix (and this next hop)
  *   learned RS PEER PREFIX           every running instance holds the prefix from this peer
+ *   advertised RS PEER PREFIX        every running instance announces the prefix to this peer
+ *   knows ROUTER PREFIX [via NODE]   the NVA or site has it in its table (and from this neighbour)
+ *   trace SRC DST VERDICT [via WAY]  the modelled path ends so: delivered, loop, blackhole or
+ *                                    filtered; WAY: the NVAs on it in order, nva1,nva3 or none
+ *   symmetric A B                    delivered both ways, and by the same nodes
  *   session A B up|down              all sessions between A and B: up when both their ends
  *                                    say so, down when one end says that
  *   node NAME up|down                its processes are connected, or none is
@@ -14,7 +19,7 @@
  *
  * A, B and NAME are nodes (rs1-0) or resources (rs1, both its nodes).
  */
-#include "lib/ipnet.h"
+#include "fabricd/fc_eff.h"
 
 #define FC_EXPR_MAX  512 /* octets of an expression */
 #define FC_EXPR_WORD 128
@@ -23,6 +28,10 @@ enum fc_expr_kind {
 	FC_EXPR_CONVERGED,
 	FC_EXPR_EFFECTIVE,
 	FC_EXPR_LEARNED,
+	FC_EXPR_ADVERTISED,
+	FC_EXPR_KNOWS,
+	FC_EXPR_TRACE,
+	FC_EXPR_SYMMETRIC,
 	FC_EXPR_SESSION,
 	FC_EXPR_NODE,
 	FC_EXPR_KIND_COUNT
@@ -31,10 +40,12 @@ enum fc_expr_kind {
 struct fc_expr {
 	enum fc_expr_kind kind;
 	bool negate;
-	char a[FC_EXPR_WORD], b[FC_EXPR_WORD]; /* NIC, RS and PEER, A and B, NAME */
+	char a[FC_EXPR_WORD], b[FC_EXPR_WORD]; /* NIC, RS and PEER, A and B, SRC and DST, NAME */
 	struct ipnet prefix;
 	bool has_via;
-	uint32_t via;
+	uint32_t via;           /* effective */
+	char way[FC_EXPR_WORD]; /* knows: NODE; trace: WAY, "none" is "" */
+	enum fc_verdict verdict;
 	bool up;
 };
 

@@ -20,9 +20,9 @@ struct fc_wait {
 	fc_wait_fn *fn;
 	void *ctx;
 	char why[FC_WHY_MAX];
-	/* `learned`: a round of questions, and its latest answer. */
+	/* `learned`, `advertised`: a round of questions, and its latest answer. */
 	struct fc_ask *ask;
-	bool answered, learned;
+	bool answered, have;
 	struct fc_wait *prev, *next;
 };
 
@@ -63,10 +63,10 @@ fc_wait_cancel(struct fc_wait *w)
 	wait_end(w, FC_WAIT_CANCELLED);
 }
 
-/* ---- learned ---- */
+/* ---- learned, advertised ---- */
 
 static void
-learned_answer(void *ctx, const struct fc_answer *answers, size_t n)
+routes_answer(void *ctx, const struct fc_answer *answers, size_t n)
 {
 	struct fc_wait *w = ctx;
 	size_t have = 0, up = 0;
@@ -77,19 +77,20 @@ learned_answer(void *ctx, const struct fc_answer *answers, size_t n)
 	}
 	w->ask = NULL;
 	w->answered = true;
-	w->learned = up > 0 && have == up;
-	snprintf(w->why, sizeof(w->why), "%zu of %zu running instances of %.60s have it from %.60s",
-	    have, up, w->expr.a, w->expr.b);
+	w->have = up > 0 && have == up;
+	snprintf(w->why, sizeof(w->why), "%zu of %zu running instances of %.60s %s %.60s", have, up,
+	    w->expr.a, w->expr.kind == FC_EXPR_LEARNED ? "have it from" : "announce it to",
+	    w->expr.b);
 	fc_waits_check(w->ws);
 }
 
 /* Asks, and says what the last answer was. */
 static int
-learned_holds(struct fc_wait *w, bool *holds, uint64_t *recheck_ms)
+routes_hold(struct fc_wait *w, bool *holds, uint64_t *recheck_ms)
 {
 	int err = FAB_OK;
 
-	*holds = w->answered && w->learned != w->expr.negate;
+	*holds = w->answered && w->have != w->expr.negate;
 	if (*holds || w->ask != NULL)
 		return FAB_OK;
 	if (w->answered && !w->expired) {
@@ -99,8 +100,8 @@ learned_holds(struct fc_wait *w, bool *holds, uint64_t *recheck_ms)
 		return FAB_OK;
 	}
 	if (!w->answered)
-		err = fc_ask_learned(
-		    &w->ask, w->ws->f->nodes, w->expr.a, w->expr.b, learned_answer, w);
+		err = fc_ask_routes(&w->ask, w->ws->f->nodes, w->expr.a, w->expr.b,
+		    w->expr.kind == FC_EXPR_LEARNED, routes_answer, w);
 	if (err == FAB_ENOENT)
 		snprintf(w->why, sizeof(w->why), "no Route Server '%.60s'", w->expr.a);
 	return err;
@@ -115,8 +116,8 @@ look(struct fc_wait *w)
 	bool holds = false;
 	int err;
 
-	if (w->expr.kind == FC_EXPR_LEARNED)
-		err = learned_holds(w, &holds, &recheck_ms);
+	if (w->expr.kind == FC_EXPR_LEARNED || w->expr.kind == FC_EXPR_ADVERTISED)
+		err = routes_hold(w, &holds, &recheck_ms);
 	else
 		err = fc_expr_holds(w->ws->f, &w->expr, &holds, w->why, &recheck_ms);
 	if (err != FAB_OK)

@@ -2,8 +2,8 @@
 #define FABRICD_FC_WAIT_H
 /*
  * Those who wait for a condition. Whenever something changed (fc_touch) each condition is looked at
- * once, at the end of the loop's turn; nothing is polled, but for `learned`, which asks the Route
- * Server's instances again after FC_WAIT_ASK_MS.
+ * once, at the end of the loop's turn; nothing is polled, but for `learned` and `advertised`, which
+ * ask the Route Server's instances again after FC_WAIT_ASK_MS.
  */
 #include "fabricd/fc_converge.h"
 

@@ -23,7 +23,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	text[len] = '\0';
 	if (fc_expr_parse(&e, text, why) == FAB_OK) {
 		FAB_ASSERT(e.kind < FC_EXPR_KIND_COUNT && strlen(e.a) < FC_EXPR_WORD);
-		FAB_ASSERT(strlen(e.b) < FC_EXPR_WORD && e.prefix.len <= 32);
+		FAB_ASSERT(strlen(e.b) < FC_EXPR_WORD && strlen(e.way) < FC_EXPR_WORD &&
+			   e.prefix.len <= 32);
 		FAB_ASSERT((e.prefix.addr & ~ipnet_mask(e.prefix.len)) == 0);
 		FAB_ASSERT(!(e.negate && e.kind == FC_EXPR_CONVERGED));
 	} else {

@@ -385,6 +385,29 @@ class ScG(Scenario):
         return {prefix: path for prefix, (_, path) in self.learned_paths(server, nva).items()
                 if prefix in self.REGION2}
 
+    def test_conditions(self):
+        """What can be waited for, about routes that are elsewhere and ways of packets."""
+        for condition in ("advertised rs1 nva1 10.11.0.0/16", "no advertised rs1 nva1 10.99.0.0/16",
+                          "knows dc1 10.11.0.0/16", "no knows dc1 10.99.0.0/16", "knows nva1 10.21.0.0/16 via nva3",
+                          "trace vm11 vm12 delivered via nva1", "trace vm11 jump1 delivered via none",
+                          "trace vm11 10.21.0.4 delivered via nva1,nva3", "trace dc1 vm11 delivered",
+                          "no trace vm11 vm12 delivered via nva2", "symmetric vm11 vm21"):
+            with self.subTest(condition=condition):
+                self.fabric.fabctl("wait", condition, "--timeout", "10s")
+        for condition, why in (
+                ("knows nva1 10.21.0.0/16 via nva4", "nva1 knows 10.21.0.0/16 from nva3"),
+                ("knows dc1 10.99.0.0/16", "dc1 does not know 10.99.0.0/16"),
+                ("trace vm11 vm12 delivered via nva2", "vm11 to vm12: delivered via nva1"),
+                ("no symmetric vm11 vm12", "vm11 to vm12: delivered via nva1; back: delivered via nva1"),
+                ("advertised rs1 nva1 10.99.0.0/16", "0 of 2 running instances of rs1 announce it to nva1")):
+            with self.subTest(condition=condition):
+                done = self.fabric.fabctl("wait", condition, "--timeout", "10ms", expect=1)
+                self.assertIn(why, done.stderr)
+        for condition in ("knows rs1 10.0.0.0/8", "trace vm99 vm11 delivered", "trace 8.8.8.8 vm11 delivered",
+                          "symmetric vm11 8.8.8.8"):
+            with self.subTest(condition=condition):
+                self.fabric.fabctl("wait", condition, expect=4)
+
     def test_what_the_nva_learns(self):
         """MR-1: from its Route Server its own region, from the other NVA the other one."""
         paths = self.paths("nva1")

@@ -35,6 +35,30 @@ test_conditions_that_parse(void)
 						       .a = "rs1",
 						       .b = "nva1",
 						       .prefix = { 0x0a150000, 16 } } },
+		{ "advertised rs1 nva1 10.21.0.0/16", { .kind = FC_EXPR_ADVERTISED,
+							  .a = "rs1",
+							  .b = "nva1",
+							  .prefix = { 0x0a150000, 16 } } },
+		{ "knows dc1 10.11.0.0/16",
+		    { .kind = FC_EXPR_KNOWS, .a = "dc1", .prefix = { 0x0a0b0000, 16 } } },
+		{ "knows dc1 10.11.0.0/16 via circuit1-primary", { .kind = FC_EXPR_KNOWS,
+								     .a = "dc1",
+								     .prefix = { 0x0a0b0000, 16 },
+								     .has_via = true,
+								     .way = "circuit1-primary" } },
+		{ "trace vm11 10.12.0.4 blackhole", { .kind = FC_EXPR_TRACE,
+							.a = "vm11",
+							.b = "10.12.0.4",
+							.verdict = FC_BLACKHOLE } },
+		{ "no trace vm11 vm12 delivered via nva1,nva3", { .kind = FC_EXPR_TRACE,
+								    .negate = true,
+								    .a = "vm11",
+								    .b = "vm12",
+								    .has_via = true,
+								    .way = "nva1,nva3" } },
+		{ "trace vm11 vm12 delivered via none",
+		    { .kind = FC_EXPR_TRACE, .a = "vm11", .b = "vm12", .has_via = true } },
+		{ "symmetric vm11 dc1", { .kind = FC_EXPR_SYMMETRIC, .a = "vm11", .b = "dc1" } },
 		{ "session rs1-0 nva1 up",
 		    { .kind = FC_EXPR_SESSION, .a = "rs1-0", .b = "nva1", .up = true } },
 		{ "session rs1 nva1 down", { .kind = FC_EXPR_SESSION, .a = "rs1", .b = "nva1" } },
@@ -57,6 +81,8 @@ test_conditions_that_parse(void)
 		CU_ASSERT_TRUE(ipnet_eq(e.prefix, w->prefix));
 		CU_ASSERT_EQUAL(e.has_via, w->has_via);
 		CU_ASSERT_EQUAL(e.via, w->via);
+		CU_ASSERT_STRING_EQUAL(e.way, w->way);
+		CU_ASSERT_EQUAL(e.verdict, w->verdict);
 		CU_ASSERT_EQUAL(e.up, w->up);
 	}
 }
@@ -78,6 +104,11 @@ test_conditions_that_are_refused(void)
 		{ "effective vm11 10.0.0.0/8 to 10.1.2.4",
 		    "expected: effective NIC PREFIX [via ADDR]" },
 		{ "effective vm11 10.0.0.0/8 via nva1", "'nva1' is not an address" },
+		{ "trace vm11 vm12", "expected: trace SRC DST delivered|loop|" },
+		{ "trace vm11 vm12 lost",
+		    "'lost' is neither delivered, loop, blackhole nor filtered" },
+		{ "knows dc1 10.1.0.0/16 from x", "expected: knows ROUTER PREFIX [via NODE]" },
+		{ "symmetric vm11 vm12 via none", "expected: symmetric A B" },
 		{ "session rs1 nva1", "expected: session A B up|down" },
 		{ "session rs1 nva1 open", "'open' is neither up nor down" },
 		{ "node nva1 up down", "expected: node NAME up|down" },

@@ -1,0 +1,130 @@
+#include "fabricd/fc_cond.h"
+
+#include "fabricd/fc_layers_int.h"
+#include "lib/err.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- knows ---- */
+
+static bool
+is_router(const struct topo *t, const char *name)
+{
+	int i = topo_find_node(t, name);
+
+	return i >= 0 && (t->nodes[i].kind == TOPO_NODE_NVA || t->nodes[i].kind == TOPO_NODE_SITE);
+}
+
+int
+fc_cond_knows(const struct fc *f, const struct fc_expr *e, bool *holds, char why[static FC_WHY_MAX])
+{
+	const struct fc_router *r;
+	const uint32_t *slot = NULL;
+	const char *peer = "";
+	char net[IPNET_STRLEN];
+
+	if (!is_router(f->topo, e->a)) {
+		snprintf(why, FC_WHY_MAX, "no NVA or site '%.60s'", e->a);
+		return FAB_ENOENT;
+	}
+	r = fc_router_find(f->layers->routers, e->a);
+	if (r != NULL && !fc_router_is_dead(f->layers, r))
+		slot = fc_lpm_slot(&r->rib, e->prefix);
+	if (slot != NULL)
+		peer = r->peers[*slot & ~FC_STALE];
+	*holds = slot != NULL && (!e->has_via || strcmp(peer, e->way) == 0);
+	ipnet_format(net, e->prefix);
+	if (r == NULL)
+		snprintf(why, FC_WHY_MAX, "%.60s has not told its table", e->a);
+	else if (slot == NULL)
+		snprintf(why, FC_WHY_MAX, "%.60s does not know %s", e->a, net);
+	else
+		snprintf(why, FC_WHY_MAX, "%.60s knows %s from %.60s", e->a, net,
+		    *peer != '\0' ? peer : "itself");
+	return FAB_OK;
+}
+
+/* ---- trace ---- */
+
+static int
+find_end(const struct fc *f, const char *name, bool source, struct fc_endpoint *out,
+    char why[static FC_WHY_MAX])
+{
+	if (fc_endpoint_parse(f->layers, out, name) != FAB_OK) {
+		snprintf(why, FC_WHY_MAX, "no endpoint '%.60s'", name);
+		return FAB_ENOENT;
+	}
+	if (!source || fc_endpoint_is_source(out))
+		return FAB_OK;
+	snprintf(
+	    why, FC_WHY_MAX, "'%.60s' cannot send: a packet starts at a VM, NVA or site", name);
+	return FAB_ENOENT;
+}
+
+/* The NVAs between the two ends, in the order of the packet: "nva1,nva3". */
+static void
+write_way(const struct fc *f, const struct fc_trace *t, char out[static FC_EXPR_WORD])
+{
+	size_t len = 0, last = t->verdict == FC_DELIVERED ? t->n_hops - 1 : t->n_hops;
+
+	out[0] = '\0';
+	for (size_t i = 1; i < last && len < FC_EXPR_WORD; i++) {
+		const struct fc_trace_hop *h = &t->hops[i];
+
+		if (h->place == FC_AT_NIC && f->topo->nics[h->index].nva >= 0)
+			len += (size_t)snprintf(
+			    out + len, FC_EXPR_WORD - len, "%s%s", len > 0 ? "," : "", h->node);
+	}
+}
+
+int
+fc_cond_trace(const struct fc *f, const struct fc_expr *e, bool *holds, char why[static FC_WHY_MAX])
+{
+	struct fc_endpoint src, dst;
+	char way[FC_EXPR_WORD];
+	struct fc_trace *t;
+	int err;
+
+	if ((err = find_end(f, e->a, true, &src, why)) != FAB_OK ||
+	    (err = find_end(f, e->b, false, &dst, why)) != FAB_OK)
+		return err;
+	if ((t = malloc(sizeof(*t))) == NULL)
+		return FAB_ENOMEM;
+	fc_trace_run(f->layers, src, dst, t);
+	write_way(f, t, way);
+	*holds = t->verdict == e->verdict && (!e->has_via || strcmp(way, e->way) == 0);
+	snprintf(why, FC_WHY_MAX, "%.50s to %.50s: %s via %.60s%s%.60s", e->a, e->b,
+	    fc_verdict_name(t->verdict), way[0] != '\0' ? way : "none",
+	    t->reason[0] != '\0' ? ": " : "", t->reason);
+	free(t);
+	return FAB_OK;
+}
+
+int
+fc_cond_symmetric(
+    const struct fc *f, const struct fc_expr *e, bool *holds, char why[static FC_WHY_MAX])
+{
+	struct fc_endpoint a, b;
+	char there[FC_EXPR_WORD], back[FC_EXPR_WORD];
+	struct fc_trace *t;
+	int err;
+
+	if ((err = find_end(f, e->a, true, &a, why)) != FAB_OK ||
+	    (err = find_end(f, e->b, true, &b, why)) != FAB_OK)
+		return err;
+	if ((t = calloc(2, sizeof(*t))) == NULL)
+		return FAB_ENOMEM;
+	fc_trace_run(f->layers, a, b, &t[0]);
+	fc_trace_run(f->layers, b, a, &t[1]);
+	*holds = t[0].verdict == FC_DELIVERED && t[1].verdict == FC_DELIVERED &&
+		 fc_trace_symmetric(&t[0], &t[1]);
+	write_way(f, &t[0], there);
+	write_way(f, &t[1], back);
+	snprintf(why, FC_WHY_MAX, "%.40s to %.40s: %s via %.40s; back: %s via %.40s", e->a, e->b,
+	    fc_verdict_name(t[0].verdict), there[0] != '\0' ? there : "none",
+	    fc_verdict_name(t[1].verdict), back[0] != '\0' ? back : "none");
+	free(t);
+	return FAB_OK;
+}
