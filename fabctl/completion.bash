@@ -21,13 +21,15 @@ _fabctl() {
 	--packets) COMPREPLY=($(compgen -W "auto on off" -- "$cur")); return ;;
 	--engine) COMPREPLY=($(compgen -W "auto userspace bpf" -- "$cur")); return ;;
 	--run-dir) COMPREPLY=($(compgen -d -- "$cur")); return ;;
-	--url | --wait | --timeout | --pps | --duration | --max-lost) return ;;
+	--url | --wait | --timeout | --pps | --duration | --max-lost | --delay | --jitter | --loss | --rate)
+		return ;;
 	esac
 	# The words so far, without options and their values; where to ask for names.
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
 		--url | --run-dir) _fabctl_where=("${COMP_WORDS[i]}" "${COMP_WORDS[++i]}") ;;
-		-o | --output | --wait | --timeout | --packets | --engine | --pps | --duration | --max-lost) ((i++)) ;;
+		-o | --output | --wait | --timeout | --packets | --engine | --pps | --duration | --max-lost | --delay | --jitter | \
+			--loss | --rate) ((i++)) ;;
 		-*) ;;
 		*) words+=("${COMP_WORDS[i]}") ;;
 		esac
@@ -42,7 +44,7 @@ _fabctl() {
 		wait) opts+=" --timeout" ;;
 		trace) opts+=" --both" ;;
 		events) opts+=" --follow" ;;
-		link) opts+=" --one-way" ;;
+		link) opts+=" --one-way --delay --jitter --loss --rate" ;;
 		esac
 		COMPREPLY=($(compgen -W "$opts" -- "$cur"))
 		return
@@ -54,8 +56,8 @@ _fabctl() {
 	get | set | delete) list=$kinds ;;
 	'get '* | 'set '* | 'delete '*) ((${#words[@]} > 2)) || list=$(_fabctl_names "${words[1]}") ;;
 	kill | pause | resume | stop | start | restart) list=$(_fabctl_processes) ;;
-	link) list="cut restore" ;;
-	'link '*) ((${#words[@]} > 3)) || list=$(_fabctl_processes) ;;
+	link) list="cut restore set clear list get" ;;
+	'link '*) ((${#words[@]} > 3)) || list="$(_fabctl_processes) $(_fabctl_names vm)" ;;
 	routes) list="effective learned advertised" ;;
 	'routes effective' | nexthop | explain | nics) list="$(_fabctl_names vm) $(_fabctl_names nva)" ;;
 	'routes learned' | 'routes advertised') list=$(_fabctl_names route_server) ;;

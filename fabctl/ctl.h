@@ -73,6 +73,11 @@ int ctl_read_file(char **out, size_t *len, const char *path, size_t max);
 /* A line about long work, overwritten by the next; only on a terminal. NULL clears it. */
 void ctl_progress(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+/* Values of link options: "20ms", "1%", "100mbit", "0". FAB_EINVAL. */
+int ctl_link_delay(uint32_t *us, const char *text);
+int ctl_link_loss(uint32_t *ppm, const char *text);
+int ctl_link_rate(uint64_t *bits, const char *text);
+
 /* ---- the verbs, by file ---- */
 
 #define CTL_VERB(name) int ctl_##name(struct ctl *c, const struct ctl_args *args)
@@ -92,8 +97,12 @@ CTL_VERB(resume);
 CTL_VERB(stop);
 CTL_VERB(start);
 CTL_VERB(restart);
-CTL_VERB(link_cut);
+CTL_VERB(link_cut); /* ctl_link.c */
 CTL_VERB(link_restore);
+CTL_VERB(link_set);
+CTL_VERB(link_clear);
+CTL_VERB(link_list);
+CTL_VERB(link_get);
 CTL_VERB(routes_effective); /* ctl_routes.c */
 CTL_VERB(routes_learned);
 CTL_VERB(routes_advertised);

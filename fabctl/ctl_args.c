@@ -40,6 +40,11 @@ static const struct opt_row opts[] = {
 	[CTL_OPT_ENGINE] = { "engine", 0, "auto|userspace|bpf",
 	    "what moves the packets; auto: bpf where that is possible" },
 	[CTL_OPT_MAX_LOST] = { "max-lost", 0, "N", "exit 1 when more are lost" },
+	[CTL_OPT_DELAY] = { "delay", 0, "TIME", "one way, such as 20ms or 500us; 0: none" },
+	[CTL_OPT_JITTER] = { "jitter", 0, "TIME",
+	    "each packet takes up to this much more or less" },
+	[CTL_OPT_LOSS] = { "loss", 0, "SHARE", "of packets, such as 1%; 0: none" },
+	[CTL_OPT_RATE] = { "rate", 0, "RATE", "each way, such as 100mbit; 0: unlimited" },
 };
 _Static_assert(sizeof(opts) / sizeof(opts[0]) == CTL_OPT_COUNT, "a row for each option");
 

@@ -39,6 +39,7 @@ const struct fab_rpc_handler fc_api_table[] = {
 	{ .method = "NoteFault", .unary = fc_api_note_fault },
 	{ .method = "NoteProbe", .unary = fc_api_note_probe },
 	{ .method = "Link", .unary = fc_api_link },
+	{ .method = "Links", .unary = fc_api_links },
 	{ .method = NULL },
 };
 
@@ -303,49 +304,4 @@ fc_api_note_fault(void *ctx, struct fab_rpc_call *call, const ProtobufCMessage *
 		fc_carrier_power_off(f->carrier, req->node);
 	fc_touch(f, true); /* whoever waits for `converged` next shall not be told of before */
 	fab_rpc_reply(call, &reply.base);
-}
-
-static void
-link_done(void *ctx, int err, const char *why)
-{
-	Fab__V1__Empty reply = FAB__V1__EMPTY__INIT;
-	struct fab_rpc_call *call = ctx;
-
-	if (err == FAB_OK)
-		fab_rpc_reply(call, &reply.base);
-	else
-		fab_rpc_fail(call, FAB_RPC_ABORTED, "%s", why[0] == '\0' ? fab_strerror(err) : why);
-}
-
-void
-fc_api_link(void *ctx, struct fab_rpc_call *call, const ProtobufCMessage *msg)
-{
-	const Fab__V1__LinkRequest *req = (const Fab__V1__LinkRequest *)msg;
-	const struct fc_link_change c = {
-		.a = req->a, .b = req->b, .cut = req->cut, .one_way = req->one_way
-	};
-	struct fc *f = ctx;
-	char text[FC_TIMELINE_TEXT_MAX], subject[FC_TIMELINE_NAME_MAX], why[FC_STORE_WHY_MAX];
-	uint64_t now = fab_wall_us();
-	bool cut = req->cut;
-	int err;
-
-	if (req->cut == req->restore) {
-		fab_rpc_fail(call, FAB_RPC_INVALID_ARGUMENT, "a link is either cut or restored");
-		return;
-	}
-	snprintf(subject, sizeof(subject), "%s", req->a);
-	snprintf(text, sizeof(text), "link %s %.40s %s %.40s", cut ? "cut" : "restore", req->a,
-	    req->one_way ? "->" : "<->", req->b);
-	err = fc_links_change(f->links, &c, link_done, call, why); /* may end call, and req */
-	if (err == FAB_ENOENT)
-		fab_rpc_fail(call, FAB_RPC_NOT_FOUND,
-		    "'%s' and '%s' have no session with each other", req->a, req->b);
-	else if (err != FAB_OK)
-		fab_rpc_fail(call, fab_rpc_status_of(err), "%s", why);
-	if (err != FAB_OK)
-		return;
-	fc_events_add(f->events, FC_EVENT_FAULT, now, subject, "%s", text);
-	fc_timeline_fault(f->timeline, now, subject, text, cut);
-	fc_touch(f, true);
 }

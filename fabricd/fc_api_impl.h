@@ -13,7 +13,10 @@ void fc_api_reply(struct fab_rpc_call *call, struct fc_mem *mem, const ProtobufC
 
 /* fc_api.c: resources, waiting, faults */
 fab_rpc_unary_fn fc_api_apply, fc_api_get, fc_api_set, fc_api_delete, fc_api_wait,
-    fc_api_note_fault, fc_api_note_probe, fc_api_link;
+    fc_api_note_fault, fc_api_note_probe;
+
+/* fc_api_links.c */
+fab_rpc_unary_fn fc_api_link, fc_api_links;
 
 /* fc_api_routes.c: what packets of a NIC do */
 fab_rpc_unary_fn fc_api_routes_effective, fc_api_next_hop, fc_api_explain, fc_api_trace;

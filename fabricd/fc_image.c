@@ -275,7 +275,8 @@ same_conf(const struct fc_img_port_conf *a, const struct fc_img_port_conf *b)
 {
 	return a->router == b->router && a->ip == b->ip && a->prefix_len == b->prefix_len &&
 	       a->up == b->up && a->forwarding == b->forwarding && a->user == b->user &&
-	       a->bgp == b->bgp && a->system == b->system && a->mtu == b->mtu;
+	       a->bgp == b->bgp && a->system == b->system && a->mtu == b->mtu &&
+	       a->region == b->region;
 }
 
 static struct fc_img_port *
@@ -359,10 +360,16 @@ fc_image_touch_node(struct fc_image *img, const char *node)
 	}
 }
 
+void
+fc_image_touch_links(struct fc_image *img)
+{
+	img->links_due = true;
+}
+
 bool
 fc_image_is_due(const struct fc_image *img)
 {
-	return img->all_due || img->some_due;
+	return img->all_due || img->some_due || img->links_due;
 }
 
 /* ---- update ---- */
@@ -401,6 +408,20 @@ drop_unseen(struct fc_image *img)
 	}
 }
 
+static void
+update_links(struct fc_image *img)
+{
+	struct fc_img_links links;
+
+	if ((img->err = fc_img_links_compile(&links, img)) != FAB_OK)
+		return;
+	fc_img_links_number(&links, &img->links, &img->last_link);
+	if (!fc_img_links_eq(&links, &img->links))
+		img->sink->links(img->ctx, links.v, links.n);
+	fc_img_links_fini(&img->links);
+	img->links = links;
+}
+
 int
 fc_image_update(struct fc_image *img, const struct fc_img_sink *sink, void *ctx)
 {
@@ -414,11 +435,12 @@ fc_image_update(struct fc_image *img, const struct fc_img_sink *sink, void *ctx)
 	for (t = img->tables; t != NULL && img->err == FAB_OK; t = t->hh.next)
 		if (t->due && t->seen)
 			table_update(img, t);
-	if (img->err == FAB_OK) {
-		if (img->all_due)
-			drop_unseen(img);
-		img->all_due = img->some_due = false;
-	}
+	if (img->err == FAB_OK && img->all_due)
+		drop_unseen(img);
+	if (img->err == FAB_OK && (img->all_due || img->links_due))
+		update_links(img);
+	if (img->err == FAB_OK)
+		img->all_due = img->some_due = img->links_due = false;
 	sweep_groups(img);
 	img->sink = NULL;
 	return img->err;
@@ -441,18 +463,21 @@ fc_image_dump(const struct fc_image *img, const struct fc_img_sink *sink, void *
 	}
 	for (p = img->ports; p != NULL; p = p->hh.next)
 		sink->port(ctx, p);
+	if (img->links.n > 0)
+		sink->links(ctx, img->links.v, img->links.n);
 }
 
 /* ---- life ---- */
 
 int
-fc_image_new(struct fc_image **out, const struct fc_layers *l)
+fc_image_new(struct fc_image **out, const struct fc_layers *l, const struct fc_linkset *links)
 {
 	struct fc_image *img = calloc(1, sizeof(*img));
 
 	if (img == NULL)
 		return FAB_ENOMEM;
 	img->l = l;
+	img->linkset = links;
 	img->all_due = true;
 	*out = img;
 	return FAB_OK;
@@ -475,6 +500,7 @@ fc_image_free(struct fc_image *img)
 		HASH_DEL(img->groups, g);
 		free(g);
 	}
+	fc_img_links_fini(&img->links);
 	free(img->unused);
 	free(img->nics);
 	free(img->owners);

@@ -18,10 +18,12 @@
 #include <uthash.h>
 
 struct fc_layers;
+struct fc_linkset;
 
-#define FC_IMAGE_NONE    0  /* no table */
-#define FC_IMAGE_MEMBERS 64 /* of a group */
-#define FC_IMAGE_MTU     1500
+#define FC_IMAGE_NONE          0  /* no table */
+#define FC_IMAGE_MEMBERS       64 /* of a group */
+#define FC_IMAGE_MTU           1500
+#define FC_IMAGE_LINK_NAME_MAX 160
 
 enum fc_img_kind { /* as SwitchGroupKind */
 	FC_IMG_DROP,
@@ -66,6 +68,7 @@ struct fc_img_port_conf {
 	bool up, forwarding;
 	uint32_t user, bgp, system;
 	uint32_t mtu;
+	uint32_t region; /* 0: none; else index in the topology, and 1 */
 };
 
 struct fc_img_port {
@@ -76,6 +79,25 @@ struct fc_img_port {
 	struct fc_img_port_conf conf;
 };
 
+enum fc_img_link_kind { /* as SwitchLinkKind */
+	FC_IMG_LINK_OUT,
+	FC_IMG_LINK_IN,
+	FC_IMG_LINK_HOP,
+	FC_IMG_LINK_REGIONS,
+};
+
+/* One direction of a link that is not as good as new. */
+struct fc_img_link {
+	uint32_t id; /* stays with the name */
+	char name[FC_IMAGE_LINK_NAME_MAX];
+	enum fc_img_link_kind kind;
+	uint32_t *from, *to; /* ports or regions, in one allocation that starts at from */
+	size_t n_from, n_to;
+	bool cut;
+	uint32_t delay_us, jitter_us, loss_ppm;
+	uint64_t rate;
+};
+
 /* What differs, in any order but one: a group is told before an entry names it. All are one change:
  * they hold together once the update is over, and what they borrow lives until then. */
 struct fc_img_sink {
@@ -84,6 +106,8 @@ struct fc_img_sink {
 	void (*route)(void *ctx, uint32_t table, struct ipnet net, uint32_t group);
 	void (*withdraw)(void *ctx, uint32_t table, struct ipnet net);
 	void (*port)(void *ctx, const struct fc_img_port *p); /* new or changed */
+	/* All links, when one of them differs; they name ports that were told before. */
+	void (*links)(void *ctx, const struct fc_img_link *v, size_t n);
 	void (*gone_group)(void *ctx, uint32_t id);
 	void (*gone_table)(void *ctx, uint32_t id);
 	void (*gone_port)(void *ctx, uint32_t id);
@@ -91,8 +115,9 @@ struct fc_img_sink {
 
 struct fc_image;
 
-/* l is borrowed. The image is empty and all of it is due. */
-int fc_image_new(struct fc_image **out, const struct fc_layers *l);
+/* Both are borrowed; links may be NULL: they are as the topology has them. The image is empty and
+ * all of it is due. */
+int fc_image_new(struct fc_image **out, const struct fc_layers *l, const struct fc_linkset *links);
 void fc_image_free(struct fc_image *img);
 
 /* The topology was replaced, or nobody kept track for a while: all of it may have changed. */
@@ -100,6 +125,8 @@ void fc_image_touch_all(struct fc_image *img);
 /* What this node reports, or whether it is there, may have changed, and so the tables that depend
  * on it. Unknown names are ignored. */
 void fc_image_touch_node(struct fc_image *img, const char *node);
+/* Somebody did something to links. */
+void fc_image_touch_links(struct fc_image *img);
 bool fc_image_is_due(const struct fc_image *img);
 
 /* Brings the image up to date. FAB_ENOMEM: what could not be compiled stays as it was told last and

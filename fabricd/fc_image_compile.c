@@ -321,6 +321,12 @@ fc_img_name_tables(
 		c->bgp = fc_img_table_declare(img, FC_IMG_BGP, scope, instance); /* RS-66 */
 }
 
+uint32_t
+fc_img_region(const struct topo *t, int vnet)
+{
+	return (uint32_t)t->vnets[vnet].region_index + 1;
+}
+
 static void
 declare_nic(struct fc_image *img, size_t nic)
 {
@@ -330,7 +336,8 @@ declare_nic(struct fc_image *img, size_t nic)
 		.prefix_len = t->vnets[n->vnet].subnets[n->subnet].prefix.len,
 		.up = n->vm < 0 || t->vms[n->vm].running,
 		.forwarding = n->ip_forwarding,
-		.mtu = FC_IMAGE_MTU };
+		.mtu = FC_IMAGE_MTU,
+		.region = fc_img_region(t, n->vnet) };
 
 	fc_img_name_tables(img, &c, n->vnet, n->subnet, (int)n->instance);
 	img->nics[nic] = fc_img_port_declare(img, n->name, &c);
@@ -347,6 +354,7 @@ declare_platform(struct fc_image *img, const struct topo_node *n)
 	if (!topo_platform_address(t, n, &vnet, &c.ip))
 		return;
 	v = &t->vnets[vnet];
+	c.region = fc_img_region(t, vnet);
 	subnet = n->kind == TOPO_NODE_ROUTE_SERVER ? v->route_server_subnet : v->gateway_subnet;
 	c.prefix_len = subnet >= 0 ? v->subnets[subnet].prefix.len : 32;
 	fc_img_name_tables(img, &c, vnet, subnet, 0);

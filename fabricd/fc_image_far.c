@@ -524,6 +524,7 @@ declare_gateway(struct fc_image *img, const struct topo_node *n)
 
 	if (g->ip[n->instance] == 0)
 		return;
+	in.region = out.region = fc_img_region(img->l->topo, g->vnet);
 	fc_img_name_tables(img, &in, g->vnet, img->l->topo->vnets[g->vnet].gateway_subnet, 0);
 	declare_router(img, n, IN, in);
 	if (g->type != GW_VPN)

@@ -2,7 +2,8 @@
 #define FABRICD_FC_IMAGE_INT_H
 /*
  * Inside of the image: fc_image.c keeps numbers and differences, fc_image_compile.c knows what
- * tables and ports hold, fc_image_far.c what lies beyond the VNets. Nobody else includes this.
+ * tables and ports hold, fc_image_far.c what lies beyond the VNets, fc_image_links.c what is wrong
+ * with links. Nobody else includes this.
  */
 #include "fabricd/fc_image.h"
 #include "fabricd/fc_layers_int.h"
@@ -33,15 +34,22 @@ struct fc_img_table {
 	size_t n;
 };
 
+struct fc_img_links {
+	struct fc_img_link *v;
+	size_t n, room;
+};
+
 struct fc_image {
 	const struct fc_layers *l;
+	const struct fc_linkset *linkset; /* NULL: none */
+	struct fc_img_links links;        /* as told */
 	struct fc_img_table *tables;
 	struct fc_img_port *ports;
 	struct fc_img_group *groups;
 	struct fc_img_group **unused; /* groups whose last entry went away, or never came */
 	size_t n_unused, unused_room;
-	uint32_t last_table, last_port, last_group; /* numbers given so far */
-	bool all_due, some_due;
+	uint32_t last_table, last_port, last_group, last_link; /* numbers given so far */
+	bool all_due, some_due, links_due;
 	int err; /* of the update that runs */
 	/* Of the topology that was declared last. */
 	struct fc_img_port **nics; /* by index */
@@ -85,6 +93,9 @@ bool fc_img_depends(
 void fc_img_name_tables(
     struct fc_image *img, struct fc_img_port_conf *c, int vnet, int subnet, int instance);
 
+/* Number of the VNet's region. */
+uint32_t fc_img_region(const struct topo *t, int vnet);
+
 /* ---- fc_image_far.c ---- */
 
 /* Next hops of a route that a gateway learned: MSEEs (ER-19) or VPN gateways (VPN-14). */
@@ -95,5 +106,13 @@ void fc_img_far_declare(struct fc_image *img, const struct topo_node *n);
 void fc_img_far_compile(struct fc_img_build *b, const struct fc_img_table *table);
 bool fc_img_far_depends(
     const struct fc_image *img, const struct fc_img_table *table, const struct topo_node *n);
+
+/* ---- fc_image_links.c ---- */
+
+/* All links as they are now. FAB_ENOMEM: *out is empty. */
+int fc_img_links_compile(struct fc_img_links *out, const struct fc_image *img);
+void fc_img_links_number(struct fc_img_links *l, const struct fc_img_links *old, uint32_t *last);
+bool fc_img_links_eq(const struct fc_img_links *a, const struct fc_img_links *b);
+void fc_img_links_fini(struct fc_img_links *l);
 
 #endif

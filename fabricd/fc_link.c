@@ -1,10 +1,12 @@
 /*
- * Cut links (see fc_link.h).
+ * Changes of links, and telling the ends of sessions (see fc_link.h).
  */
 #include "fabricd/fc_link.h"
 
+#include "fabricd/fc_link_places.h"
 #include "fabricd/fc_mem.h"
 #include "fabricd/fc_pairs.h"
+#include "fabricd/fc_switch.h"
 #include "lib/err.h"
 #include "lib/log.h"
 #include "proto/node.pb-c.h"
@@ -15,16 +17,9 @@
 
 #define FAULT_TIMEOUT_MS 2000
 
-/* One direction of one pair. */
-struct fc_cut {
-	UT_hash_handle hh;
-	bool in_topology; /* scratch of prune */
-	char key[];       /* "FROM TO" */
-};
-
 struct fc_links {
 	struct fc *f;
-	struct fc_cut *cuts;
+	struct fc_linkset *set;
 };
 
 /* Who waits for the ends to answer. */
@@ -41,64 +36,64 @@ fc_links_new(struct fc_links **out, struct fc *f)
 {
 	struct fc_links *ls = calloc(1, sizeof(*ls));
 
-	if (ls == NULL)
+	if (ls == NULL || fc_linkset_new(&ls->set) != FAB_OK) {
+		free(ls);
 		return FAB_ENOMEM;
+	}
 	ls->f = f;
 	*out = ls;
 	return FAB_OK;
 }
 
-static void
-cut_free(struct fc_links *ls, struct fc_cut *c)
-{
-	HASH_DEL(ls->cuts, c);
-	free(c);
-}
-
 void
 fc_links_free(struct fc_links *ls)
 {
-	struct fc_cut *c, *tmp;
-
 	if (ls == NULL)
 		return;
-	HASH_ITER (hh, ls->cuts, c, tmp)
-		cut_free(ls, c);
+	fc_linkset_free(ls->set);
 	free(ls);
 }
 
-static struct fc_cut *
-cut_find(const struct fc_links *ls, const char *from, const char *to)
+const struct fc_linkset *
+fc_links_set(const struct fc_links *ls)
 {
-	char key[2 * FC_NODE_NAME_MAX];
-	struct fc_cut *c;
+	return ls->set;
+}
 
-	snprintf(key, sizeof(key), "%s %s", from, to);
-	HASH_FIND_STR(ls->cuts, key, c);
-	return c;
+/* ---- what is cut ---- */
+
+static bool
+row_is_cut(const struct fc_links *ls, enum fc_link_kind kind, const char *from, const char *to)
+{
+	return fc_linkset_get(ls->set, kind, from, to).cut;
+}
+
+static int
+region_of(const struct topo *t, const char *name)
+{
+	int i = topo_find_node(t, name);
+
+	return i >= 0 ? topo_node_region(t, &t->nodes[i]) : -1;
+}
+
+static bool
+regions_are_cut(const struct fc_links *ls, const char *from, const char *to)
+{
+	const struct topo *t = ls->f->topo;
+	int a = region_of(t, from), b = region_of(t, to);
+
+	return a >= 0 && b >= 0 && a != b &&
+	       row_is_cut(ls, FC_LINK_REGIONS, t->regions[a], t->regions[b]);
 }
 
 bool
 fc_link_is_cut(const struct fc_links *ls, const char *from, const char *to)
 {
-	return cut_find(ls, from, to) != NULL;
-}
-
-static int
-cut_set(struct fc_links *ls, const char *from, const char *to, bool cut)
-{
-	struct fc_cut *c = cut_find(ls, from, to);
-	size_t size = strlen(from) + strlen(to) + 2;
-
-	if (c != NULL && !cut)
-		cut_free(ls, c);
-	if (c != NULL || !cut)
-		return FAB_OK;
-	if ((c = calloc(1, sizeof(*c) + size)) == NULL)
-		return FAB_ENOMEM;
-	snprintf(c->key, size, "%s %s", from, to);
-	HASH_ADD_STR(ls->cuts, key, c);
-	return FAB_OK;
+	if (fc_linkset_count(ls->set) == 0)
+		return false;
+	return row_is_cut(ls, FC_LINK_NODES, from, to) ||
+	       row_is_cut(ls, FC_LINK_NIC_OUT, from, "") ||
+	       row_is_cut(ls, FC_LINK_NIC_IN, "", to) || regions_are_cut(ls, from, to);
 }
 
 /* ---- telling the ends ---- */
@@ -150,174 +145,265 @@ tell_end(
 	    FAULT_TIMEOUT_MS, fault_answered, job);
 }
 
-/* ---- changing ---- */
+/* ---- sessions that a change concerns ---- */
 
-/* A session that a change names, its ends in the order of the change. */
-struct hit {
+struct session {
 	struct fc_end a, b;
 	bool was_ab, was_ba;
 };
 
-struct search {
+struct sessions {
 	const struct fc_links *ls;
-	const struct fc_link_change *c;
-	struct hit *hits; /* NULL: only count */
+	struct session *v; /* NULL: only count */
 	size_t n;
 };
 
 static void
-find_hit(void *arg, const struct fc_pair *p)
+note_session(void *arg, const struct fc_pair *p)
 {
-	struct search *s = arg;
-	const struct topo *t = s->ls->f->topo;
-	const struct fc_end *a = &p->dial, *b = &p->listen;
+	struct sessions *s = arg;
 
-	if (!fc_end_named(t, a, s->c->a) || !fc_end_named(t, b, s->c->b)) {
-		a = &p->listen;
-		b = &p->dial;
-		if (!fc_end_named(t, a, s->c->a) || !fc_end_named(t, b, s->c->b))
-			return;
-	}
-	if (s->hits != NULL)
-		s->hits[s->n] = (struct hit){ .a = *a,
-			.b = *b,
-			.was_ab = fc_link_is_cut(s->ls, a->name, b->name),
-			.was_ba = fc_link_is_cut(s->ls, b->name, a->name) };
+	if (s->v != NULL)
+		s->v[s->n] = (struct session){ .a = p->dial,
+			.b = p->listen,
+			.was_ab = fc_link_is_cut(s->ls, p->dial.name, p->listen.name),
+			.was_ba = fc_link_is_cut(s->ls, p->listen.name, p->dial.name) };
 	s->n++;
 }
 
+/* All sessions as they are before the change. */
 static int
-set_all(struct fc_links *ls, const struct search *s)
+note_sessions(struct sessions *s, const struct fc_links *ls)
+{
+	*s = (struct sessions){ .ls = ls };
+	fc_pairs_each(ls->f->topo, note_session, s);
+	if ((s->v = calloc(s->n + 1, sizeof(*s->v))) == NULL)
+		return FAB_ENOMEM;
+	s->n = 0;
+	fc_pairs_each(ls->f->topo, note_session, s);
+	return FAB_OK;
+}
+
+static void
+tell_sessions(struct fc_links *ls, const struct sessions *s, struct link_job *job)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		const struct session *p = &s->v[i];
+
+		if (fc_link_is_cut(ls, p->a.name, p->b.name) == p->was_ab &&
+		    fc_link_is_cut(ls, p->b.name, p->a.name) == p->was_ba)
+			continue;
+		tell_end(ls, &p->a, &p->b, job);
+		tell_end(ls, &p->b, &p->a, job);
+	}
+}
+
+/* ---- rows that a change concerns ---- */
+
+struct hit {
+	struct fc_link_place place;
+	struct fc_link_state was;
+};
+
+struct hits {
+	const struct fc_links *ls;
+	struct hit *v; /* NULL: only count */
+	size_t n;
+};
+
+static void
+note_hit(void *arg, const struct fc_link_place *p)
+{
+	struct hits *h = arg;
+
+	if (h->v != NULL)
+		h->v[h->n] =
+		    (struct hit){ *p, fc_linkset_get(h->ls->set, p->kind, p->from, p->to) };
+	h->n++;
+}
+
+static int
+find_hits(struct hits *h, const struct fc_links *ls, const struct fc_link_change *c)
+{
+	const struct topo *t = ls->f->topo;
+
+	*h = (struct hits){ .ls = ls };
+	if (fc_link_places(t, c->a, c->b, c->one_way, note_hit, h) == 0)
+		return FAB_ENOENT;
+	if ((h->v = calloc(h->n, sizeof(*h->v))) == NULL)
+		return FAB_ENOMEM;
+	h->n = 0;
+	fc_link_places(t, c->a, c->b, c->one_way, note_hit, h);
+	return FAB_OK;
+}
+
+/* Between regions what the topology says counts until somebody says otherwise. */
+struct fc_link_state
+fc_links_state(const struct fc_links *ls, enum fc_link_kind kind, const char *from, const char *to)
+{
+	struct fc_link_state s = fc_linkset_get(ls->set, kind, from, to);
+	const struct topo *t = ls->f->topo;
+	struct topo_region_path p;
+
+	if (s.shaped || kind != FC_LINK_REGIONS)
+		return s;
+	p = topo_region_path(t, topo_find_region(t, from), topo_find_region(t, to));
+	s.shape = (struct fc_link_shape){ .delay_us = p.delay_ms * 1000,
+		.jitter_us = p.jitter_ms * 1000 };
+	return s;
+}
+
+static void
+set_fields(struct fc_link_shape *to, const struct fc_link_change *c)
+{
+	if ((c->fields & FC_LINK_DELAY) != 0)
+		to->delay_us = c->shape.delay_us;
+	if ((c->fields & FC_LINK_JITTER) != 0)
+		to->jitter_us = c->shape.jitter_us;
+	if ((c->fields & FC_LINK_LOSS) != 0)
+		to->loss_ppm = c->shape.loss_ppm;
+	if ((c->fields & FC_LINK_RATE) != 0)
+		to->rate = c->shape.rate;
+}
+
+static struct fc_link_state
+changed(const struct fc_links *ls, const struct hit *h, const struct fc_link_change *c)
+{
+	struct fc_link_state s = h->was;
+
+	switch (c->op) {
+	case FC_LINK_CUT:
+	case FC_LINK_RESTORE:
+		s.cut = c->op == FC_LINK_CUT;
+		break;
+	case FC_LINK_SET:
+		s.shape = fc_links_state(ls, h->place.kind, h->place.from, h->place.to).shape;
+		set_fields(&s.shape, c);
+		s.shaped = h->place.kind == FC_LINK_REGIONS || !fc_link_shape_is_nothing(&s.shape);
+		break;
+	case FC_LINK_CLEAR:
+		s = (struct fc_link_state){ 0 };
+		break;
+	}
+	return s;
+}
+
+static int
+set_all(struct fc_links *ls, const struct hits *h, const struct fc_link_change *c)
 {
 	int err = FAB_OK;
 
-	for (size_t i = 0; i < s->n && err == FAB_OK; i++) {
-		err = cut_set(ls, s->hits[i].a.name, s->hits[i].b.name, s->c->cut);
-		if (err == FAB_OK && !s->c->one_way)
-			err = cut_set(ls, s->hits[i].b.name, s->hits[i].a.name, s->c->cut);
+	for (size_t i = 0; i < h->n && err == FAB_OK; i++) {
+		const struct fc_link_state s = changed(ls, &h->v[i], c);
+
+		err = fc_linkset_put(
+		    ls->set, h->v[i].place.kind, h->v[i].place.from, h->v[i].place.to, &s);
 	}
 	return err;
 }
 
 static void
-set_back(struct fc_links *ls, const struct search *s)
+set_back(struct fc_links *ls, const struct hits *h)
 {
-	for (size_t i = 0; i < s->n; i++) {
-		cut_set(ls, s->hits[i].a.name, s->hits[i].b.name, s->hits[i].was_ab);
-		cut_set(ls, s->hits[i].b.name, s->hits[i].a.name, s->hits[i].was_ba);
-	}
+	for (size_t i = 0; i < h->n; i++)
+		(void)fc_linkset_put(ls->set, h->v[i].place.kind, h->v[i].place.from,
+		    h->v[i].place.to, &h->v[i].was);
 }
 
-/* The cuts as the store keeps them. */
+/* ---- the store ---- */
+
 static int
 save(struct fc_links *ls, char why[static FC_STORE_WHY_MAX])
 {
-	size_t n = HASH_COUNT(ls->cuts), i = 0;
-	const char **keys;
+	size_t n = fc_linkset_count(ls->set), i = 0;
+	const struct fc_link_row *r = NULL;
+	struct fc_store_link *v;
 	int err;
 
 	if (ls->f->store == NULL)
 		return FAB_OK;
-	if ((keys = calloc(n + 1, sizeof(*keys))) == NULL)
+	if ((v = calloc(n + 1, sizeof(*v))) == NULL)
 		return FAB_ENOMEM;
-	for (const struct fc_cut *c = ls->cuts; c != NULL; c = c->hh.next)
-		keys[i++] = c->key;
-	err = fc_store_set_cuts(ls->f->store, keys, n, why);
-	free(keys);
+	for (; (r = fc_linkset_next(ls->set, r)) != NULL; i++) {
+		v[i].key = r->key;
+		fc_link_state_format(v[i].body, &r->state);
+	}
+	err = fc_store_set_links(ls->f->store, v, n, why);
+	free(v);
 	return err;
 }
 
 static int
-load_cut(void *arg, const char *key)
+load_link(void *arg, const char *key, const char *body)
 {
-	struct fc_links *ls = arg;
-	char copy[2 * FC_NODE_NAME_MAX], *to;
-
-	snprintf(copy, sizeof(copy), "%s", key);
-	if ((to = strchr(copy, ' ')) == NULL)
-		return FAB_EBADMSG;
-	*to++ = '\0';
-	return cut_set(ls, copy, to, true);
+	return fc_linkset_load(((struct fc_links *)arg)->set, key, body);
 }
 
 int
 fc_links_load(struct fc_links *ls)
 {
-	return fc_store_each_cut(ls->f->store, load_cut, ls);
+	return fc_store_each_link(ls->f->store, load_link, ls);
 }
 
-static void
-tell_all(struct fc_links *ls, const struct search *s, struct link_job *job)
+void
+fc_links_prune(struct fc_links *ls)
 {
-	for (size_t i = 0; i < s->n; i++) {
-		tell_end(ls, &s->hits[i].a, &s->hits[i].b, job);
-		tell_end(ls, &s->hits[i].b, &s->hits[i].a, job);
+	const struct fc_link_row *r, *next;
+	const struct fc_link_state nothing = { 0 };
+	char why[FC_STORE_WHY_MAX];
+	bool gone = false;
+
+	for (r = fc_linkset_next(ls->set, NULL); r != NULL; r = next) {
+		next = fc_linkset_next(ls->set, r);
+		if (fc_link_place_exists(ls->f->topo, r))
+			continue;
+		(void)fc_linkset_put(ls->set, r->kind, r->from, r->to, &nothing);
+		gone = true;
 	}
+	if (gone && save(ls, why) != FAB_OK)
+		fab_warn("links: %s", why);
+}
+
+/* ---- changing ---- */
+
+static void
+put_in_force(struct fc_links *ls, const struct fc_link_change *c, const struct sessions *s,
+    struct link_job *job)
+{
+	fc_nodes_sync(ls->f->nodes);
+	fc_switch_touch_links(ls->f->sw, c->a, c->op == FC_LINK_CUT ? "link cut" : "link changed");
+	tell_sessions(ls, s, job);
+	job_release(job); /* calls done at once if nobody was there to be told */
 }
 
 int
 fc_links_change(struct fc_links *ls, const struct fc_link_change *c, fc_link_done_fn *done,
     void *ctx, char why[static FC_STORE_WHY_MAX])
 {
-	struct search s = { .ls = ls, .c = c };
 	struct link_job *job = calloc(1, sizeof(*job));
-	int err = job == NULL ? FAB_ENOMEM : FAB_OK;
+	struct sessions s = { 0 };
+	struct hits h = { 0 };
+	int err = job == NULL ? FAB_ENOMEM : find_hits(&h, ls, c);
 
-	fc_pairs_each(ls->f->topo, find_hit, &s);
-	if (s.n == 0)
-		err = FAB_ENOENT;
-	else if ((s.hits = calloc(s.n, sizeof(*s.hits))) == NULL)
-		err = FAB_ENOMEM;
+	if (err == FAB_OK)
+		err = note_sessions(&s, ls);
 	snprintf(why, FC_STORE_WHY_MAX, "%s", fab_strerror(err));
 	if (err != FAB_OK)
 		goto done;
-	s.n = 0;
-	fc_pairs_each(ls->f->topo, find_hit, &s);
-	if ((err = set_all(ls, &s)) != FAB_OK || (err = save(ls, why)) != FAB_OK) {
-		set_back(ls, &s);
+	if ((err = set_all(ls, &h, c)) != FAB_OK)
+		snprintf(why, FC_STORE_WHY_MAX, "%s", fab_strerror(err));
+	else
+		err = save(ls, why);
+	if (err != FAB_OK) {
+		set_back(ls, &h);
 		goto done;
 	}
-	fc_nodes_sync(ls->f->nodes);
 	*job = (struct link_job){ .pending = 1, .done = done, .ctx = ctx };
-	tell_all(ls, &s, job);
-	job_release(job); /* calls done at once if nobody was there to be told */
+	put_in_force(ls, c, &s, job);
 	job = NULL;
 done:
-	free(s.hits);
+	free(h.v);
+	free(s.v);
 	free(job);
 	return err;
-}
-
-static void
-mark_pair(void *arg, const struct fc_pair *p)
-{
-	struct fc_links *ls = arg;
-	struct fc_cut *there = cut_find(ls, p->dial.name, p->listen.name);
-	struct fc_cut *back = cut_find(ls, p->listen.name, p->dial.name);
-
-	if (there != NULL)
-		there->in_topology = true;
-	if (back != NULL)
-		back->in_topology = true;
-}
-
-void
-fc_links_prune(struct fc_links *ls)
-{
-	char why[FC_STORE_WHY_MAX];
-	struct fc_cut *c, *tmp;
-	bool gone = false;
-
-	if (ls->cuts == NULL)
-		return;
-	HASH_ITER (hh, ls->cuts, c, tmp)
-		c->in_topology = false;
-	fc_pairs_each(ls->f->topo, mark_pair, ls);
-	HASH_ITER (hh, ls->cuts, c, tmp)
-		if (!c->in_topology) {
-			cut_free(ls, c);
-			gone = true;
-		}
-	if (gone && save(ls, why) != FAB_OK)
-		fab_warn("cut links: %s", why);
 }

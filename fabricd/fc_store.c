@@ -27,12 +27,21 @@ static const char schema[] =
     "BEGIN IMMEDIATE;"
     "CREATE TABLE resource(kind TEXT NOT NULL, name TEXT NOT NULL, body TEXT NOT NULL,"
     " PRIMARY KEY(kind, name)) WITHOUT ROWID;"
-    "CREATE TABLE cut(key TEXT PRIMARY KEY) WITHOUT ROWID;"
+    "CREATE TABLE link(key TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE meta(key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
     "INSERT INTO meta VALUES('revision', 0);"
-    "PRAGMA user_version=1;"
+    "PRAGMA user_version=2;"
     "COMMIT;";
-_Static_assert(FC_STORE_SCHEMA == 1, "schema[] writes user_version and must follow");
+
+/* Schema 1 had cuts only: "FROM TO". */
+static const char from_1[] =
+    "BEGIN IMMEDIATE;"
+    "CREATE TABLE link(key TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;"
+    "INSERT INTO link SELECT 'nodes'||char(9)||replace(key,' ',char(9)), 'cut=1' FROM cut;"
+    "DROP TABLE cut;"
+    "PRAGMA user_version=2;"
+    "COMMIT;";
+_Static_assert(FC_STORE_SCHEMA == 2, "schema[] and from_1[] write user_version and must follow");
 
 static int
 err_from_sqlite(int rc)
@@ -96,7 +105,8 @@ check_schema(struct fc_store *s, char why[static FC_STORE_WHY_MAX])
 		    (long long)version, FC_STORE_SCHEMA);
 		return FAB_ENOTSUP;
 	}
-	if (version == 0 && (rc = sqlite3_exec(s->db, schema, NULL, NULL, NULL)) != SQLITE_OK)
+	if (version < FC_STORE_SCHEMA && (rc = sqlite3_exec(s->db, version == 0 ? schema : from_1,
+					      NULL, NULL, NULL)) != SQLITE_OK)
 		return failed(s, rc, "cannot set up the store", why);
 	return FAB_OK;
 }
@@ -212,16 +222,17 @@ fc_store_commit(struct fc_store *s, const struct fc_store_change *changes, size_
 }
 
 int
-fc_store_set_cuts(
-    struct fc_store *s, const char *const *keys, size_t n, char why[static FC_STORE_WHY_MAX])
+fc_store_set_links(
+    struct fc_store *s, const struct fc_store_link *v, size_t n, char why[static FC_STORE_WHY_MAX])
 {
 	sqlite3_stmt *st = NULL;
-	int rc = sqlite3_exec(s->db, "BEGIN IMMEDIATE; DELETE FROM cut", NULL, NULL, NULL);
+	int rc = sqlite3_exec(s->db, "BEGIN IMMEDIATE; DELETE FROM link", NULL, NULL, NULL);
 
 	if (rc == SQLITE_OK)
-		rc = sqlite3_prepare_v2(s->db, "INSERT INTO cut VALUES(?1)", -1, &st, NULL);
+		rc = sqlite3_prepare_v2(s->db, "INSERT INTO link VALUES(?1,?2)", -1, &st, NULL);
 	for (size_t i = 0; i < n && rc == SQLITE_OK; i++) {
-		sqlite3_bind_text(st, 1, keys[i], -1, SQLITE_STATIC);
+		sqlite3_bind_text(st, 1, v[i].key, -1, SQLITE_STATIC);
+		sqlite3_bind_text(st, 2, v[i].body, -1, SQLITE_STATIC);
 		rc = run(st);
 	}
 	sqlite3_finalize(st);
@@ -229,14 +240,16 @@ fc_store_set_cuts(
 }
 
 int
-fc_store_each_cut(struct fc_store *s, fc_store_cut_fn *fn, void *arg)
+fc_store_each_link(struct fc_store *s, fc_store_link_fn *fn, void *arg)
 {
 	sqlite3_stmt *st = NULL;
-	int rc = sqlite3_prepare_v2(s->db, "SELECT key FROM cut ORDER BY key", -1, &st, NULL);
+	int rc =
+	    sqlite3_prepare_v2(s->db, "SELECT key, body FROM link ORDER BY key", -1, &st, NULL);
 	int err = err_from_sqlite(rc);
 
 	while (err == FAB_OK && (rc = sqlite3_step(st)) == SQLITE_ROW)
-		err = fn(arg, (const char *)sqlite3_column_text(st, 0));
+		err = fn(arg, (const char *)sqlite3_column_text(st, 0),
+		    (const char *)sqlite3_column_text(st, 1));
 	if (err == FAB_OK)
 		err = err_from_sqlite(rc);
 	sqlite3_finalize(st);

@@ -2,7 +2,7 @@
 #define FABRICD_FC_STORE_H
 /*
  * The desired resources on disk: one SQLite file with the table resource(kind, name, body) and a
- * revision that counts the changes, and beside it the links that somebody cut. fabricd keeps
+ * revision that counts the changes, and beside it the links that somebody changed. fabricd keeps
  * nothing else; everything else comes back from the nodes.
  *
  * fc_store_commit() is one transaction. Once it has returned FAB_OK the change survives kill -9 of
@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define FC_STORE_SCHEMA  1
+#define FC_STORE_SCHEMA  2
 #define FC_STORE_WHY_MAX 256
 
 struct fc_store;
@@ -39,11 +39,18 @@ uint64_t fc_store_revision(const struct fc_store *s);
 /* Calls fn for each resource, by kind and name; stops at the first error of fn and returns it. */
 typedef int fc_store_row_fn(void *arg, const char *kind, const char *name, const char *body);
 int fc_store_each(struct fc_store *s, fc_store_row_fn *fn, void *arg);
-/* The list of cut links, replaced as a whole; not part of the revision. */
-int fc_store_set_cuts(
-    struct fc_store *s, const char *const *keys, size_t n, char why[static FC_STORE_WHY_MAX]);
-typedef int fc_store_cut_fn(void *arg, const char *key);
-int fc_store_each_cut(struct fc_store *s, fc_store_cut_fn *fn, void *arg);
+
+/* One row of fc_linkset.h. */
+struct fc_store_link {
+	const char *key;
+	char body[160];
+};
+
+/* The list of links, replaced as a whole; not part of the revision. */
+int fc_store_set_links(
+    struct fc_store *s, const struct fc_store_link *v, size_t n, char why[static FC_STORE_WHY_MAX]);
+typedef int fc_store_link_fn(void *arg, const char *key, const char *body);
+int fc_store_each_link(struct fc_store *s, fc_store_link_fn *fn, void *arg);
 /* -1 when it cannot be read. */
 int64_t fc_store_count(struct fc_store *s);
 

@@ -4,6 +4,7 @@
 #include "fabricd/fc_switch.h"
 
 #include "fabricd/fc_carrier.h"
+#include "fabricd/fc_link.h"
 #include "fabricd/fc_mem.h"
 #include "fabricd/wire_switch.h"
 #include "lib/err.h"
@@ -237,6 +238,15 @@ fc_switch_touch_node(struct fc_switch *sw, const char *node, const char *subject
 	fc_image_touch_node(sw->image, node);
 	if (fc_image_is_due(sw->image))
 		due(sw, subject, text);
+}
+
+void
+fc_switch_touch_links(struct fc_switch *sw, const char *subject, const char *text)
+{
+	if (sw->watches == NULL)
+		return;
+	fc_image_touch_links(sw->image);
+	due(sw, subject, text);
 }
 
 uint64_t
@@ -572,7 +582,7 @@ fc_switch_new(struct fc_switch **out, struct fc *f)
 		sw->f = f;
 		sw->first = sw->generation = fab_wall_us();
 		sw->post = (struct fab_post){ .fn = update_cb, .arg = sw };
-		err = fc_image_new(&sw->image, f->layers);
+		err = fc_image_new(&sw->image, f->layers, fc_links_set(f->links));
 	}
 	if (err == FAB_OK)
 		err = wire_switch_new(&sw->wire);

@@ -59,6 +59,9 @@ void fc_switch_touch_all(struct fc_switch *sw, const char *text);
 void fc_switch_touch_node(
     struct fc_switch *sw, const char *node, const char *subject, const char *text);
 
+/* Somebody did something to links. */
+void fc_switch_touch_links(struct fc_switch *sw, const char *subject, const char *text);
+
 /* Whether every connected vswitchd has the newest tables in force; else why says who has not. */
 bool fc_switch_converged(const struct fc_switch *sw, char why[static 256]);
 bool fc_switch_host_converged(const struct fc_switch *sw, const struct fc_switch_host *h);

@@ -13,6 +13,7 @@
 
 /* The same numbers on the wire. */
 _Static_assert((int)FC_IMG_INTERNET == (int)FAB__V1__SWITCH_GROUP_KIND__GROUP_INTERNET, "kinds");
+_Static_assert((int)FC_IMG_LINK_REGIONS == (int)FAB__V1__SWITCH_LINK_KIND__LINK_REGIONS, "kinds");
 _Static_assert((int)FC_IMG_NOT_CARRIED == (int)FAB__V1__SWITCH_DROP__DROP_NOT_CARRIED, "reasons");
 
 struct wire_switch {
@@ -23,6 +24,8 @@ struct wire_switch {
 	Fab__V1__SwitchGroup group[ITEMS], *groups[ITEMS];
 	Fab__V1__SwitchTable table[ITEMS], *tables[ITEMS];
 	Fab__V1__SwitchPort port[ITEMS], *ports[ITEMS];
+	Fab__V1__SwitchLink link[ITEMS], *links[ITEMS];
+	size_t n_link_ends; /* of the links of the message */
 	uint32_t gone_groups[ITEMS], gone_tables[ITEMS], gone_ports[ITEMS];
 	/* The routes of all tables of the message, one table after the other. */
 	uint32_t addr[ROUTES], to[ROUTES], withdrawn_addr[ROUTES];
@@ -39,10 +42,11 @@ message_init(struct wire_switch *w, uint64_t generation, bool snapshot)
 	w->m.groups = w->groups;
 	w->m.tables = w->tables;
 	w->m.ports = w->ports;
+	w->m.links = w->links;
 	w->m.gone_groups = w->gone_groups;
 	w->m.gone_tables = w->gone_tables;
 	w->m.gone_ports = w->gone_ports;
-	w->n_routes = w->n_withdrawn = 0;
+	w->n_routes = w->n_withdrawn = w->n_link_ends = 0;
 }
 
 void
@@ -188,6 +192,43 @@ put_port(void *ctx, const struct fc_img_port *p)
 	out->bgp = p->conf.bgp;
 	out->system = p->conf.system;
 	out->mtu = p->conf.mtu;
+	out->region = p->conf.region;
+}
+
+static void
+put_link(struct wire_switch *w, const struct fc_img_link *l)
+{
+	Fab__V1__SwitchLink *out;
+
+	if (w->m.n_links == ITEMS || w->n_link_ends > ROUTES)
+		flush(w, false);
+	out = w->links[w->m.n_links] = &w->link[w->m.n_links];
+	w->m.n_links++;
+	w->n_link_ends += l->n_from + l->n_to;
+	fab__v1__switch_link__init(out);
+	out->id = l->id;
+	out->name = fc_unconst(l->name);
+	out->kind = (Fab__V1__SwitchLinkKind)l->kind;
+	out->from = l->from;
+	out->n_from = l->n_from;
+	out->to = l->to;
+	out->n_to = l->n_to;
+	out->cut = l->cut;
+	out->delay_us = l->delay_us;
+	out->jitter_us = l->jitter_us;
+	out->loss_ppm = l->loss_ppm;
+	out->rate = l->rate;
+}
+
+static void
+put_links(void *ctx, const struct fc_img_link *v, size_t n)
+{
+	struct wire_switch *w = ctx;
+
+	w->told++;
+	w->m.replace_links = true;
+	for (size_t i = 0; i < n; i++)
+		put_link(w, &v[i]);
 }
 
 static void
@@ -223,6 +264,7 @@ const struct fc_img_sink wire_switch_sink = {
 	.route = put_route,
 	.withdraw = put_withdrawn,
 	.port = put_port,
+	.links = put_links,
 	.gone_group = put_gone_group,
 	.gone_table = put_gone_table,
 	.gone_port = put_gone_port,

@@ -106,6 +106,12 @@ struct topo_nets {
 	size_t n;
 };
 
+/* Packets between two regions take so long, one way. */
+struct topo_region_path {
+	int a, b; /* index into regions, a < b */
+	uint32_t delay_ms, jitter_ms;
+};
+
 struct topo_timing {
 	char profile[16]; /* azure, fast, custom */
 	uint32_t keepalive_ms, hold_ms, connect_retry_ms;
@@ -135,6 +141,7 @@ struct topo_subnet {
 
 struct topo_vnet {
 	char *name, *region;
+	int region_index; /* into regions */
 	struct topo_nets space;
 	struct topo_subnet *subnets;
 	size_t n_subnets;
@@ -335,8 +342,13 @@ struct topo {
 	char *name;
 	struct topo_timing timing;
 	struct topo_limits limits;
-	bool strict;  /* OPEN-1 */
-	bool packets; /* BGP over TCP runs through the data plane */
+	bool strict;    /* OPEN-1 */
+	bool packets;   /* BGP over TCP runs through the data plane */
+	char **regions; /* that VNets are in, sorted */
+	size_t n_regions;
+	uint32_t region_delay_ms;              /* of pairs that are not among the paths */
+	struct topo_region_path *region_paths; /* sorted by a, b */
+	size_t n_region_paths;
 	struct topo_vnet *vnets;
 	size_t n_vnets;
 	struct topo_peering *peerings;
@@ -398,9 +410,14 @@ void topo_free(struct topo *t);
 
 /* Look-ups; -1 if absent. Logarithmic in the number of objects. */
 int topo_find_vnet(const struct topo *t, const char *name);
+int topo_find_region(const struct topo *t, const char *name);
 int topo_find_nic(const struct topo *t, const char *name);
 int topo_find_node(const struct topo *t, const char *name);
 int topo_find_nic_by_ip(const struct topo *t, int vnet, uint32_t ip);
+/* From region a to another one, b, as the topology has it. */
+struct topo_region_path topo_region_path(const struct topo *t, int a, int b);
+/* Region of the node's VNet, -1: it is in none. */
+int topo_node_region(const struct topo *t, const struct topo_node *n);
 /* VNet and Azure address of a Route Server or gateway instance; false for other nodes, and for the
  * standby of an active-standby VPN gateway, which has none (VPN-1). */
 bool topo_platform_address(

@@ -453,6 +453,7 @@ build_model(struct topo_build *b)
 	build_fabric(b);
 	for (size_t i = 0; i < b->t->n_vnets; i++)
 		build_vnet(b, i);
+	topo_regions_build(b);
 	for (size_t i = 0; i < b->t->n_tables; i++)
 		build_table(b, i);
 	for (size_t i = 0; i < b->t->n_peerings; i++)

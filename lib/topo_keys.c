@@ -57,6 +57,24 @@ static const struct topo_key limits[] = {
 	{ NULL },
 };
 
+static const struct topo_key region_delay[] = {
+	{ "between", TOPO_T_LIST, "two regions that VNets are in", .sub = ITEM(TOPO_T_TEXT),
+	    .min = 2, .max = 2, .required = true },
+	{ "delay", TOPO_T_DURATION, "one way; half of what a ping shows", .required = true },
+	{ "jitter", TOPO_T_DURATION, "each packet takes up to this much more or less",
+	    .def = "\"0\"" },
+	{ NULL },
+};
+
+static const struct topo_key regions[] = {
+	{ "delay", TOPO_T_DURATION, "one way, between two regions that `delays` does not name",
+	    .def = "\"0\"" },
+	{ "delays", TOPO_T_LIST, "by pair",
+	    .sub = (const struct topo_key[]){ { "", TOPO_T_STRUCT, .sub = region_delay } },
+	    .max = 5000 },
+	{ NULL },
+};
+
 static const struct topo_key fabric[] = {
 	{ "name", TOPO_T_NAME, "name of the fabric", .def = "\"fabric\"" },
 	{ "timing", TOPO_T_STRUCT, "a profile, or a profile with overrides; default: azure",
@@ -68,6 +86,9 @@ static const struct topo_key fabric[] = {
 	    "BGP over TCP runs through the data plane: Route Servers and NVAs listen on port 179 of "
 	    "their Azure addresses unless they have a bgp_listen; `fabctl up` then needs packets",
 	    .def = "false" },
+	{ "regions", TOPO_T_STRUCT,
+	    "how long packets take between regions; within one they take no time",
+	    .sub = regions },
 	{ NULL },
 };
 

@@ -196,6 +196,7 @@ struct topo_nets topo_get_nets(struct topo_build *b, const json_t *o, const char
 char *topo_get_copy(struct topo_build *b, const json_t *o, const char *key);
 char **topo_get_texts(struct topo_build *b, const json_t *o, const char *key, size_t *n);
 
+void topo_regions_build(struct topo_build *b); /* after the VNets */
 void topo_build_routing(struct topo_build *b); /* Route Servers, NVAs, gateways, circuits, sites */
 void topo_derive(struct topo_build *b);
 void topo_nodes_build(struct topo_build *b);

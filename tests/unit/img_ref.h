@@ -38,6 +38,7 @@ struct ref {
 	struct ref_table tables[REF_MAX];
 	struct ref_port ports[REF_MAX];
 	uint32_t last_group; /* numbers are never used again */
+	char links[4096];    /* "a > b: 1 x 2 cut delay jitter loss rate" */
 	size_t told;
 };
 
@@ -178,12 +179,33 @@ ref_on_gone_port(void *ctx, uint32_t id)
 	p->id = 0;
 }
 
+static REF_UNUSED void
+ref_on_links(void *ctx, const struct fc_img_link *v, size_t n)
+{
+	struct ref *r = ctx;
+
+	r->told++;
+	r->links[0] = '\0';
+	for (size_t i = 0; i < n; i++) {
+		CU_ASSERT_TRUE(v[i].id != 0 && (i == 0 || v[i].id != v[i - 1].id));
+		for (size_t k = 0; v[i].kind != FC_IMG_LINK_REGIONS && k < v[i].n_from; k++)
+			CU_ASSERT_PTR_NOT_NULL(ref_port(r, v[i].from[k]));
+		for (size_t k = 0; v[i].kind != FC_IMG_LINK_REGIONS && k < v[i].n_to; k++)
+			CU_ASSERT_PTR_NOT_NULL(ref_port(r, v[i].to[k]));
+		snprintf(r->links + strlen(r->links), sizeof(r->links) - strlen(r->links),
+		    "%s: %zu x %zu%s %u %u %u %llu\n", v[i].name, v[i].n_from, v[i].n_to,
+		    v[i].cut ? " cut" : "", v[i].delay_us, v[i].jitter_us, v[i].loss_ppm,
+		    (unsigned long long)v[i].rate);
+	}
+}
+
 static const struct fc_img_sink ref_sink REF_UNUSED = {
 	.group = ref_on_group,
 	.table = ref_on_table,
 	.route = ref_on_route,
 	.withdraw = ref_on_withdraw,
 	.port = ref_on_port,
+	.links = ref_on_links,
 	.gone_group = ref_on_gone_group,
 	.gone_table = ref_on_gone_table,
 	.gone_port = ref_on_gone_port,

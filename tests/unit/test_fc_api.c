@@ -304,6 +304,102 @@ test_links_are_cut_at_both_ends(void)
 	fixture_fini(&fx);
 }
 
+/* Its NIC takes all of its sessions along. */
+static void
+test_a_nic_that_is_cut_cuts_its_sessions(void)
+{
+	struct fixture fx;
+	struct four n;
+
+	fixture_init(&fx, SMALL, false);
+	four_init(&n, &fx);
+	CU_ASSERT_EQUAL(set_link(&fx, "nva1", "", true, false), FAB_RPC_OK);
+	CU_ASSERT_EQUAL(n.rs0.faults, 1);
+	CU_ASSERT_EQUAL(n.rs1.faults, 1);
+	CU_ASSERT_EQUAL(n.nva1.faults, 2);
+	CU_ASSERT_EQUAL(n.nva2.faults, 0);
+	AWAIT(fx.loop, cut_is(&n.rs0, "nva1", true, true) && cut_is(&n.nva1, "rs-1", true, true));
+	/* A session that was cut by itself stays so. */
+	CU_ASSERT_EQUAL(set_link(&fx, "nva1", "rs-0", true, false), FAB_RPC_OK);
+	CU_ASSERT_EQUAL(n.rs0.faults, 1);
+	CU_ASSERT_EQUAL(set_link(&fx, "nva1", "", false, false), FAB_RPC_OK);
+	AWAIT(fx.loop, cut_is(&n.rs1, "nva1", false, false));
+	CU_ASSERT_TRUE(cut_is(&n.rs0, "nva1", true, true));
+	CU_ASSERT_EQUAL(set_link(&fx, "nobody", "", true, false), FAB_RPC_NOT_FOUND);
+	four_fini(&n);
+	fixture_fini(&fx);
+}
+
+/* ---- delay and loss ---- */
+
+static enum fab_rpc_status
+shape_link(struct fixture *fx, const char *a, Fab__V1__LinkField field, uint32_t value)
+{
+	Fab__V1__LinkRequest req = FAB__V1__LINK_REQUEST__INIT;
+	enum fab_rpc_status status;
+	ProtobufCMessage *reply;
+
+	req.a = (char *)(uintptr_t)a;
+	req.set = true;
+	req.fields = &field;
+	req.n_fields = 1;
+	req.delay_us = req.jitter_us = req.loss_ppm = value;
+	req.rate = value;
+	reply = fixture_call(fx, "Link", &req.base, &status);
+	if (reply != NULL)
+		protobuf_c_message_free_unpacked(reply, NULL);
+	return status;
+}
+
+/* "nva1 <-> : 1 2 3 4" */
+static void
+expect_listed(struct fixture *fx, const char *a, const char *want)
+{
+	Fab__V1__LinkQuery req = FAB__V1__LINK_QUERY__INIT;
+	enum fab_rpc_status status;
+	Fab__V1__LinkList *list;
+	char text[512] = "";
+
+	req.a = (char *)(uintptr_t)a;
+	list = (Fab__V1__LinkList *)fixture_call(fx, "Links", &req.base, &status);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(list);
+	for (size_t i = 0; i < list->n_value; i++) {
+		const Fab__V1__LinkInfo *l = list->value[i];
+
+		snprintf(text + strlen(text), sizeof(text) - strlen(text),
+		    "%s %s %s %s:%s %u %u %u %u;", l->kind, l->a, l->one_way ? "->" : "<->", l->b,
+		    l->cut ? " cut" : "", l->delay_us, l->jitter_us, l->loss_ppm,
+		    (unsigned)l->rate);
+	}
+	CU_ASSERT_STRING_EQUAL(text, want);
+	protobuf_c_message_free_unpacked(&list->base, NULL);
+}
+
+static void
+test_links_are_set_field_by_field(void)
+{
+	struct fixture fx;
+
+	fixture_init(&fx, SMALL, true);
+	expect_listed(&fx, "", "");
+	expect_listed(&fx, "nva1", "nic nva1 <-> : 0 0 0 0;");
+	CU_ASSERT_EQUAL(shape_link(&fx, "nva1", FAB__V1__LINK_FIELD__LINK_DELAY, 7), FAB_RPC_OK);
+	CU_ASSERT_EQUAL(shape_link(&fx, "nva1", FAB__V1__LINK_FIELD__LINK_LOSS, 8), FAB_RPC_OK);
+	CU_ASSERT_EQUAL(set_link(&fx, "nva1", "", true, true), FAB_RPC_OK);
+	expect_listed(&fx, "", "nic  -> nva1: 7 0 8 0;nic nva1 -> : cut 7 0 8 0;");
+	fixture_kill_fabric(&fx);
+	fixture_start_fabric(&fx);
+	expect_listed(&fx, "", "nic  -> nva1: 7 0 8 0;nic nva1 -> : cut 7 0 8 0;");
+	CU_ASSERT_EQUAL(set_link(&fx, "nva1", "", false, true), FAB_RPC_OK);
+	CU_ASSERT_EQUAL(shape_link(&fx, "nva1", FAB__V1__LINK_FIELD__LINK_DELAY, 0), FAB_RPC_OK);
+	expect_listed(&fx, "", "nic nva1 <-> : 0 0 8 0;");
+	CU_ASSERT_EQUAL(shape_link(&fx, "nva1", FAB__V1__LINK_FIELD__LINK_LOSS, 0), FAB_RPC_OK);
+	expect_listed(&fx, "", "");
+	CU_ASSERT_EQUAL(shape_link(&fx, "nva1", FAB__V1__LINK_FIELD__LINK_LOSS, 1000001),
+	    FAB_RPC_INVALID_ARGUMENT);
+	fixture_fini(&fx);
+}
+
 static void
 test_links_of_absent_nodes_are_cut_when_they_come(void)
 {
@@ -491,7 +587,8 @@ test_requests_about_nothing(void)
 		{ "Explain", &explain.base, FAB_RPC_INVALID_ARGUMENT, "'1.2.3' is neither" },
 		{ "Trace", &trace.base, FAB_RPC_NOT_FOUND, "no endpoint 'vm9'" },
 		{ "Timeline", &timeline.base, FAB_RPC_NOT_FOUND, "there is no such change" },
-		{ "Link", &link.base, FAB_RPC_INVALID_ARGUMENT, "either cut or restored" },
+		{ "Link", &link.base, FAB_RPC_INVALID_ARGUMENT,
+		    "either cut, restored, set or cleared" },
 		{ "Nonsense", &link.base, FAB_RPC_UNIMPLEMENTED, "" },
 	};
 	struct fixture fx;
@@ -598,6 +695,8 @@ static CU_TestInfo tests[] = {
 	{ "conditions come true", test_conditions_come_true },
 	{ "waiters hang up, or see it come", test_waiters_hang_up_or_see_it_come },
 	{ "links are cut at both ends", test_links_are_cut_at_both_ends },
+	{ "a NIC that is cut cuts its sessions", test_a_nic_that_is_cut_cuts_its_sessions },
+	{ "links are set field by field", test_links_are_set_field_by_field },
 	{ "links of absent nodes are cut when they come",
 	    test_links_of_absent_nodes_are_cut_when_they_come },
 	{ "RS-110, RS-113: listings ask both instances", test_listings_ask_both_instances },

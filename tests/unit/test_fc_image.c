@@ -36,7 +36,7 @@ img_open(struct img *m, const char *yaml)
 {
 	fix_open(&m->f, yaml);
 	m->ref = calloc(1, sizeof(*m->ref));
-	CU_ASSERT_EQUAL_FATAL(fc_image_new(&m->image, m->f.l), FAB_OK);
+	CU_ASSERT_EQUAL_FATAL(fc_image_new(&m->image, m->f.l, NULL), FAB_OK);
 	CU_ASSERT_TRUE(fc_image_is_due(m->image));
 	img_update(m);
 }
@@ -473,7 +473,7 @@ check_against_fresh(struct img *m)
 	struct fc_image *fresh;
 	char *a, *b;
 
-	CU_ASSERT_EQUAL_FATAL(fc_image_new(&fresh, m->f.l), FAB_OK);
+	CU_ASSERT_EQUAL_FATAL(fc_image_new(&fresh, m->f.l, NULL), FAB_OK);
 	CU_ASSERT_EQUAL(fc_image_update(fresh, &ref_sink, ref), FAB_OK);
 	a = tables_of(m->ref, m->f.t);
 	b = tables_of(ref, m->f.t);

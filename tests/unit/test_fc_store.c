@@ -104,35 +104,36 @@ test_changes_are_there_after_reopening(void)
 }
 
 static int
-append_cut(void *arg, const char *key)
+append_link(void *arg, const char *key, const char *body)
 {
 	char *text = arg;
 
-	snprintf(text + strlen(text), 512 - strlen(text), "%s;", key);
+	snprintf(text + strlen(text), 512 - strlen(text), "%s=%s;", key, body);
 	return FAB_OK;
 }
 
 static void
-test_cut_links_are_replaced_as_a_whole(void)
+test_links_are_replaced_as_a_whole(void)
 {
-	static const char *const first[] = { "a b", "b a" }, *const second[] = { "c d" },
-				 *const twice[] = { "e f", "e f" };
+	static const struct fc_store_link first[] = { { "a b", "1" }, { "b a", "2" } },
+					  second[] = { { "c d", "3" } },
+					  twice[] = { { "e f", "4" }, { "e f", "5" } };
 	char why[FC_STORE_WHY_MAX], text[512] = "";
 	struct fc_store *s;
 
 	setup();
 	s = open_store();
-	CU_ASSERT_EQUAL(fc_store_set_cuts(s, first, 2, why), FAB_OK);
-	CU_ASSERT_EQUAL(fc_store_set_cuts(s, second, 1, why), FAB_OK);
-	CU_ASSERT_NOT_EQUAL(fc_store_set_cuts(s, twice, 2, why), FAB_OK); /* changes nothing */
+	CU_ASSERT_EQUAL(fc_store_set_links(s, first, 2, why), FAB_OK);
+	CU_ASSERT_EQUAL(fc_store_set_links(s, second, 1, why), FAB_OK);
+	CU_ASSERT_NOT_EQUAL(fc_store_set_links(s, twice, 2, why), FAB_OK); /* changes nothing */
 	CU_ASSERT_EQUAL(fc_store_revision(s), 0);
 	fc_store_close(s);
 	s = open_store();
-	CU_ASSERT_EQUAL(fc_store_each_cut(s, append_cut, text), FAB_OK);
-	CU_ASSERT_STRING_EQUAL(text, "c d;");
-	CU_ASSERT_EQUAL(fc_store_set_cuts(s, NULL, 0, why), FAB_OK);
-	CU_ASSERT_EQUAL(fc_store_each_cut(s, append_cut, text), FAB_OK);
-	CU_ASSERT_STRING_EQUAL(text, "c d;");
+	CU_ASSERT_EQUAL(fc_store_each_link(s, append_link, text), FAB_OK);
+	CU_ASSERT_STRING_EQUAL(text, "c d=3;");
+	CU_ASSERT_EQUAL(fc_store_set_links(s, NULL, 0, why), FAB_OK);
+	CU_ASSERT_EQUAL(fc_store_each_link(s, append_link, text), FAB_OK);
+	CU_ASSERT_STRING_EQUAL(text, "c d=3;");
 	fc_store_close(s);
 	teardown();
 }
@@ -160,6 +161,40 @@ test_a_failing_change_leaves_nothing(void)
 }
 
 static void
+write_schema_1(void)
+{
+	static const char sql[] =
+	    "CREATE TABLE resource(kind TEXT NOT NULL, name TEXT NOT NULL, body TEXT NOT NULL,"
+	    " PRIMARY KEY(kind, name)) WITHOUT ROWID;"
+	    "CREATE TABLE cut(key TEXT PRIMARY KEY) WITHOUT ROWID;"
+	    "CREATE TABLE meta(key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
+	    "INSERT INTO meta VALUES('revision', 7); INSERT INTO cut VALUES('nva1 rs1-0');"
+	    "PRAGMA user_version=1;";
+	sqlite3 *db = NULL;
+
+	CU_ASSERT_EQUAL_FATAL(sqlite3_open(path, &db), SQLITE_OK);
+	CU_ASSERT_EQUAL(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+}
+
+static void
+test_a_store_of_schema_1_is_taken_over(void)
+{
+	char text[512] = "";
+	struct fc_store *s;
+
+	setup();
+	write_schema_1();
+	fc_store_close(open_store());
+	s = open_store(); /* and again */
+	CU_ASSERT_EQUAL(fc_store_revision(s), 7);
+	CU_ASSERT_EQUAL(fc_store_each_link(s, append_link, text), FAB_OK);
+	CU_ASSERT_STRING_EQUAL(text, "nodes\tnva1\trs1-0=cut=1;");
+	fc_store_close(s);
+	teardown();
+}
+
+static void
 write_garbage(void)
 {
 	FILE *f = fopen(path, "w");
@@ -176,7 +211,7 @@ write_newer_schema(void)
 	sqlite3 *db = NULL;
 
 	CU_ASSERT_EQUAL_FATAL(sqlite3_open(path, &db), SQLITE_OK);
-	CU_ASSERT_EQUAL(sqlite3_exec(db, "PRAGMA user_version=2", NULL, NULL, NULL), SQLITE_OK);
+	CU_ASSERT_EQUAL(sqlite3_exec(db, "PRAGMA user_version=3", NULL, NULL, NULL), SQLITE_OK);
 	sqlite3_close(db);
 }
 
@@ -190,7 +225,7 @@ test_refusals_are_one_line(void)
 	} rows[] = {
 		{ write_garbage, FAB_EBADMSG, "cannot use the store: file is not a database" },
 		{ write_newer_schema, FAB_ENOTSUP,
-		    "the store has schema 2, this program knows only 1: use a newer fabricd" },
+		    "the store has schema 3, this program knows only 2: use a newer fabricd" },
 	};
 	char why[FC_STORE_WHY_MAX];
 	struct fc_store *s = NULL;
@@ -318,7 +353,8 @@ test_no_acknowledged_change_is_lost_to_sigkill(void)
 
 static CU_TestInfo tests[] = {
 	{ "changes are there after reopening", test_changes_are_there_after_reopening },
-	{ "cut links are replaced as a whole", test_cut_links_are_replaced_as_a_whole },
+	{ "links are replaced as a whole", test_links_are_replaced_as_a_whole },
+	{ "a store of schema 1 is taken over", test_a_store_of_schema_1_is_taken_over },
 	{ "a failing change leaves nothing", test_a_failing_change_leaves_nothing },
 	{ "refusals are one line", test_refusals_are_one_line },
 	{ "a store has one fabric", test_a_store_has_one_fabric },

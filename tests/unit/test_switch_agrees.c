@@ -71,7 +71,7 @@ both_open(struct both *b, const char *yaml)
 {
 	memset(b, 0, sizeof(*b));
 	fix_open(&b->f, yaml);
-	CU_ASSERT_EQUAL_FATAL(fc_image_new(&b->image, b->f.l), FAB_OK);
+	CU_ASSERT_EQUAL_FATAL(fc_image_new(&b->image, b->f.l, NULL), FAB_OK);
 	CU_ASSERT_EQUAL_FATAL(wire_switch_new(&b->wire), FAB_OK);
 	CU_ASSERT_EQUAL_FATAL(vs_model_new(&b->model), FAB_OK);
 	bring_up_to_date(b);

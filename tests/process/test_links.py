@@ -1,0 +1,112 @@
+"""Links that are cut, slow or lossy: what sessions and real packets make of them. Root only."""
+import unittest
+
+from fabric import FabricTestCase, cannot_have_packets
+from test_packets import Guests
+
+CANNOT = cannot_have_packets("ip", "ping")
+
+
+@unittest.skipIf(CANNOT, CANNOT)
+class Links(Guests, FabricTestCase):
+    """Each test finds everything running and leaves it so."""
+
+    topology = "topologies/multi-region.yaml"
+    packets = "on"
+    wait = "60s"
+
+    def setUp(self):
+        self.fabric.converged()
+        self.until_pings("vm11", "10.12.0.4")
+
+    def link(self, verb, *args, expect=0):
+        return self.fabric.json("link", verb, *args, expect=expect)
+
+    def cut(self, *names):
+        self.addCleanup(self.until_pings, "vm11", "10.12.0.4")
+        self.addCleanup(self.fabric.converged)
+        self.addCleanup(self.link, "clear", *[name for name in names if name != "--one-way"])
+        self.link("cut", *names)
+
+    def until_silent(self, src, dst):
+        self.until(lambda: not self.pings(src, dst), f"{src} does not reach {dst}")
+
+    def session(self, a, b, state):
+        self.fabric.fabctl("wait", f"session {a} {b} {state}", "--timeout", "30s")
+
+    def test_cut_of_a_nic(self):
+        """One name: everything in and out of it, counted where it is dropped."""
+        self.cut("vm12")
+        self.until_silent("vm11", "10.12.0.4")
+        self.until(lambda: self.drops("nva1", "link-cut"), "the drop is counted")  # who sent it on
+        self.assertTrue(self.pings("vm11", "10.1.10.4"))
+        listed = self.link("list")["value"]
+        self.assertEqual([(row["kind"], row["a"], row["b"], row["cut"]) for row in listed if row["cut"]],
+                         [("nic", "vm12", "", True)])
+        self.link("restore", "vm12")
+        self.until_pings("vm11", "10.12.0.4")
+
+    def test_cut_of_an_nvas_nic(self):
+        """RS-91: its sessions die by their hold timers, packets at once; then they take the other NVA."""
+        self.cut("nva1")
+        self.until(lambda: self.drops("vm11", "link-cut") or not self.pings("vm11", "10.12.0.4"), "packets are dropped")
+        self.session("nva1", "rs1-0", "down")
+        self.fabric.fabctl("wait", "effective vm11 0.0.0.0/0 via 10.1.2.5", "--timeout", "20s")
+        self.until_pings("vm11", "10.12.0.4")
+        self.link("restore", "nva1")
+        self.session("nva1", "rs1-0", "up")
+
+    def test_cut_of_a_tunnel(self):
+        """MR-6: the session between the NVAs and the packets in their tunnel die together."""
+        self.until_pings("vm11", "10.21.0.4")
+        self.cut("nva1", "nva3")
+        self.until(lambda: self.drops("nva1", "link-cut") or not self.pings("vm11", "10.21.0.4"), "packets are dropped")
+        self.session("nva1", "nva3", "down")
+        self.assertTrue(self.pings("vm11", "10.12.0.4"))
+        self.link("restore", "nva1", "nva3")
+        self.session("nva1", "nva3", "up")
+        self.until_pings("vm11", "10.21.0.4")
+
+    def test_cut_of_a_region_pair(self):
+        """All sessions and packets between the regions; within them nothing changes."""
+        self.cut("westeurope", "northeurope")
+        self.until_silent("jump1", "10.2.10.4")
+        for a in ("nva1", "nva2"):
+            self.session(a, "nva3", "down")
+        self.assertTrue(self.pings("vm11", "10.12.0.4"))
+        self.assertTrue(self.pings("vm21", "10.22.0.4"))
+        self.fabric.fabctl("kill", "vswitchd")  # neither forgets it
+        self.fabric.fabctl("kill", "fabricd")
+        self.fabric.fabctl("start", "fabricd")
+        self.fabric.fabctl("start", "vswitchd")
+        self.until_pings("vm11", "10.12.0.4")
+        self.until_silent("jump1", "10.2.10.4")
+        self.link("restore", "westeurope", "northeurope")
+        self.until_pings("jump1", "10.2.10.4")
+
+    def test_cut_of_one_direction(self):
+        """What vm12 sends is dropped, what it is sent arrives."""
+        self.cut("vm12", "--one-way")
+        self.until_silent("vm11", "10.12.0.4")
+        before, dropped = self.received("vm12"), self.drops("vm12", "link-cut")
+        self.assertFalse(self.pings("vm11", "10.12.0.4"))
+        self.assertGreater(self.received("vm12"), before)
+        self.until(lambda: self.drops("vm12", "link-cut") > dropped, "the drop is counted")
+
+    def test_what_is_no_link(self):
+        for args in (["cut", "vm11", "vm12"], ["cut", "nobody"], ["get", "nobody"], ["set", "nobody", "--delay", "1ms"],
+                     ["cut", "westeurope", "westeurope"]):
+            with self.subTest(args=args):
+                done = self.fabric.fabctl("link", *args, expect=4)
+                self.assertRegex(done.stderr, "^fabctl: NOT_FOUND: ")
+                self.assertEqual(done.stderr.count("\n"), 1)
+        for args in (["set", "vm11"], ["set", "vm11", "--delay", "fast"], ["set", "vm11", "--loss", "101%"],
+                     ["set", "vm11", "--rate", "100"], ["set", "vm11", "--delay", "-1ms"], ["cut"]):
+            with self.subTest(args=args):
+                done = self.fabric.fabctl("link", *args, expect=2)
+                self.assertRegex(done.stderr, "^fabctl: USAGE: ")
+                self.assertEqual(done.stderr.count("\n"), 1)
+
+
+if __name__ == "__main__":
+    unittest.main()
