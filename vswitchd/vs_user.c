@@ -10,6 +10,7 @@
 #include "vswitchd/vs_user.h"
 
 #include "lib/err.h"
+#include "vswitchd/vs_delay.h"
 #include "vswitchd/vs_frame.h"
 #include "vswitchd/vs_idmap.h"
 #include "vswitchd/vs_port.h"
@@ -57,6 +58,7 @@ struct vs_user {
 	_Atomic bool waiting;
 
 	/* Engine's thread. */
+	struct vs_delay *delay; /* frames on slow links */
 	struct user_port *taken;
 	struct vs_idmap by_id;   /* struct vs_port, of the taken ones that the model has */
 	struct vs_idmap by_slot; /* struct vs_port, of the taken ones at the trunk */
@@ -133,23 +135,33 @@ deliver_to(const struct vs_user *u, uint32_t id, enum vs_drop nobody)
 }
 
 static struct delivery
-route(const struct vs_user *u, const struct vs_port *from, const struct vs_frame *f)
+route(const struct vs_user *u, const struct vs_port *from, const struct vs_frame *f,
+    struct vs_verdict *v)
 {
 	const struct vs_port_conf *conf = vs_model_port(u->model, from->id);
-	struct vs_verdict v;
 
 	if (conf != NULL && conf->mtu != 0 && f->size > conf->mtu)
 		return nowhere(VS_DROP_BAD_FRAME); /* its own interface would not have sent it */
-	vs_lookup(u->model, from->id, &f->flow, &v);
-	switch (v.action) {
+	vs_lookup(u->model, from->id, &f->flow, v);
+	if (v->n_links > 0)
+		vs_delay_sync(u->delay, u->model);
+	switch (v->action) {
 	case VS_TO_PORT:
-		return deliver_to(u, v.port, VS_DROP_PORT_DOWN);
+		return deliver_to(u, v->port, VS_DROP_PORT_DOWN);
 	case VS_TO_INTERNET:
 		return deliver_to(u, u->internet, VS_DROP_NOT_CARRIED);
 	case VS_DROPPED:
 		break;
 	}
-	return nowhere(v.drop);
+	return nowhere(v->drop);
+}
+
+/* from NULL: nobody who would be to blame is left. */
+static void
+blame(struct vs_port *from, enum vs_drop why)
+{
+	if (from != NULL)
+		vs_port_dropped(from, why);
 }
 
 static void
@@ -164,28 +176,32 @@ send_frame(struct vs_port *from, struct vs_port *to, uint8_t *frame, size_t len)
 		vs_port_dropped(to, VS_DROP_FULL);
 		return;
 	case FAB_EINVAL:
-		vs_port_dropped(from, VS_DROP_BAD_FRAME);
+		blame(from, VS_DROP_BAD_FRAME);
 		return;
 	default:
-		vs_port_dropped(from, VS_DROP_PORT_DOWN);
+		blame(from, VS_DROP_PORT_DOWN);
 	}
 }
 
 static void
 forward(struct vs_user *u, struct vs_port *from, const struct vs_frame *f, size_t len)
 {
+	struct vs_verdict v = { .n_links = 0 };
 	struct delivery d;
 
 	vs_model_lock(u->model);
 	rebind(u);
-	d = route(u, from, f);
+	d = route(u, from, f, &v);
 	vs_model_unlock(u->model);
 	if (d.to == NULL) {
 		vs_port_dropped(from, d.why);
 		return;
 	}
 	vs_frame_set_macs(u->frame, d.ip);
-	send_frame(from, d.to, u->frame, len);
+	if (v.n_links == 0)
+		send_frame(from, d.to, u->frame, len);
+	else
+		vs_delay_put(u->delay, &v, from, d.to, u->frame, len);
 }
 
 static void
@@ -304,6 +320,7 @@ leave(struct vs_user *u, struct user_port *port)
 	else
 		epoll_ctl(u->epoll, EPOLL_CTL_DEL, port->p.fd, NULL); /* may have failed before */
 	atomic_store(&port->p.live, false);
+	vs_delay_forget(u->delay, &port->p);
 	unbind_port(u, &port->p);
 	if (port->next != NULL)
 		port->next->prev = port->prev;
@@ -363,7 +380,9 @@ run(void *arg)
 		int n = epoll_wait(u->epoll, ev, EVENTS, -1);
 
 		for (int i = 0; i < n && !atomic_load(&u->waiting); i++)
-			if (ev[i].data.ptr != NULL)
+			if (ev[i].data.ptr == u->delay)
+				vs_delay_run(u->delay);
+			else if (ev[i].data.ptr != NULL)
 				serve(u, &((struct user_port *)ev[i].data.ptr)->p);
 		/* What an errand leaves may still be in ev: ask anew after it. */
 		if (atomic_load(&u->waiting))
@@ -523,6 +542,7 @@ user_close(struct vs_user *u)
 		close(u->wake);
 	pthread_cond_destroy(&u->done);
 	pthread_mutex_destroy(&u->lock);
+	vs_delay_free(u->delay);
 	vs_idmap_fini(&u->by_id);
 	vs_idmap_fini(&u->by_slot);
 	free(u);
@@ -573,6 +593,19 @@ open_epoll(struct vs_user *u)
 	return FAB_OK;
 }
 
+static int
+open_delay(struct vs_user *u)
+{
+	struct epoll_event ev = { .events = EPOLLIN };
+	int err = vs_delay_new(&u->delay, send_frame);
+
+	if (err != FAB_OK)
+		return err;
+	ev.data.ptr = u->delay;
+	return epoll_ctl(u->epoll, EPOLL_CTL_ADD, vs_delay_fd(u->delay), &ev) == 0 ? FAB_OK
+										   : FAB_EIO;
+}
+
 static const struct vs_engine_ops user_ops = {
 	.name = "userspace",
 	.free = user_free,
@@ -594,7 +627,7 @@ vs_user_new(struct vs_engine **out, struct vs_model *m)
 	vs_port_init(&u->trunk.p, "");
 	pthread_mutex_init(&u->lock, NULL);
 	pthread_cond_init(&u->done, NULL);
-	if (open_epoll(u) != FAB_OK || start_thread(u) != FAB_OK) {
+	if (open_epoll(u) != FAB_OK || open_delay(u) != FAB_OK || start_thread(u) != FAB_OK) {
 		user_close(u);
 		return FAB_EIO;
 	}

@@ -1,4 +1,6 @@
 """Links that are cut, slow or lossy: what sessions and real packets make of them. Root only."""
+import re
+import time
 import unittest
 
 from fabric import FabricTestCase, cannot_have_packets
@@ -92,6 +94,72 @@ class Links(Guests, FabricTestCase):
         self.assertFalse(self.pings("vm11", "10.12.0.4"))
         self.assertGreater(self.received("vm12"), before)
         self.until(lambda: self.drops("vm12", "link-cut") > dropped, "the drop is counted")
+
+    # Slow, lossy, narrow.
+
+    def set(self, *names, **shape):
+        self.addCleanup(self.link, "clear", *names)
+        options = [word for name, value in shape.items() for word in (f"--{name}", value)]
+        return self.link("set", *names, *options)["value"]
+
+    def rtt_ms(self, src, dst):
+        """The least of three; None: no answer."""
+        out = self.fabric.fabctl("exec", src, "ping", "-n", "-q", "-c", "3", "-i", "0.2", "-W", "5", dst,
+                                 expect=None).stdout
+        found = re.search(r"= ([0-9.]+)/", out)
+        return float(found.group(1)) if found else None
+
+    def until_slow(self, src, dst, ms):
+        """It takes effect, and then no packet is faster."""
+        self.until(lambda: (self.rtt_ms(src, dst) or 0) >= ms, f"{src} to {dst} takes {ms} ms")
+        self.assertGreaterEqual(self.rtt_ms(src, dst), ms)
+
+    def test_delay_of_a_nic(self):
+        """Each way; it survives vswitchd's death."""
+        listed = self.set("vm12", delay="20ms", jitter="1ms")
+        self.assertEqual([(row["delay_ms"], row["jitter_ms"], row["one_way"]) for row in listed], [(20, 1, False)])
+        self.until_slow("vm11", "10.12.0.4", 38)
+        self.fabric.fabctl("kill", "vswitchd")
+        self.fabric.fabctl("start", "vswitchd")
+        self.fabric.converged()
+        self.until_slow("vm11", "10.12.0.4", 38)
+        self.link("set", "vm12", "--delay", "0", "--jitter", "0")
+        self.assertEqual([row for row in self.link("list")["value"] if row["kind"] == "nic"], [])
+
+    def test_delay_between_regions(self):
+        """As the topology says, until somebody says otherwise."""
+        self.until_slow("jump1", "10.2.10.4", 18)
+        row, = self.link("get", "westeurope", "northeurope")["value"]
+        self.assertEqual((row["delay_ms"], row["from_topology"]), (9, True))
+        self.set("westeurope", "northeurope", delay="30ms")
+        self.until_slow("jump1", "10.2.10.4", 60)
+        self.until_pings("vm11", "10.21.0.4")  # by the tunnel
+        self.assertGreaterEqual(self.rtt_ms("vm11", "10.21.0.4"), 60)
+        row, = self.link("clear", "westeurope", "northeurope")["value"]
+        self.assertEqual((row["delay_ms"], row["from_topology"]), (9, True))
+
+    def test_delay_of_a_circuit_path(self):
+        """ER-19: out of Azure straight to the MSEE, in through the gateway: each way has the delay of the path."""
+        for msee in ("circuit1-primary", "circuit1-secondary"):
+            self.set("er1", msee, delay="15ms")
+        self.until_slow("jump1", "172.20.0.1", 30)
+
+    def test_loss(self):
+        self.set("vm12", loss="100%")
+        self.until_silent("vm11", "10.12.0.4")
+        self.until(lambda: self.drops("nva1", "impairment"), "the loss is counted")
+        self.assertTrue(self.pings("vm11", "10.1.10.4"))
+
+    def test_rate(self):
+        """What has to pass takes its time; large packets of TCP too."""
+        self.set("vm12", rate="2mbit")
+        self.until(lambda: self.link("get", "vm12")["value"][0]["rate_bps"] == 2000000, "the rate is set")
+        self.fabric.converged()
+        since = time.monotonic()
+        self.run_in("vm11", "ping", "-n", "-q", "-f", "-c", "100", "-s", "1400", "10.12.0.4")
+        self.assertGreater(time.monotonic() - since, 99 * 1442 * 8 / 2e6)
+        told = self.probe("vm11", "vm12", "--tcp", "--pps", "200", "--duration", "1s")
+        self.assertEqual((told["lost"], told["reordered"]), (0, 0))
 
     def test_what_is_no_link(self):
         for args in (["cut", "vm11", "vm12"], ["cut", "nobody"], ["get", "nobody"], ["set", "nobody", "--delay", "1ms"],
