@@ -48,8 +48,8 @@ print_help(void)
 	    "  --socket PATH      where vswitchd takes guests\n"
 	    "  --name NAME        plug in the network namespace that this process is in\n"
 	    "  --make DIR         make a network namespace for each guest; DIR/NAME leads to it\n"
-	    "  --list FILE        guests, a line each: \"NAME [router] [off]\"; read again on\n"
-	    "                     SIGHUP\n"
+	    "  --list FILE        guests, a line each: \"NAME [router|internet] [off]\"; read\n"
+	    "                     again on SIGHUP\n"
 	    "  --plain NAME       make a namespace for vswitchd too: no guest, not plugged in\n"
 	    "  --router NAME      a guest that forwards packets\n"
 	    "  --log-level LEVEL  error, warn, info (default) or debug\n"
@@ -68,8 +68,12 @@ complain(const char *what, const char *value)
 static bool
 list_word(struct at_wanted *w, const char *word)
 {
-	if (strcmp(word, "router") == 0 && !w->router && !w->off)
+	bool kind = w->router || w->internet || w->off;
+
+	if (strcmp(word, "router") == 0 && !kind)
 		return w->router = true;
+	if (strcmp(word, "internet") == 0 && !kind)
+		return w->internet = true;
 	return strcmp(word, "off") == 0 && !w->off && (w->off = true);
 }
 
@@ -86,7 +90,7 @@ list_line(struct at_wanted *out, char *line, unsigned number, char why[static AT
 	for (char *word; good && (word = strtok_r(NULL, " \t\r", &save)) != NULL;)
 		good = list_word(&w, word);
 	if (!good) {
-		snprintf(why, AT_WHY_MAX, "line %u is not NAME [router] [off]", number);
+		snprintf(why, AT_WHY_MAX, "line %u is not NAME [router|internet] [off]", number);
 		return FAB_EINVAL;
 	}
 	*out = w;

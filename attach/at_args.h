@@ -27,8 +27,8 @@ enum at_verdict { AT_RUN, AT_EXIT_OK, AT_EXIT_USAGE };
 enum at_verdict at_args_parse(struct at_args *out, int argc, char **argv);
 void at_args_fini(struct at_args *args);
 
-/* Reads the list file anew: a guest a line, "NAME", "NAME router", either with "off". On failure,
- * which why[] tells, args are as they were. FAB_EINVAL, FAB_ETOOBIG, FAB_EIO. */
+/* Reads the list file anew: a guest a line, "NAME", "NAME router" or "NAME internet", each with
+ * "off". On failure, which why[] tells, args are as they were. FAB_EINVAL, FAB_ETOOBIG, FAB_EIO. */
 int at_args_reload(struct at_args *args, char why[static 192]);
 /* The same from memory; text is NUL-terminated, written to, and must outlive *out. malloc()ed. */
 int at_list_parse(struct at_wanted **out, size_t *n, char *text, char why[static 192]);

@@ -145,10 +145,9 @@ ctl_packets_argv(json_t **vswitchd, json_t **guests, const char *run_dir, const 
 }
 
 static void
-write_guest(FILE *fp, const json_t *off, const char *name, bool router)
+write_guest(FILE *fp, const json_t *off, const char *name, const char *kind)
 {
-	fprintf(fp, "%s%s%s\n", name, router ? " router" : "",
-	    json_object_get(off, name) != NULL ? " off" : "");
+	fprintf(fp, "%s%s%s\n", name, kind, json_object_get(off, name) != NULL ? " off" : "");
 }
 
 /* In one step: fabattach reads the old list or the new one. */
@@ -169,12 +168,13 @@ write_list(const char *run_dir, const struct topo *t)
 		return fab_err_from_errno(errno);
 	off = ctl_power_off(run_dir); /* who is off stays so */
 	for (size_t i = 0; i < t->n_nics; i++)
-		write_guest(fp, off, t->nics[i].name, t->nics[i].nva >= 0);
+		write_guest(fp, off, t->nics[i].name, t->nics[i].nva >= 0 ? " router" : "");
 	for (size_t i = 0; i < t->n_nodes; i++) /* they answer pings (RS-8) */
 		if (topo_platform_address(t, &t->nodes[i], &vnet, &ip))
-			write_guest(fp, off, t->nodes[i].name, false);
+			write_guest(fp, off, t->nodes[i].name, "");
 	for (size_t i = 0; i < t->n_sites; i++)
-		write_guest(fp, off, t->sites[i].name, false);
+		write_guest(fp, off, t->sites[i].name, "");
+	write_guest(fp, off, TOPO_INTERNET, " internet");
 	json_decref(off);
 	ok = ferror(fp) == 0;
 	if (fclose(fp) == 0 && ok && rename(fresh, path) == 0)

@@ -85,25 +85,8 @@ probe_options(struct probe *p, const struct ctl_args *args)
 
 /* ---- what fabricd knows ---- */
 
-static int
-find_address(struct probe *p)
-{
-	Fab__V1__NicRequest req = FAB__V1__NIC_REQUEST__INIT;
-	const Fab__V1__NicList *list;
-	ProtobufCMessage *reply;
-	int status;
-
-	req.nic = (char *)(uintptr_t)p->dst;
-	if ((status = ctl_call(p->c, "Nics", &req.base, &reply)) != CTL_OK)
-		return status;
-	list = CTL_REPLY(Fab__V1__NicList, reply);
-	if (list->n_value != 1 || ipaddr_parse(&p->dst_ip, list->value[0]->ip_address) != FAB_OK)
-		status = ctl_fail(CTL_REFUSED, "NOT_FOUND", "%s has no address to send to", p->dst);
-	ctl_reply_free(reply);
-	return status;
-}
-
-/* Names of the nodes on the modelled path, and last why the packet does not arrive, if so. */
+/* Names of the nodes on the modelled path, and last why the packet does not arrive, if so; and by
+ * which address src knows dst. */
 static int
 path_take(struct probe *p, json_t **out)
 {
@@ -123,9 +106,12 @@ path_take(struct probe *p, json_t **out)
 		json_array_append_new(list, json_string(r->hops[i]->node));
 	if (strcmp(r->verdict, "delivered") != 0)
 		json_array_append_new(list, json_string(r->verdict));
+	status = ipaddr_parse(&p->dst_ip, r->dst_address) == FAB_OK
+		     ? CTL_OK
+		     : ctl_fail(CTL_REFUSED, "NOT_FOUND", "%s has no address to send to", p->dst);
 	ctl_reply_free(reply);
 	*out = list;
-	return CTL_OK;
+	return status;
 }
 
 /* Beside the stages of the control plane, fabricd shows what its change meant for packets. Best
@@ -260,7 +246,7 @@ probe_run(struct probe *p)
 	size_t n;
 	int status;
 
-	if ((status = find_address(p)) != CTL_OK || (status = path_take(p, &p->before)) != CTL_OK)
+	if ((status = path_take(p, &p->before)) != CTL_OK)
 		return status;
 	ctl_progress("sending %zu packets from %s to %s, %.1f s", p->conf.packets, p->src, p->dst,
 	    (double)p->duration_ms / 1000);

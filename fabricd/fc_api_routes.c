@@ -249,11 +249,13 @@ fc_api_trace(void *ctx, struct fab_rpc_call *call, const ProtobufCMessage *msg)
 		return;
 	if (!fc_endpoint_is_source(&src)) {
 		fab_rpc_fail(call, FAB_RPC_INVALID_ARGUMENT,
-		    "'%s' cannot send: a packet starts at a VM, NVA or site", req->src);
+		    "'%s' cannot send: a packet starts at a VM, NVA, site or the Internet",
+		    req->src);
 		return;
 	}
 	if ((t = fc_mem_take(&mem, 2, sizeof(*t))) == NULL)
 		goto done;
+	reply.dst_address = addr_text(&mem, fc_endpoint_address(f->layers, &src, &dst));
 	fc_trace_run(f->layers, src, dst, &t[0]);
 	reply.verdict = fc_unconst(fc_verdict_name(t[0].verdict));
 	reply.reason = t[0].reason;
@@ -261,10 +263,10 @@ fc_api_trace(void *ctx, struct fab_rpc_call *call, const ProtobufCMessage *msg)
 	if (!req->both)
 		goto done;
 	if (!fc_endpoint_is_source(&dst)) {
-		reply.back_reason = fc_unconst("what is outside of the fabric is not modelled");
+		reply.back_reason = fc_unconst("nobody has this address");
 		goto done;
 	}
-	fc_trace_run(f->layers, dst, src, &t[1]);
+	fc_trace_back(f->layers, src, dst, &t[0], &t[1]);
 	reply.back_verdict = fc_unconst(fc_verdict_name(t[1].verdict));
 	reply.back_reason = t[1].reason;
 	reply.back_hops = hops(&mem, &t[1], &reply.n_back_hops);

@@ -84,37 +84,51 @@ enum fc_place {
 struct fc_trace_hop {
 	enum fc_place place;
 	int index;
+	uint32_t src; /* source address that the packet leaves with */
 	char node[64];
 	char nic[64];    /* it leaves through; "" if it leaves through none */
 	char route[192]; /* "0.0.0.0/0 VirtualNetworkGateway 10.1.2.4", the next hop taken first */
 	char rule[16];
 };
 
+/* Who put his own address in place of the sender's (SC-J): a NIC, a site's router, or nobody. */
+struct fc_translator {
+	int nic, site; /* -1 */
+};
+
 struct fc_trace {
 	enum fc_verdict verdict;
+	struct fc_translator translator; /* the last one */
 	struct fc_trace_hop hops[FC_TRACE_HOPS_MAX];
 	size_t n_hops;
 	char reason[160]; /* why not delivered; or a warning (OPEN-9); else "" */
 };
 
-/* Ends of a trace: a NIC, a site or a client of a VPN gateway (src), an address (dst). */
+/* Ends of a trace: a NIC, a site, a client of a VPN gateway or the Internet; dst: any address. */
 struct fc_endpoint {
 	int nic;       /* -1 if not a NIC; addr may also be one that its NVA owns */
 	int site;      /* -1 if not a site */
 	int gateway;   /* -1 unless addr is in a client pool of this VPN gateway (VPN-20) */
 	uint32_t addr; /* address of the endpoint */
-	bool internet; /* destination outside of everything known */
+	bool internet; /* outside of everything known, public addresses included */
 };
 
 /* "vm11", "dc1", "nva1", "internet", "10.21.0.4", "8.8.8.8". FAB_ENOENT: no such name. An address
  * that nobody has is fine; it cannot be a source. */
 int fc_endpoint_parse(const struct fc_layers *l, struct fc_endpoint *out, const char *text);
 bool fc_endpoint_is_source(const struct fc_endpoint *e);
+/* By which address src knows dst: the Internet by its public one, if it has one. */
+uint32_t fc_endpoint_address(
+    const struct fc_layers *l, const struct fc_endpoint *src, const struct fc_endpoint *dst);
 
 /* Follows one flow in one direction; of several next hops the one that a hash of the two addresses
  * picks, as a host would (SC-C). src must be a source. */
 void fc_trace_run(const struct fc_layers *l, struct fc_endpoint src, struct fc_endpoint dst,
     struct fc_trace *out);
+/* The other direction of the flow that `there` followed from src to dst: from dst to src, by way of
+ * who translated it. dst must be a source. */
+void fc_trace_back(const struct fc_layers *l, struct fc_endpoint src, struct fc_endpoint dst,
+    const struct fc_trace *there, struct fc_trace *out);
 /* True if a stateful NVA sees only one of the two directions (MR-9, SC-I). Both must be delivered.
  */
 bool fc_trace_stateful_break(

@@ -8,8 +8,6 @@
 
 #include <string.h>
 
-#define INTERNET_ADDR 0x08080808 /* stands for "internet" */
-
 static int
 nic_with(const struct topo *t, uint32_t addr)
 {
@@ -93,8 +91,8 @@ fc_endpoint_parse(const struct fc_layers *l, struct fc_endpoint *out, const char
 
 	if (ipaddr_parse(&e.addr, text) == FAB_OK) {
 		resolve_address(t, &e);
-	} else if (strcmp(text, "internet") == 0) {
-		e.addr = INTERNET_ADDR;
+	} else if (strcmp(text, TOPO_INTERNET) == 0) {
+		e.addr = TOPO_INTERNET_IP;
 		e.internet = true;
 	} else if ((e.nic = topo_find_nic(t, text)) >= 0) {
 		e.addr = t->nics[e.nic].ip;
@@ -113,7 +111,20 @@ fc_endpoint_parse(const struct fc_layers *l, struct fc_endpoint *out, const char
 bool
 fc_endpoint_is_source(const struct fc_endpoint *e)
 {
-	return e->nic >= 0 || e->site >= 0 || e->gateway >= 0;
+	return e->nic >= 0 || e->site >= 0 || e->gateway >= 0 || e->internet;
+}
+
+uint32_t
+fc_endpoint_address(
+    const struct fc_layers *l, const struct fc_endpoint *src, const struct fc_endpoint *dst)
+{
+	uint32_t addr = 0;
+
+	if (src->internet && dst->nic >= 0)
+		addr = l->topo->nics[dst->nic].public_ip;
+	else if (src->internet && dst->site >= 0)
+		addr = l->topo->sites[dst->site].public_ip;
+	return addr != 0 ? addr : dst->addr;
 }
 
 /* ---- both directions ---- */

@@ -222,6 +222,9 @@ table_name(
 	case FC_IMG_SITE:
 		snprintf(out, FC_IMG_NAME_MAX, "site/%s", t->sites[a].name);
 		break;
+	case FC_IMG_PUBLICS:
+		snprintf(out, FC_IMG_NAME_MAX, "public");
+		break;
 	}
 }
 
@@ -276,7 +279,7 @@ same_conf(const struct fc_img_port_conf *a, const struct fc_img_port_conf *b)
 	return a->router == b->router && a->ip == b->ip && a->prefix_len == b->prefix_len &&
 	       a->up == b->up && a->forwarding == b->forwarding && a->user == b->user &&
 	       a->bgp == b->bgp && a->system == b->system && a->mtu == b->mtu &&
-	       a->region == b->region;
+	       a->region == b->region && a->public_ip == b->public_ip && a->tunnel == b->tunnel;
 }
 
 static struct fc_img_port *

@@ -9,6 +9,7 @@
  *   user/TABLE[/VNET]  route table; one for each VNet where an entry depends on the VNet
  *   bgp/SCOPE/I        BGP layer of a scope as the NICs of instance I have it (RS-66, RS-93)
  *   owners/VNET        who takes packets for an address in that VNet (DELIVER, VIA)
+ *   public             who has which public address, see fc_image_edge.c
  *   out/GATEWAY, down/CIRCUIT, up/CIRCUIT, site/SITE: beyond the VNets, see fc_image_far.c
  *
  * A number stands for a name as long as the image has it and is never used again. Loop thread.
@@ -31,6 +32,8 @@ enum fc_img_kind { /* as SwitchGroupKind */
 	FC_IMG_VIA,
 	FC_IMG_PORTS,
 	FC_IMG_INTERNET,
+	FC_IMG_PUBLIC,
+	FC_IMG_GUARDED,
 };
 
 enum fc_img_drop { /* as SwitchDrop */
@@ -38,12 +41,13 @@ enum fc_img_drop { /* as SwitchDrop */
 	FC_IMG_NO_ROUTE,
 	FC_IMG_UNREACHABLE,
 	FC_IMG_NOT_CARRIED,
+	FC_IMG_NO_BACKEND,
 };
 
 struct fc_img_key {
 	uint32_t kind;   /* enum fc_img_kind */
 	uint32_t reason; /* DROP */
-	uint32_t table;  /* DELIVER */
+	uint32_t table;  /* DELIVER, INTERNET, GUARDED */
 	uint32_t n_members;
 };
 
@@ -53,7 +57,7 @@ struct fc_img_group {
 	uint32_t refs;         /* entries that name it */
 	bool told;             /* with the first entry that was told */
 	struct fc_img_key key; /* the members follow it in memory: both are the hash key */
-	uint32_t members[];    /* VIA: addresses; PORTS: port ids */
+	uint32_t members[];    /* VIA: addresses; all others: port ids */
 };
 
 struct fc_img_entry {
@@ -68,7 +72,9 @@ struct fc_img_port_conf {
 	bool up, forwarding;
 	uint32_t user, bgp, system;
 	uint32_t mtu;
-	uint32_t region; /* 0: none; else index in the topology, and 1 */
+	uint32_t region;    /* 0: none; else index in the topology, and 1 */
+	uint32_t public_ip; /* 0: none */
+	uint32_t tunnel;    /* table, or FC_IMAGE_NONE */
 };
 
 struct fc_img_port {

@@ -17,12 +17,6 @@ drop(struct fc_img_build *b, enum fc_img_drop reason)
 }
 
 static struct fc_img_group *
-internet(struct fc_img_build *b)
-{
-	return fc_img_group(b->img, (struct fc_img_key){ .kind = FC_IMG_INTERNET }, NULL);
-}
-
-static struct fc_img_group *
 deliver(struct fc_img_build *b, int vnet)
 {
 	return fc_img_group(b->img,
@@ -48,7 +42,7 @@ system_group(struct fc_img_build *b, int vnet, const struct fc_sys_route *r)
 	case FC_HOP_VNET_GLOBAL_PEERING:
 		return deliver(b, r->peer_vnet);
 	case FC_HOP_INTERNET:
-		return internet(b);
+		return fc_img_internet(b);
 	case FC_HOP_NONE:
 		return drop(b, FC_IMG_NONE_ROUTE);
 	default:
@@ -89,7 +83,7 @@ user_group(struct fc_img_build *b, int vnet, const struct topo_udr *u)
 	case HOP_VNET_LOCAL:
 		return deliver(b, vnet);
 	case HOP_INTERNET:
-		return internet(b);
+		return fc_img_internet(b);
 	case HOP_NONE: /* UDR-4 */
 		return drop(b, FC_IMG_NONE_ROUTE);
 	case HOP_VNET_GATEWAY:
@@ -271,6 +265,9 @@ fc_img_compile(struct fc_img_build *b, const struct fc_img_table *table)
 	case FC_IMG_OWNERS:
 		compile_owners(b, table->a);
 		break;
+	case FC_IMG_PUBLICS:
+		fc_img_publics_compile(b);
+		break;
 	default:
 		fc_img_far_compile(b, table);
 		break;
@@ -337,7 +334,9 @@ declare_nic(struct fc_image *img, size_t nic)
 		.up = n->vm < 0 || t->vms[n->vm].running,
 		.forwarding = n->ip_forwarding,
 		.mtu = FC_IMAGE_MTU,
-		.region = fc_img_region(t, n->vnet) };
+		.region = fc_img_region(t, n->vnet),
+
+		.public_ip = n->public_ip };
 
 	fc_img_name_tables(img, &c, n->vnet, n->subnet, (int)n->instance);
 	img->nics[nic] = fc_img_port_declare(img, n->name, &c);
@@ -386,6 +385,7 @@ fc_img_declare(struct fc_image *img)
 
 	if ((img->err = make_room(img, t)) != FAB_OK)
 		return;
+	fc_img_edge_declare(img);
 	for (size_t i = 0; i < t->n_vnets; i++)
 		img->owners[i] = fc_img_table_declare(img, FC_IMG_OWNERS, (int)i, -1);
 	for (size_t i = 0; i < t->n_nics; i++)

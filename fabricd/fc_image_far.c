@@ -478,8 +478,10 @@ compile_site(struct far *f, int site)
 	if (r == NULL)
 		add_guesses(f, site);
 	for (size_t i = 0; i < s->n_adverts; i++) /* ER-22: it announced the way out */
-		far_add(f, s->adverts[i].prefix,
-		    fc_img_group(f->b->img, (struct fc_img_key){ .kind = FC_IMG_INTERNET }, NULL));
+		far_add(f, s->adverts[i].prefix, fc_img_internet(f->b));
+	far_close(f);
+	if (s->public_ip != 0)
+		far_add(f, (struct ipnet){ 0, 0 }, fc_img_internet(f->b));
 	far_close(f);
 }
 
@@ -552,7 +554,8 @@ declare_site(struct fc_image *img, const struct topo_node *n)
 		.up = true,
 		.forwarding = true,
 		.user = fc_img_table_declare(img, FC_IMG_SITE, n->index, -1),
-		.mtu = FC_IMAGE_MTU };
+		.mtu = FC_IMAGE_MTU,
+		.public_ip = img->l->topo->sites[n->index].public_ip };
 
 	fc_img_port_declare(img, n->name, &c);
 }

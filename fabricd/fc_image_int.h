@@ -2,8 +2,8 @@
 #define FABRICD_FC_IMAGE_INT_H
 /*
  * Inside of the image: fc_image.c keeps numbers and differences, fc_image_compile.c knows what
- * tables and ports hold, fc_image_far.c what lies beyond the VNets, fc_image_links.c what is wrong
- * with links. Nobody else includes this.
+ * tables and ports hold, fc_image_far.c what lies beyond the VNets, fc_image_edge.c the Internet,
+ * fc_image_links.c what is wrong with links. Nobody else includes this.
  */
 #include "fabricd/fc_image.h"
 #include "fabricd/fc_layers_int.h"
@@ -19,6 +19,7 @@ enum fc_img_source {
 	FC_IMG_DOWN, /* a circuit, towards its site */
 	FC_IMG_UP,   /* a circuit, towards Azure */
 	FC_IMG_SITE,
+	FC_IMG_PUBLICS, /* public addresses */
 };
 
 struct fc_img_table {
@@ -27,7 +28,7 @@ struct fc_img_table {
 	uint32_t id;
 	enum fc_img_source source;
 	/* SYSTEM, OWNERS: VNet; USER: route table, VNet or -1; BGP: scope, instance; OUT, DOWN,
-	 * UP, SITE: gateway, circuit, circuit, site. */
+	 * UP, SITE: gateway, circuit, circuit, site. PUBLICS: none. */
 	int a, b;
 	bool seen, due;
 	struct fc_img_entry *v; /* in ipnet_cmp() order */
@@ -54,6 +55,8 @@ struct fc_image {
 	/* Of the topology that was declared last. */
 	struct fc_img_port **nics; /* by index */
 	uint32_t *owners;          /* table by VNet */
+	uint32_t publics;          /* table */
+	uint32_t internet;         /* port */
 	/* While an update runs. */
 	const struct fc_img_sink *sink;
 	void *ctx;
@@ -95,6 +98,13 @@ void fc_img_name_tables(
 
 /* Number of the VNet's region. */
 uint32_t fc_img_region(const struct topo *t, int vnet);
+
+/* ---- fc_image_edge.c ---- */
+
+/* The port that stands for the Internet, and its table; before anything that leads there. */
+void fc_img_edge_declare(struct fc_image *img);
+void fc_img_publics_compile(struct fc_img_build *b);
+struct fc_img_group *fc_img_internet(struct fc_img_build *b);
 
 /* ---- fc_image_far.c ---- */
 

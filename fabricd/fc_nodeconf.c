@@ -367,6 +367,7 @@ nva(struct build *b)
 	c->router_id = c->address = n->ip;
 	c->relay = n->relay;
 	c->kernel_routes = b->urls->packets && topo_node_in_guest(b->t, b->node);
+	c->snat = n->snat;
 	adverts(b, n->adverts, n->n_adverts);
 }
 

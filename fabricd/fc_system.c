@@ -133,6 +133,15 @@ fc_sys_none_range(uint32_t addr)
 	return false;
 }
 
+bool
+fc_sys_none_prefix(size_t i, struct ipnet *out)
+{
+	if (i >= N_NONE)
+		return false;
+	*out = none_prefixes[i];
+	return true;
+}
+
 int
 fc_scope_of(const struct topo *t, int vnet)
 {

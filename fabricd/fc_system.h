@@ -38,6 +38,8 @@ const struct fc_sys_route *fc_sys_suppressor(const struct fc_sys *s, struct ipne
 
 /* Whether addr lies in a range that the Internet does not route (SYS-3, SYS-4). */
 bool fc_sys_none_range(uint32_t addr);
+/* The i-th of these ranges; false: no more. */
+bool fc_sys_none_prefix(size_t i, struct ipnet *out);
 
 /* The VNet whose Route Server or gateways program the NICs of vnet (RS-62): itself, or the one
  * behind a peering that is Connected with gateway transit; -1: none. */

@@ -55,7 +55,7 @@ fc_walk_hop(struct fc_walk *w, enum fc_place place, int index, const char *node,
 		return &w->spare;
 	}
 	h = &w->out->hops[w->out->n_hops++];
-	*h = (struct fc_trace_hop){ .place = place, .index = index };
+	*h = (struct fc_trace_hop){ .place = place, .index = index, .src = w->from };
 	copy(h->node, sizeof(h->node), node);
 	copy(h->rule, sizeof(h->rule), rule);
 	return h;
@@ -134,6 +134,7 @@ static void (*const steps[FC_STAGE_COUNT])(struct fc_walk *) = {
 	[FC_STAGE_MSEE_UP] = fc_walk_msee_up,
 	[FC_STAGE_MSEE_DOWN] = fc_walk_msee_down,
 	[FC_STAGE_SITE] = fc_walk_site,
+	[FC_STAGE_INTERNET] = fc_walk_internet,
 };
 
 /* Not the same for both directions: return flows are hashed on their own (SC-C). */
@@ -171,8 +172,10 @@ start(struct fc_walk *w)
 	if (w->src.nic < 0) {
 		if (w->src.site >= 0)
 			fc_walk_go(w, FC_STAGE_SITE, w->src.site);
-		else
+		else if (w->src.gateway >= 0)
 			fc_walk_go(w, FC_STAGE_GATEWAY, w->src.gateway);
+		else
+			fc_walk_go(w, FC_STAGE_INTERNET, 0);
 		return;
 	}
 	n = &w->t->nics[w->src.nic];
@@ -194,20 +197,24 @@ report_loop(struct fc_walk *w)
 		fc_walk_finish(w, FC_LOOP, "the packet is back where it was");
 }
 
-void
-fc_trace_run(
-    const struct fc_layers *l, struct fc_endpoint src, struct fc_endpoint dst, struct fc_trace *out)
+static void
+trace(const struct fc_layers *l, struct fc_endpoint src, struct fc_endpoint dst,
+    const struct fc_trace *answer_to, struct fc_trace *out)
 {
 	struct fc_walk w = { .l = l,
 		.t = l->topo,
 		.src = src,
 		.dst = dst,
 		.out = out,
+		.from = src.addr,
+		.is_answer = answer_to != NULL,
+		.answer_to =
+		    answer_to != NULL ? answer_to->translator : (struct fc_translator){ -1, -1 },
 		.hash = flow_hash(src.addr, dst.addr),
 		.flow_hash = flow_hash(src.addr, dst.addr) ^ flow_hash(dst.addr, src.addr) };
 
 	FAB_ASSERT(fc_endpoint_is_source(&src));
-	*out = (struct fc_trace){ .verdict = FC_BLACKHOLE };
+	*out = (struct fc_trace){ .verdict = FC_BLACKHOLE, .translator = { -1, -1 } };
 	start(&w);
 	while (!w.done) {
 		if (been_here(&w))
@@ -215,4 +222,18 @@ fc_trace_run(
 		else
 			steps[w.stage](&w);
 	}
+}
+
+void
+fc_trace_run(
+    const struct fc_layers *l, struct fc_endpoint src, struct fc_endpoint dst, struct fc_trace *out)
+{
+	trace(l, src, dst, NULL, out);
+}
+
+void
+fc_trace_back(const struct fc_layers *l, struct fc_endpoint src, struct fc_endpoint dst,
+    const struct fc_trace *there, struct fc_trace *out)
+{
+	trace(l, dst, src, there, out);
 }

@@ -3,7 +3,8 @@
 /*
  * Inside of trace. A walk is at one place at a time; each step writes down the decision made there
  * and either goes on to the next place or finishes. fc_trace.c runs it, fc_walk_fabric.c has the
- * steps inside Azure (NICs, next hops, gateways), fc_walk_router.c those of NVAs, MSEEs and sites.
+ * steps inside Azure (NICs, next hops, gateways), fc_walk_router.c those of NVAs, MSEEs and sites,
+ * fc_walk_edge.c those of the Internet.
  */
 #include "fabricd/fc_eff.h"
 #include "fabricd/fc_layers_int.h"
@@ -15,6 +16,7 @@ enum fc_stage {
 	FC_STAGE_MSEE_UP,   /* towards Azure */
 	FC_STAGE_MSEE_DOWN, /* towards the site */
 	FC_STAGE_SITE,
+	FC_STAGE_INTERNET, /* came from there */
 	FC_STAGE_COUNT
 };
 
@@ -23,6 +25,9 @@ struct fc_walk {
 	const struct topo *t;
 	struct fc_endpoint src, dst;
 	struct fc_trace *out;
+	uint32_t from;  /* the packet's source address here: src's, or a translator's */
+	bool is_answer; /* of a flow whose other direction answer_to translated, or nobody */
+	struct fc_translator answer_to;
 	uint32_t hash;      /* of the flow in this direction */
 	uint32_t flow_hash; /* the same in both directions */
 	enum fc_stage stage;
@@ -58,11 +63,18 @@ bool fc_walk_is_gone(const struct fc_walk *w, const char *node);
 /* And nothing forwards in its place. */
 bool fc_walk_is_dead(const struct fc_walk *w, const char *node);
 
+/* Leaves by a public address, 0: there is none. ip, name: whose. */
+void fc_walk_to_internet(struct fc_walk *w, const char *name, uint32_t ip, uint32_t public_ip);
+/* A router with that address passes the packet on, and translates what goes to the Internet; not
+ * the answer in a flow that it does not know. */
+void fc_walk_translate(struct fc_walk *w, bool snat, uint32_t ip, struct fc_translator by);
+
 void fc_walk_nic(struct fc_walk *w);
 void fc_walk_gateway(struct fc_walk *w);
 void fc_walk_router(struct fc_walk *w);
 void fc_walk_msee_up(struct fc_walk *w);
 void fc_walk_msee_down(struct fc_walk *w);
 void fc_walk_site(struct fc_walk *w);
+void fc_walk_internet(struct fc_walk *w);
 
 #endif

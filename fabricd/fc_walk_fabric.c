@@ -63,7 +63,7 @@ admit(struct fc_walk *w, int from_vnet, int nic)
 		    w->t->vnets[n->vnet].name);
 		return false;
 	}
-	if (p->allow_forwarded_traffic || vnet_has(w->t, from_vnet, w->src.addr))
+	if (p->allow_forwarded_traffic || vnet_has(w->t, from_vnet, w->from))
 		return true;
 	if (nsg)
 		fc_walk_finish(w, FC_FILTERED,
@@ -260,16 +260,16 @@ to_vpn_address(struct fc_walk *w, uint32_t via)
 
 /* ---- following an effective route ---- */
 
+/* A gateway has public addresses for its tunnels only. */
 static void
 to_internet(struct fc_walk *w)
 {
-	char buf[IPADDR_STRLEN];
+	const struct topo_nic *n = w->stage == FC_STAGE_NIC ? &w->t->nics[w->index] : NULL;
 
-	if (w->dst.internet)
-		fc_walk_deliver(w, FC_AT_INTERNET, 0, "internet");
+	if (n != NULL)
+		fc_walk_to_internet(w, n->name, n->ip, n->public_ip);
 	else
-		fc_walk_finish(
-		    w, FC_BLACKHOLE, "%s is not on the Internet", ipaddr_format(buf, w->dst.addr));
+		fc_walk_to_internet(w, "the gateway", 0, 0);
 }
 
 static void

@@ -6,6 +6,7 @@
 #include "fabricd/fc_cover.h"
 #include "fabricd/fc_walk.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* Neither a table of its own nor news that it went away: foreign software. */
@@ -95,6 +96,7 @@ step_nva(struct fc_walk *w, const struct topo_nva *nva)
 	else if (fc_layers_router_lookup(w->l, nva->name, w->dst.addr, &net, &next))
 		p = peer_named(nva->peers, nva->n_peers, next);
 	if (p == NULL || !p->tunnel) { /* MR-5, MR-7, RS-81: out of the NIC, whose table decides */
+		fc_walk_translate(w, nva->snat, nva->ip, (struct fc_translator){ w->index, -1 });
 		fc_walk_go(w, FC_STAGE_NIC, w->index);
 		return;
 	}
@@ -299,6 +301,18 @@ site_by_guess(struct fc_walk *w, const struct topo_site *s)
 	return true;
 }
 
+/* By a way of its own, perhaps one that it announced (ER-22). */
+static void
+site_to_internet(struct fc_walk *w, const struct topo_site *s)
+{
+	struct fc_trace_hop *h;
+
+	fc_walk_translate(w, s->snat, s->ip, (struct fc_translator){ -1, w->index });
+	h = fc_walk_hop(w, FC_AT_SITE, w->index, s->name, "ER-22");
+	snprintf(h->route, sizeof(h->route), "0.0.0.0/0 Internet");
+	fc_walk_to_internet(w, s->name, s->ip, s->public_ip);
+}
+
 void
 fc_walk_site(struct fc_walk *w)
 {
@@ -317,9 +331,9 @@ fc_walk_site(struct fc_walk *w)
 	if (site_by_table(w, s) || site_by_connection(w, w->index, false) ||
 	    (is_silent(w, s->name) && site_by_guess(w, s)))
 		return;
-	if (w->dst.internet && fc_cover_site(s, w->dst.addr, true, &net) >= 0)
-		fc_walk_deliver(
-		    w, FC_AT_INTERNET, 0, "internet"); /* ER-22: it announced the way out */
+	if (w->dst.internet &&
+	    (fc_cover_site(s, w->dst.addr, true, &net) >= 0 || s->public_ip != 0))
+		site_to_internet(w, s);
 	else
 		fc_walk_finish(w, FC_BLACKHOLE, "%s has no route to %s", s->name,
 		    ipaddr_format(buf, w->dst.addr));

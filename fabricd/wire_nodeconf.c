@@ -230,6 +230,7 @@ router(struct fc_mem *m, const struct wire_conf *c)
 	fab__v1__router_config__init(out);
 	out->relay = c->relay;
 	out->kernel_routes = c->kernel_routes;
+	out->snat = c->snat;
 	return out;
 }
 

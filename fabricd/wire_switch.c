@@ -193,6 +193,8 @@ put_port(void *ctx, const struct fc_img_port *p)
 	out->system = p->conf.system;
 	out->mtu = p->conf.mtu;
 	out->region = p->conf.region;
+	out->public_ip = p->conf.public_ip;
+	out->tunnel = p->conf.tunnel;
 }
 
 static void

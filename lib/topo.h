@@ -24,6 +24,10 @@
 #define TOPO_MSEE_ASN   12076 /* ER-1 */
 #define TOPO_BGP_PORT   179   /* RFC 4271 4 */
 
+/* The guest that stands for the Internet, and the address that it has of its own. */
+#define TOPO_INTERNET    "internet"
+#define TOPO_INTERNET_IP 0x08080808
+
 /* ---- documents ---- */
 
 enum topo_kind {
@@ -258,6 +262,8 @@ struct topo_nva {
 	int vnet, subnet;
 	uint32_t ip;
 	uint32_t asn;
+	uint32_t public_ip; /* 0: none */
+	bool snat;          /* translates what it forwards to the Internet (SC-J) */
 	bool ip_forwarding; /* true */
 	bool stateful;      /* a firewall: both directions must pass the same instance */
 	bool relay;         /* passes learned routes on */
@@ -316,7 +322,9 @@ struct topo_circuit {
 struct topo_site {
 	char *name;
 	uint32_t asn;
-	uint32_t ip; /* router's address: first host of its first prefix unless given */
+	uint32_t ip;        /* router's address: first host of its first prefix unless given */
+	uint32_t public_ip; /* 0: none */
+	bool snat;          /* as topo_nva */
 	struct topo_nets prefixes;
 	struct topo_advert *adverts;
 	size_t n_adverts; /* prefixes, with attributes */
@@ -334,6 +342,7 @@ struct topo_vm {
 	char *name;
 	int vnet, subnet;
 	uint32_t ip;
+	uint32_t public_ip; /* 0: none */
 	bool ip_forwarding;
 	bool running;
 };
@@ -380,8 +389,9 @@ struct topo_nic {
 	int vnet, subnet;
 	uint32_t ip;
 	bool ip_forwarding;
-	int vm, nva;       /* one of them, the other -1 */
-	unsigned instance; /* RS-66: top bit of the address times 2654435769, 0 or 1 */
+	int vm, nva;        /* one of them, the other -1 */
+	uint32_t public_ip; /* 0: none */
+	unsigned instance;  /* RS-66: top bit of the address times 2654435769, 0 or 1 */
 };
 
 /* One process of the fabric, fabricd excepted. */

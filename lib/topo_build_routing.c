@@ -191,6 +191,8 @@ build_nva(struct topo_build *b, size_t i)
 	build_subnet_ref(b, TOPO_NVA, i, &v->vnet, &v->subnet);
 	v->ip = topo_get_addr(props, "ip");
 	v->asn = topo_get_u32(props, "asn");
+	v->public_ip = topo_get_addr(props, "public_ip");
+	v->snat = topo_get_bool(props, "snat");
 	v->ip_forwarding = topo_get_bool(props, "ip_forwarding");
 	v->stateful = topo_get_bool(props, "stateful");
 	v->relay = topo_get_bool(props, "relay");
@@ -294,6 +296,8 @@ build_site(struct topo_build *b, size_t i)
 
 	s->asn = topo_get_u32(props, "asn");
 	s->ip = topo_get_addr(props, "ip");
+	s->public_ip = topo_get_addr(props, "public_ip");
+	s->snat = topo_get_bool(props, "snat");
 	s->prefixes = topo_get_nets(b, props, "prefixes");
 	s->adverts = build_adverts(b, props, &s->prefixes, &s->n_adverts);
 	s->policy = build_policy(b, json_object_get(props, "policy"));
@@ -311,6 +315,7 @@ build_vm(struct topo_build *b, size_t i)
 
 	build_subnet_ref(b, TOPO_VM, i, &v->vnet, &v->subnet);
 	v->ip = topo_get_addr(props, "ip");
+	v->public_ip = topo_get_addr(props, "public_ip");
 	v->ip_forwarding = topo_get_bool(props, "ip_forwarding");
 	v->running = topo_get_bool(props, "running");
 }

@@ -100,6 +100,9 @@ topo_check_names(struct topo_build *b)
 	for (size_t i = 0; i < n; i++) {
 		const struct owner *o = &v[i], *first = &v[i > 0 ? i - 1 : 0];
 
+		if (strcmp(o->name, TOPO_INTERNET) == 0)
+			topo_build_error(b, o->kind, o->index, "", "NameConflict",
+			    "the name stands for what is outside of the fabric");
 		if (strcmp(o->name, "fabricd") == 0)
 			topo_build_error(b, o->kind, o->index, "", "NameConflict",
 			    "the name is taken by the fabric's own daemon");

@@ -281,13 +281,13 @@ derive_nics(struct topo_build *b)
 		const struct topo_vm *v = &t->vms[i];
 
 		t->nics[n++] = (struct topo_nic){ v->name, v->vnet, v->subnet, v->ip,
-			v->ip_forwarding, (int)i, -1, instance_of(v->ip) };
+			v->ip_forwarding, (int)i, -1, v->public_ip, instance_of(v->ip) };
 	}
 	for (size_t i = 0; i < t->n_nvas; i++) {
 		const struct topo_nva *v = &t->nvas[i];
 
 		t->nics[n++] = (struct topo_nic){ v->name, v->vnet, v->subnet, v->ip,
-			v->ip_forwarding, -1, (int)i, instance_of(v->ip) };
+			v->ip_forwarding, -1, (int)i, v->public_ip, instance_of(v->ip) };
 	}
 	qsort(t->nics, n, sizeof(*t->nics), by_nic_name);
 	for (size_t i = 0; i < n; i++)

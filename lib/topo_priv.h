@@ -206,6 +206,7 @@ void topo_check_tables(struct topo_build *b);
 void topo_check_servers(struct topo_build *b);
 void topo_check_gateways(struct topo_build *b);
 void topo_check_routers(struct topo_build *b);
+void topo_check_edges(struct topo_build *b);
 
 bool topo_vnet_has_addr(const struct topo_vnet *v, uint32_t addr);
 /* Where the peerings of a VNet begin; they lie side by side. */

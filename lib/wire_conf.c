@@ -456,6 +456,7 @@ take_node(struct decode *d, const Fab__V1__NodeConfig *m)
 	c->generation = m->generation;
 	c->relay = m->router != NULL && m->router->relay;
 	c->kernel_routes = m->router != NULL && m->router->kernel_routes;
+	c->snat = m->router != NULL && m->router->snat;
 	if (c->name[0] == '\0' || c->asn == 0 || c->router_id == 0)
 		refuse(d, "name, ASN or router id missing");
 	if (c->instance > 1 || c->connect_retry_ms > CONNECT_RETRY_MAX)

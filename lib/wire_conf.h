@@ -172,6 +172,7 @@ struct wire_conf {
 	uint64_t generation;
 	bool relay;                    /* nvad */
 	bool kernel_routes;            /* nvad: program the kernel */
+	bool snat;                     /* nvad: with source NAT towards the Internet */
 	const struct wire_rs_conf *rs; /* NULL when absent, as the next two */
 	const struct wire_gw_conf *gw;
 	const struct wire_msee_conf *msee;

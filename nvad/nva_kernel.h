@@ -3,6 +3,7 @@
 /*
  * The forwarding table of the namespace that the NVA stands in, by rtnetlink: what the router
  * learned becomes kernel routes, and its tunnels to other NVAs become VXLAN devices (MR-5, MR-6).
+ * With conf->snat the namespace translates what it forwards to the Internet (nva_snat.h).
  *
  *   learned through a tunnel   -> the tunnel's device
  *   everything else            -> eth0 by the subnet's first address; the switch decides (MR-7)

@@ -11,8 +11,6 @@
  */
 #include "vswitchd/vs_model.h"
 
-#define VS_PORT_INTERNET "internet" /* takes what goes to the Internet */
-
 /* Frames and octets without the virtio header. They only grow, also over detach and attach again.
  * A drop is counted where the frame came from, FULL where it should have gone. */
 struct vs_counters {

@@ -324,7 +324,7 @@ to_next_hop(const struct fast_root *root, const struct fast_port *from,
 		return FAST_NONE;
 	slot = fast_owner(root->tables + vnet, root->groups, hop, k->pair);
 	p = port_at(root, slot);
-	if (!p || (!(p->flags & FAST_PORT_FORWARDING) && p->ip != k->dst))
+	if (!p || (!(p->flags & FAST_PORT_FORWARDING) && hop != k->dst))
 		return FAST_NONE; /* UDR-3 */
 	return slot;
 }

@@ -311,7 +311,9 @@ port_flags(const struct vs_port_conf *p, const struct vs_links *links)
 	return (uint16_t)(FAST_PORT_HERE | (p->up ? FAST_PORT_UP : 0) |
 			  (p->forwarding ? FAST_PORT_FORWARDING : 0) |
 			  (p->router ? FAST_PORT_ROUTER : 0) |
-			  (vs_links_among_ports(links, p->id) ? FAST_PORT_SPECIAL : 0));
+			  (vs_links_among_ports(links, p->id) || p->tunnel != VS_NONE
+				  ? FAST_PORT_SPECIAL
+				  : 0));
 }
 
 static bool

@@ -180,6 +180,15 @@ to_port(struct walk *w, uint32_t id)
 	return p;
 }
 
+/* Default rules of the taker's network security group know the sender's VNet by its addresses, and
+ * what comes by gateway transit is not forwarded traffic (PEER-5, PEER-6). */
+static bool
+is_filtered(const struct walk *w, const struct vs_group_conf *g)
+{
+	return g->kind == VS_GROUP_GUARDED && !w->at->router &&
+	       longest(vs_set_table(w->set, g->table), w->flow->src) == NULL;
+}
+
 /* Whoever has addr in that VNet. Several have it behind an internal load balancer, which must find
  * the same one for both directions of a flow (SC-C). */
 static const struct vs_port_conf *
@@ -188,11 +197,13 @@ to_owner(struct walk *w, const struct vs_group_conf *deliver, uint32_t addr)
 	const struct vs_entry *e = longest(vs_set_table(w->set, deliver->table), addr);
 	const struct vs_group_conf *g = e != NULL ? vs_set_group(w->set, e->group) : NULL;
 
-	if (g != NULL && g->kind == VS_GROUP_PORTS)
-		return to_port(w, g->members[choose(w->flow->pair, g->n_members)]);
 	if (g != NULL && g->kind == VS_GROUP_DROP)
 		return drop(w, g->reason);
-	return drop(w, VS_DROP_NO_OWNER);
+	if (g == NULL || (g->kind != VS_GROUP_PORTS && g->kind != VS_GROUP_GUARDED))
+		return drop(w, VS_DROP_NO_OWNER);
+	if (is_filtered(w, g))
+		return drop(w, VS_DROP_FILTERED);
+	return to_port(w, g->members[choose(w->flow->pair, g->n_members)]);
 }
 
 /* The VNet, the sender's or one peered with it, that has a next hop (RS-57, UDR-3). NULL: not
@@ -230,29 +241,81 @@ to_next_hop(struct walk *w, const struct vs_group_conf *via)
 		return drop(w, VS_DROP_UNREACHABLE);
 	i = choose(hash_here(w), n);
 	p = to_owner(w, vnet[i], hop[i]);
-	if (p != NULL && !p->forwarding && !p->router && p->ip != w->flow->dst)
+	if (p != NULL && !p->forwarding && !p->router && hop[i] != w->flow->dst)
 		return drop(w, VS_DROP_NOT_FORWARDING);
 	return p;
+}
+
+/* ---- the Internet ---- */
+
+/* A packet for the public address of a port, which knows only its own. */
+static const struct vs_port_conf *
+to_public(struct walk *w, uint32_t id)
+{
+	const struct vs_port_conf *p = to_port(w, id);
+
+	if (p != NULL)
+		w->out->dst = p->ip;
+	return p;
+}
+
+/* Each public address stands for one private one, and no other gets out: an NVA has to translate
+ * what it forwards (SC-J). */
+static const struct vs_port_conf *
+to_internet(struct walk *w, const struct vs_group_conf *internet)
+{
+	const struct vs_entry *e = longest(vs_set_table(w->set, internet->table), w->flow->dst);
+	const struct vs_group_conf *g = e != NULL ? vs_set_group(w->set, e->group) : NULL;
+	const struct vs_port_conf *p;
+
+	if (w->at->public_ip == 0)
+		return drop(w, VS_DROP_NO_PUBLIC);
+	if (w->at->ip != w->flow->src)
+		return drop(w, VS_DROP_NOT_TRANSLATED);
+	if (g != NULL && g->kind == VS_GROUP_DROP)
+		return drop(w, g->reason);
+	if (g != NULL && g->kind == VS_GROUP_PUBLIC)
+		p = to_public(w, g->members[0]);
+	else
+		p = to_port(w, internet->members[0]);
+	if (p != NULL)
+		w->out->src = w->at->public_ip;
+	return p;
+}
+
+/* ---- the walk ---- */
+
+/* What leaves through a tunnel does not show its addresses to the fabric (MR-6). */
+static const struct vs_group_conf *
+select_group(const struct walk *w)
+{
+	const struct vs_entry *e = longest(vs_set_table(w->set, w->at->tunnel), w->flow->dst);
+
+	return e != NULL ? vs_set_group(w->set, e->group) : select_route(w, w->flow->dst);
 }
 
 /* The taker; NULL when the verdict is another one. */
 static const struct vs_port_conf *
 follow(struct walk *w)
 {
-	const struct vs_group_conf *g = select_route(w, w->flow->dst);
+	const struct vs_group_conf *g = select_group(w);
 
 	if (g == NULL)
 		return drop(w, VS_DROP_NO_ROUTE);
+	if (is_filtered(w, g))
+		return drop(w, VS_DROP_FILTERED);
 	switch (g->kind) {
 	case VS_GROUP_DELIVER:
 		return to_owner(w, g, w->flow->dst);
 	case VS_GROUP_VIA:
 		return to_next_hop(w, g);
 	case VS_GROUP_PORTS:
+	case VS_GROUP_GUARDED:
 		return to_port(w, g->members[choose(hash_here(w), g->n_members)]);
 	case VS_GROUP_INTERNET:
-		w->out->action = VS_TO_INTERNET;
-		return NULL;
+		return to_internet(w, g);
+	case VS_GROUP_PUBLIC:
+		return to_public(w, g->members[0]);
 	case VS_GROUP_DROP:
 		break;
 	}
@@ -292,6 +355,7 @@ vs_lookup(
 	struct walk w = { .set = m->now, .flow = flow, .out = out };
 
 	out->n_links = 0;
+	out->src = out->dst = 0;
 	w.at = vs_model_port(m, from);
 	if (w.at == NULL || !w.at->up)
 		drop(&w, VS_DROP_PORT_DOWN);

@@ -17,6 +17,7 @@ vs_drop_name(enum vs_drop d)
 		[VS_DROP_NO_ROUTE] = "no-route",
 		[VS_DROP_UNREACHABLE] = "unreachable",
 		[VS_DROP_NOT_CARRIED] = "not-carried",
+		[VS_DROP_NO_BACKEND] = "no-backend",
 		[VS_DROP_NO_OWNER] = "no-owner",
 		[VS_DROP_NOT_FORWARDING] = "not-forwarding",
 		[VS_DROP_SOURCE] = "source",
@@ -27,6 +28,9 @@ vs_drop_name(enum vs_drop d)
 		[VS_DROP_NOT_UNICAST] = "not-unicast",
 		[VS_DROP_LINK_CUT] = "link-cut",
 		[VS_DROP_IMPAIRMENT] = "impairment",
+		[VS_DROP_FILTERED] = "filtered",
+		[VS_DROP_NO_PUBLIC] = "no-public-address",
+		[VS_DROP_NOT_TRANSLATED] = "not-translated",
 	};
 
 	_Static_assert(sizeof(names) / sizeof(names[0]) == VS_DROP_COUNT, "a reason has no name");

@@ -6,7 +6,7 @@
  *
  *   port  -> user, bgp, system: tables of prefix -> group
  *   group -> deliver (by destination address, in a table of owners) | via (addresses of next hops)
- *            | ports | Internet | drop
+ *            | ports, guarded or not | Internet | a public address | drop
  *   link  -> what happens to packets between ports, or regions: cut, delay, loss, rate
  *
  * Readers (the engine) and the one writer (the loop) meet at a mutex: the engine holds it for the
@@ -30,13 +30,14 @@
 #define VS_LINK_NAME_MAX 160 /* with NUL */
 #define VS_CROSSED_MAX   16  /* links that do something to one packet */
 
-/* Why a packet was dropped. The first four are those of SwitchDrop, in its order; only these can be
+/* Why a packet was dropped. The first five are those of SwitchDrop, in its order; only these can be
  * the reason of a group. */
 enum vs_drop {
 	VS_DROP_NONE_ROUTE, /* next hop None (SYS-3, UDR-4) */
 	VS_DROP_NO_ROUTE,
 	VS_DROP_UNREACHABLE,    /* next hop that is not directly reachable (EFF-16, UDR-3) */
 	VS_DROP_NOT_CARRIED,    /* a destination that the data plane does not model */
+	VS_DROP_NO_BACKEND,     /* a load balancer none of whose backends is healthy */
 	VS_DROP_NO_OWNER,       /* nobody has the destination, or the next hop, address */
 	VS_DROP_NOT_FORWARDING, /* next hop without IP forwarding (UDR-3) */
 	VS_DROP_SOURCE,         /* a source address that is not the sender's (UDR-3) */
@@ -46,7 +47,10 @@ enum vs_drop {
 	VS_DROP_FULL,           /* the taker's queue was full */
 	VS_DROP_NOT_UNICAST,    /* broadcast, multicast, link-local: Azure carries none of them */
 	VS_DROP_LINK_CUT,
-	VS_DROP_IMPAIRMENT, /* lost on a link by its loss or because its queue was full */
+	VS_DROP_IMPAIRMENT,     /* lost on a link by its loss or because its queue was full */
+	VS_DROP_FILTERED,       /* by default rules of a network security group (PEER-5, PEER-6) */
+	VS_DROP_NO_PUBLIC,      /* to the Internet, and the sender has no public address */
+	VS_DROP_NOT_TRANSLATED, /* to the Internet from another address than the sender's (SC-J) */
 	VS_DROP_COUNT
 };
 
@@ -57,15 +61,18 @@ enum vs_group_kind {
 	VS_GROUP_DELIVER,
 	VS_GROUP_VIA,
 	VS_GROUP_PORTS,
-	VS_GROUP_INTERNET
+	VS_GROUP_INTERNET, /* by the public address that the sender has */
+	VS_GROUP_PUBLIC,   /* to a port by its public address, which becomes its own */
+	VS_GROUP_GUARDED   /* PORTS for sources that the table has, and for what routers pass on */
 };
 
 struct vs_group_conf {
 	uint32_t id;
 	enum vs_group_kind kind;
 	enum vs_drop reason;     /* DROP */
-	uint32_t table;          /* DELIVER */
-	const uint32_t *members; /* VIA: addresses; PORTS: port ids; 1 ... VS_MEMBERS_MAX */
+	uint32_t table;          /* DELIVER: owners; INTERNET: PUBLIC groups; GUARDED: sources */
+	const uint32_t *members; /* VIA: addresses; PORTS, GUARDED: port ids; 1 ... VS_MEMBERS_MAX.
+				    PUBLIC: one port; INTERNET: one, for what the table has not */
 	size_t n_members;
 };
 
@@ -79,7 +86,9 @@ struct vs_port_conf {
 	bool forwarding;
 	uint32_t user, bgp, system; /* tables, VS_NONE */
 	uint16_t mtu;
-	uint32_t region; /* 0: none */
+	uint32_t region;    /* 0: none */
+	uint32_t public_ip; /* 0: none */
+	uint32_t tunnel;    /* table of what its guest sends through tunnels (MR-6), VS_NONE */
 };
 
 enum vs_link_kind { VS_LINK_OUT, VS_LINK_IN, VS_LINK_HOP, VS_LINK_REGIONS, VS_LINK_KIND_COUNT };
@@ -176,13 +185,14 @@ struct vs_flow {
 	uint32_t pair;     /* the same for both directions (SC-C: internal load balancer) */
 };
 
-enum vs_action { VS_TO_PORT, VS_TO_INTERNET, VS_DROPPED };
+enum vs_action { VS_TO_PORT, VS_DROPPED };
 
 struct vs_verdict {
 	enum vs_action action;
 	uint32_t port;     /* TO_PORT: the taker, never a router */
+	uint32_t src, dst; /* TO_PORT: the packet's addresses from here on; 0: as they were */
 	enum vs_drop drop; /* DROPPED */
-	/* TO_PORT, TO_INTERNET: ids of the links on the way that do something, in order. */
+	/* TO_PORT: ids of the links on the way that do something, in order. */
 	uint32_t links[VS_CROSSED_MAX];
 	unsigned n_links;
 };

@@ -135,12 +135,15 @@ group_fine(const struct vs_group_conf *g)
 		return false;
 	switch (g->kind) {
 	case VS_GROUP_DROP:
-		return g->reason <= VS_DROP_NOT_CARRIED;
+		return g->reason <= VS_DROP_NO_BACKEND;
 	case VS_GROUP_VIA:
 	case VS_GROUP_PORTS:
+	case VS_GROUP_GUARDED:
 		return g->n_members >= 1 && g->n_members <= VS_MEMBERS_MAX;
-	case VS_GROUP_DELIVER:
 	case VS_GROUP_INTERNET:
+	case VS_GROUP_PUBLIC:
+		return g->n_members == 1;
+	case VS_GROUP_DELIVER:
 		return g->n_members == 0;
 	}
 	return false;
@@ -237,7 +240,7 @@ vs_set_named(const struct vs_set *s, const char *name)
 static int
 check_port(const struct vs_set *s, const struct vs_port_conf *p, char why[static WHY])
 {
-	const uint32_t tables[] = { p->user, p->bgp, p->system };
+	const uint32_t tables[] = { p->user, p->bgp, p->system, p->tunnel };
 
 	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
 		if (tables[i] == VS_NONE || vs_set_table(s, tables[i]) != NULL)
@@ -251,11 +254,14 @@ check_port(const struct vs_set *s, const struct vs_port_conf *p, char why[static
 static int
 check_group(const struct vs_set *s, const struct vs_group_conf *g, char why[static WHY])
 {
-	if (g->kind == VS_GROUP_DELIVER && vs_set_table(s, g->table) == NULL) {
+	bool has_table = g->kind == VS_GROUP_DELIVER || g->kind == VS_GROUP_INTERNET ||
+			 g->kind == VS_GROUP_GUARDED;
+
+	if (has_table && vs_set_table(s, g->table) == NULL) {
 		snprintf(why, WHY, "group %u: no table %u", g->id, g->table);
 		return FAB_EINVAL;
 	}
-	for (size_t i = 0; g->kind == VS_GROUP_PORTS && i < g->n_members; i++) {
+	for (size_t i = 0; g->kind != VS_GROUP_VIA && i < g->n_members; i++) {
 		if (vs_set_port(s, g->members[i]) != NULL)
 			continue;
 		snprintf(why, WHY, "group %u: no port %u", g->id, g->members[i]);

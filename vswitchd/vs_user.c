@@ -13,6 +13,7 @@
 #include "vswitchd/vs_delay.h"
 #include "vswitchd/vs_frame.h"
 #include "vswitchd/vs_idmap.h"
+#include "vswitchd/vs_nat.h"
 #include "vswitchd/vs_port.h"
 #include "vswitchd/vs_trunk.h"
 
@@ -62,7 +63,6 @@ struct vs_user {
 	struct user_port *taken;
 	struct vs_idmap by_id;   /* struct vs_port, of the taken ones that the model has */
 	struct vs_idmap by_slot; /* struct vs_port, of the taken ones at the trunk */
-	uint32_t internet;       /* id of the port of that name, 0: none */
 	uint64_t revision;       /* of the model's ports that by_id was made from */
 	bool end;
 	uint8_t frame[VS_FRAME_MAX + 1]; /* one more: too long is seen */
@@ -80,8 +80,6 @@ bind_port(struct vs_user *u, struct vs_port *p)
 		return;
 	if (vs_idmap_put(&u->by_id, p->id, p, NULL) != FAB_OK)
 		p->id = 0; /* takes no part until the next change */
-	else if (strcmp(p->name, VS_PORT_INTERNET) == 0)
-		u->internet = p->id;
 }
 
 static void
@@ -99,7 +97,6 @@ rebind(struct vs_user *u)
 	if (u->revision == vs_model_ports_revision(u->model))
 		return;
 	vs_idmap_fini(&u->by_id);
-	u->internet = 0;
 	for (struct user_port *i = u->taken; i != NULL; i = i->next)
 		bind_port(u, &i->p);
 	u->revision = vs_model_ports_revision(u->model);
@@ -120,16 +117,13 @@ nowhere(enum vs_drop why)
 	return (struct delivery){ .why = why };
 }
 
-/* nobody: why, when no interface is there. */
 static struct delivery
-deliver_to(const struct vs_user *u, uint32_t id, enum vs_drop nobody)
+deliver_to(const struct vs_user *u, uint32_t id)
 {
 	const struct vs_port_conf *conf = vs_model_port(u->model, id);
 	struct vs_port *p = vs_idmap_get(&u->by_id, id);
 
 	if (p == NULL || conf == NULL)
-		return nowhere(nobody);
-	if (!conf->up)
 		return nowhere(VS_DROP_PORT_DOWN);
 	return (struct delivery){ .to = p, .ip = conf->ip };
 }
@@ -145,15 +139,7 @@ route(const struct vs_user *u, const struct vs_port *from, const struct vs_frame
 	vs_lookup(u->model, from->id, &f->flow, v);
 	if (v->n_links > 0)
 		vs_delay_sync(u->delay, u->model);
-	switch (v->action) {
-	case VS_TO_PORT:
-		return deliver_to(u, v->port, VS_DROP_PORT_DOWN);
-	case VS_TO_INTERNET:
-		return deliver_to(u, u->internet, VS_DROP_NOT_CARRIED);
-	case VS_DROPPED:
-		break;
-	}
-	return nowhere(v->drop);
+	return v->action == VS_TO_PORT ? deliver_to(u, v->port) : nowhere(v->drop);
 }
 
 /* from NULL: nobody who would be to blame is left. */
@@ -197,6 +183,8 @@ forward(struct vs_user *u, struct vs_port *from, const struct vs_frame *f, size_
 		vs_port_dropped(from, d.why);
 		return;
 	}
+	if ((v.src | v.dst) != 0)
+		vs_nat_apply(u->frame, len, v.src, v.dst);
 	vs_frame_set_macs(u->frame, d.ip);
 	if (v.n_links == 0)
 		send_frame(from, d.to, u->frame, len);

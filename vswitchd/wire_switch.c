@@ -10,9 +10,9 @@
 #include <string.h>
 
 /* The same numbers on the wire. */
-_Static_assert((int)VS_GROUP_INTERNET == (int)FAB__V1__SWITCH_GROUP_KIND__GROUP_INTERNET, "kinds");
 _Static_assert((int)VS_LINK_REGIONS == (int)FAB__V1__SWITCH_LINK_KIND__LINK_REGIONS, "kinds");
-_Static_assert((int)VS_DROP_NOT_CARRIED == (int)FAB__V1__SWITCH_DROP__DROP_NOT_CARRIED, "reasons");
+_Static_assert((int)VS_GROUP_GUARDED == (int)FAB__V1__SWITCH_GROUP_KIND__GROUP_GUARDED, "kinds");
+_Static_assert((int)VS_DROP_NO_BACKEND == (int)FAB__V1__SWITCH_DROP__DROP_NO_BACKEND, "reasons");
 
 static int
 bad(char why[static 128], const char *what, uint32_t id)
@@ -24,9 +24,9 @@ bad(char why[static 128], const char *what, uint32_t id)
 static int
 decode_group(struct vs_group_conf *out, const Fab__V1__SwitchGroup *g, char why[static 128])
 {
-	if ((unsigned)g->kind > VS_GROUP_INTERNET)
+	if ((unsigned)g->kind > VS_GROUP_GUARDED)
 		return bad(why, "unknown kind of group", g->id);
-	if ((unsigned)g->reason > VS_DROP_NOT_CARRIED)
+	if ((unsigned)g->reason > VS_DROP_NO_BACKEND)
 		return bad(why, "unknown reason of group", g->id);
 	*out = (struct vs_group_conf){ .id = g->id,
 		.kind = (enum vs_group_kind)g->kind,
@@ -77,7 +77,9 @@ decode_port(struct vs_port_conf *out, const Fab__V1__SwitchPort *p, char why[sta
 		.bgp = p->bgp,
 		.system = p->system,
 		.mtu = (uint16_t)p->mtu,
-		.region = p->region };
+		.region = p->region,
+		.public_ip = p->public_ip,
+		.tunnel = p->tunnel };
 	return FAB_OK;
 }
 

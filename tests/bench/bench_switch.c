@@ -117,7 +117,11 @@ put_groups(struct bench *b)
 		put_group(b,
 		    (struct vs_group_conf){
 			.id = G_PORT(p), .kind = VS_GROUP_PORTS, .members = &p, .n_members = 1 });
-	put_group(b, (struct vs_group_conf){ .id = G_INTERNET, .kind = VS_GROUP_INTERNET });
+	put_group(b, (struct vs_group_conf){ .id = G_INTERNET,
+			 .kind = VS_GROUP_INTERNET,
+			 .table = T_OWNERS(0), /* nobody there has a public address */
+			 .members = (uint32_t[]){ 1 },
+			 .n_members = 1 });
 	put_group(b, (struct vs_group_conf){ .id = G_NONE, .kind = VS_GROUP_DROP });
 }
 

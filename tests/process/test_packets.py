@@ -258,8 +258,19 @@ class Packets(Guests, FabricTestCase):
                 self.assertEqual(told["path_after"], told["path_before"])
 
     def test_probe_of_what_is_no_guest(self):
-        done = self.fabric.fabctl("probe", "vm11", "dc1", expect=4)
-        self.assertRegex(done.stderr, "^fabctl: NOT_FOUND: no NIC 'dc1'")
+        done = self.fabric.fabctl("probe", "vm11", "circuit1-primary", expect=4)
+        self.assertRegex(done.stderr, "^fabctl: NOT_FOUND: no guest 'circuit1-primary'")
+
+    def test_probe_of_sites_and_the_internet(self):
+        """SC-J: the NVA's own address leads out; checksums that the guests leave to the card are right at the other end."""
+        for src, dst, path in (("vm11", "dc1", ["vm11", "circuit1-primary", "dc1"]),
+                               ("vm11", "internet", ["vm11", "nva1", "internet"]),
+                               ("nva1", "internet", ["nva1", "internet"]),
+                               ("internet", "nva1", ["internet", "nva1"])):
+            for options in ([], ["--tcp"]):
+                with self.subTest(src=src, dst=dst, options=options):
+                    told = self.probe(src, dst, "--pps", "200", "--duration", "200ms", "--max-lost", "0", *options)
+                    self.assertEqual([re.sub("-secondary$", "-primary", node) for node in told["path_after"]], path)
 
     def test_run_directory(self):
         """nsenter works with what is there."""
@@ -412,7 +423,7 @@ class Changes(Guests, FabricTestCase):
     def tearDown(self):
         self.apply(SMALL)
         self.until(lambda: set(namespaces(self.fabric.run_dir)) ==
-                   {"nva1", "vm11", "rs1-0", "rs1-1", "vswitchd"}, "the first guests")
+                   {"nva1", "vm11", "rs1-0", "rs1-1", "vswitchd", "internet"}, "the first guests")
 
     def test_new_and_deleted_guests(self):
         before = namespaces(self.fabric.run_dir)
@@ -451,7 +462,7 @@ class End(unittest.TestCase):
         devices = subprocess.run(["ip", "-o", "link"], capture_output=True, text=True, check=True).stdout
         self.assertNotIn("fabtap", devices)
         inodes = list(namespaces(fabric.run_dir).values())
-        self.assertEqual(len(set(inodes)), 20)  # vswitchd, VMs, NVAs, instances of Route Servers and gateways, dc1
+        self.assertEqual(len(set(inodes)), 21)  # vswitchd, VMs, NVAs, instances of Route Servers and gateways, dc1, internet
         with subprocess.Popen([BIN / "fabctl", "--url", fabric.url, "exec", "vm11", "sleep", "600"]) as left:
             until(lambda: os.stat(f"/proc/{left.pid}/ns/net").st_ino in inodes, "somebody in vm11")
             fabric.fabctl("down")

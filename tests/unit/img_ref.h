@@ -230,10 +230,10 @@ ref_free(struct ref *r)
 static REF_UNUSED void
 ref_print_member(FILE *out, struct ref *r, enum fc_img_kind kind, uint32_t member)
 {
-	const struct ref_port *p = kind == FC_IMG_PORTS ? ref_port(r, member) : NULL;
+	const struct ref_port *p = kind != FC_IMG_VIA ? ref_port(r, member) : NULL;
 	char addr[IPADDR_STRLEN];
 
-	CU_ASSERT_TRUE(kind != FC_IMG_PORTS || p != NULL);
+	CU_ASSERT_TRUE(kind == FC_IMG_VIA || p != NULL);
 	fprintf(out, " %s", p != NULL ? p->name : ipaddr_format(addr, member));
 }
 
@@ -241,9 +241,10 @@ ref_print_member(FILE *out, struct ref *r, enum fc_img_kind kind, uint32_t membe
 static REF_UNUSED void
 ref_print_table(FILE *out, struct ref *r, uint32_t id)
 {
-	static const char *const kinds[] = { "drop", "deliver", "via", "ports", "internet" };
-	static const char *const drops[] = { "none-route", "no-route", "unreachable",
-		"not-carried" };
+	static const char *const kinds[] = { "drop", "deliver", "via", "ports", "internet",
+		"public", "guarded" };
+	static const char *const drops[] = { "none-route", "no-route", "unreachable", "not-carried",
+		"no-backend" };
 	struct ref_table *t = ref_table(r, id);
 	struct fc_lpm_iter it;
 	struct fc_lpm_hit hit;
@@ -258,7 +259,8 @@ ref_print_table(FILE *out, struct ref *r, uint32_t id)
 		fprintf(out, "%s %s", ipnet_format(net, hit.net), kinds[g->key.kind]);
 		if (g->key.kind == FC_IMG_DROP)
 			fprintf(out, " %s", drops[g->key.reason]);
-		if (g->key.kind == FC_IMG_DELIVER)
+		if (g->key.kind == FC_IMG_DELIVER || g->key.kind == FC_IMG_INTERNET ||
+		    g->key.kind == FC_IMG_GUARDED)
 			CU_ASSERT_PTR_NOT_NULL(ref_table(r, g->key.table));
 		for (uint32_t i = 0; i < g->key.n_members; i++)
 			ref_print_member(out, r, g->key.kind, g->members[i]);

@@ -468,14 +468,14 @@ test_trace_json(void)
 	CU_ASSERT_EQUAL(fabctl("-o", "json", "trace", "vm11", "delivered break", NULL), CTL_OK);
 	expect_json("{\"verdict\":\"delivered\",\"hops\":[{\"node\":\"vm11\",\"nic\":\"\","
 		    "\"route\":\"\",\"rule\":\"\"}],\"reason\":\"\",\"symmetric\":true,"
-		    "\"stateful_break\":true}");
+		    "\"stateful_break\":true,\"dst_address\":\"\"}");
 	CU_ASSERT_EQUAL(
 	    fabctl("-o", "json", "trace", "--both", "vm11", "delivered loop", NULL), CTL_NO);
 	expect_json("{\"verdict\":\"delivered\",\"hops\":[{\"node\":\"vm11\",\"nic\":\"\","
 		    "\"route\":\"\",\"rule\":\"\"}],\"reason\":\"\",\"symmetric\":true,"
 		    "\"stateful_break\":false,\"back_verdict\":\"loop\",\"back_hops\":["
 		    "{\"node\":\"vm11\",\"nic\":\"\",\"route\":\"\",\"rule\":\"\"}],"
-		    "\"back_reason\":\"\"}");
+		    "\"back_reason\":\"\",\"dst_address\":\"\"}");
 }
 
 static void

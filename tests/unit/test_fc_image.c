@@ -145,7 +145,7 @@ test_system_tables(void)
 
 	img_open(&m, PLAN);
 	expect_table(&m, port(&m, "vm11")->conf.system,
-	    "0.0.0.0/0 internet\n"
+	    "0.0.0.0/0 internet internet\n"
 	    "10.0.0.0/8 drop none-route\n"
 	    "10.1.0.0/16 deliver\n"
 	    "10.11.0.0/16 deliver\n"
@@ -181,7 +181,7 @@ test_user_tables(void)
 	    "10.1.2.128/25 drop none-route\n"
 	    "10.11.0.0/16 via 10.1.2.4\n"
 	    "172.21.0.0/16 drop not-carried\n");
-	expect_table(&m, port(&m, "out1")->conf.user, "0.0.0.0/0 internet\n");
+	expect_table(&m, port(&m, "out1")->conf.user, "0.0.0.0/0 internet internet\n");
 	expect_table(&m, port(&m, "still1")->conf.user, "");
 	img_close(&m);
 }

@@ -39,6 +39,10 @@
 	"  nva1: {subnet: hub1/nva, ip: 10.1.2.4, asn: 65001, stateful: true, owns: [10.1.2.100, " \
 	"192.168.250.0/24]}\n"                                                                     \
 	"  nva2: {subnet: hub1/nva, ip: 10.1.2.5, asn: 65001, stateful: true, owns: 10.1.2.100}\n"
+#define PUBLIC_NVAS                                                                                \
+	"nvas:\n"                                                                                  \
+	"  nva1: {subnet: hub1/nva, ip: 10.1.2.4, asn: 65001, public_ip: 20.0.0.4, snat: true}\n"  \
+	"  nva2: {subnet: hub1/nva, ip: 10.1.2.5, asn: 65001, public_ip: 20.0.0.5}\n"
 #define GATEWAYS                                                                                   \
 	"gateways:\n"                                                                              \
 	"  er1: {vnet: hub1, type: ExpressRoute, circuits: [c1]}\n"                                \
@@ -143,7 +147,8 @@ test_sc_h_rs_64_loop_and_its_remedy(void)
 	    "nva1 [RS-64] 0.0.0.0/0 VirtualNetworkGateway 10.1.2.4\n"
 	    "loop: nva1 gets the packet a second time: its own route leads back to it");
 	fix_close(&f);
-	open_plan(&f, VNETS("", USES("rt-internet"), "", "") PEERINGS REST);
+	open_plan(
+	    &f, VNETS("", USES("rt-internet"), "", "") PEERINGS TABLES RS PUBLIC_NVAS GATEWAYS VMS);
 	fix_expect_trace(&f, "vm11", "8.8.8.8",
 	    "vm11 [RS-65] 0.0.0.0/0 VirtualNetworkGateway 10.1.2.4\n"
 	    "nva1 [EFF-6] 0.0.0.0/0 Internet\n"
@@ -157,7 +162,69 @@ test_sc_h_rs_64_loop_and_its_remedy(void)
 	fix_expect_trace(&f, "vm11", "192.168.7.7",
 	    "vm11 [RS-65] 0.0.0.0/0 VirtualNetworkGateway 10.1.2.4\n"
 	    "nva1 [EFF-6] 0.0.0.0/0 Internet\n"
+	    "blackhole: nva1 does not translate what it forwards to the Internet (SC-J)");
+	fix_expect_trace(&f, "nva1", "192.168.7.7",
+	    "nva1 [EFF-6] 0.0.0.0/0 Internet\n"
 	    "blackhole: 192.168.7.7 is not on the Internet");
+	fix_close(&f);
+}
+
+/* SYS-2: there is no default outbound access; SC-J: an NVA has to translate. */
+static void
+test_internet_by_public_addresses(void)
+{
+	struct fix f;
+
+	fix_open(&f, VNETS("", USES("rt-internet"), "", "") PEERINGS TABLES RS PUBLIC_NVAS VMS
+	    "  vm13: {subnet: s12/vms, ip: 10.12.0.5, public_ip: 20.0.0.13}\n");
+	fix_expect_trace(&f, "vm12", "internet",
+	    "vm12 [SYS-2] 0.0.0.0/0 Internet\n"
+	    "blackhole: vm12 has no public address");
+	fix_expect_trace(&f, "vm13", "internet",
+	    "vm13 [SYS-2] 0.0.0.0/0 Internet\n"
+	    "internet\n"
+	    "delivered");
+	fix_expect_trace(&f, "vm13", "20.0.0.4",
+	    "vm13 [SYS-2] 0.0.0.0/0 Internet\n"
+	    "nva1\n"
+	    "delivered");
+	fix_expect_trace(&f, "internet", "vm13",
+	    "internet [ARM-14] 20.0.0.13/32 public vm13\n"
+	    "vm13\n"
+	    "delivered");
+	fix_expect_trace(&f, "internet", "vm12", "blackhole: the Internet has no way to 10.12.0.4");
+	fix_expect_trace(
+	    &f, "internet", "20.0.0.99", "blackhole: the Internet has no way to 20.0.0.99");
+	fix_nva(&f, "rs1", "0.0.0.0/0", "10.1.2.5");
+	fix_expect_trace(&f, "vm13", "internet",
+	    "vm13 [RS-65] 0.0.0.0/0 VirtualNetworkGateway 10.1.2.5\n"
+	    "nva2 [EFF-6] 0.0.0.0/0 Internet\n"
+	    "blackhole: nva2 does not translate what it forwards to the Internet (SC-J)");
+	fix_close(&f);
+}
+
+/* SC-J: the answer goes to the NVA that translated, and on from there. */
+static void
+test_back_from_the_internet(void)
+{
+	struct fc_endpoint vm, net;
+	struct fc_trace there, back;
+	struct fix f;
+
+	fix_open(&f, VNETS("", USES("rt-internet"), "", "") PEERINGS TABLES RS PUBLIC_NVAS VMS);
+	fix_nva(&f, "rs1", "0.0.0.0/0", "10.1.2.4");
+	CU_ASSERT_EQUAL_FATAL(fc_endpoint_parse(f.l, &vm, "vm12"), FAB_OK);
+	CU_ASSERT_EQUAL_FATAL(fc_endpoint_parse(f.l, &net, "internet"), FAB_OK);
+	fc_trace_run(f.l, vm, net, &there);
+	CU_ASSERT_EQUAL(there.verdict, FC_DELIVERED);
+	CU_ASSERT_EQUAL(there.translator.nic, fix_nic(&f, "nva1"));
+	fc_trace_back(f.l, vm, net, &there, &back);
+	CU_ASSERT_EQUAL(back.verdict, FC_DELIVERED);
+	CU_ASSERT_EQUAL_FATAL(back.n_hops, 3);
+	CU_ASSERT_STRING_EQUAL(back.hops[0].node, "internet");
+	CU_ASSERT_STRING_EQUAL(back.hops[1].node, "nva1");
+	CU_ASSERT_STRING_EQUAL(back.hops[2].node, "vm12");
+	CU_ASSERT_TRUE(fc_trace_symmetric(&there, &back));
 	fix_close(&f);
 }
 
@@ -591,13 +658,15 @@ test_er_22_default_from_on_premises(void)
 	fix_open(&f, VNETS("", "", "", "") PEERINGS TABLES VMS
 	    "gateways: {er1: {vnet: hub1, type: ExpressRoute, circuits: [c1]}}\n"
 	    "circuits: {c1: {site: dc1}}\n"
-	    "sites: {dc1: {asn: 64900, prefixes: 172.20.0.0/16, advertise: [0.0.0.0/0]}}\n");
+	    "sites: {dc1: {asn: 64900, prefixes: 172.20.0.0/16, advertise: [0.0.0.0/0], "
+	    "public_ip: 20.0.0.20, snat: true}}\n");
 	fix_both(
 	    &f, "er1", HRP_SRC_EXPRESS_ROUTE, "172.20.0.0/16 0.0.0.0/0", "10.24.0.4 10.24.0.5");
 	fix_router(&f, "dc1", "172.20.0.0/16> 0.0.0.0/0> 10.1.0.0/16>c1-primary");
 	fix_expect_trace(&f, "vm11", "8.8.8.8",
 	    "vm11 [ER-19] 0.0.0.0/0 VirtualNetworkGateway 10.24.0.4 10.24.0.5\n"
 	    "c1-primary [ER-1] 0.0.0.0/0 site dc1\n"
+	    "dc1 [ER-22] 0.0.0.0/0 Internet\n"
 	    "internet\n"
 	    "delivered");
 	fix_expect_trace(&f, "vm11", "vm12",
@@ -797,7 +866,7 @@ test_endpoints(void)
 		CU_ASSERT_EQUAL(e.internet, rows[i].internet);
 		CU_ASSERT_EQUAL(e.gateway >= 0, strncmp(rows[i].text, "192.168.251.", 12) == 0);
 		CU_ASSERT_EQUAL(fc_endpoint_is_source(&e),
-		    rows[i].nic != NULL || rows[i].site != NULL || e.gateway >= 0);
+		    rows[i].nic != NULL || rows[i].site != NULL || e.gateway >= 0 || e.internet);
 	}
 	fix_close(&f);
 }
@@ -834,6 +903,8 @@ static CU_TestInfo trace_tests[] = {
 	{ "local and peered delivery", test_local_and_peered_delivery },
 	{ "SC-A: spoke to spoke through the NVA", test_sc_a_spoke_to_spoke_through_the_nva },
 	{ "SC-H, RS-64: loop and its remedy", test_sc_h_rs_64_loop_and_its_remedy },
+	{ "SYS-2, SC-J: the Internet by public addresses", test_internet_by_public_addresses },
+	{ "SC-J: back from the Internet", test_back_from_the_internet },
 	{ "UDR-3: next hops that do not forward", test_udr_3_next_hops_that_do_not_forward },
 	{ "SYS-3, RS-57: black holes of system and BGP routes",
 	    test_blackholes_of_system_and_bgp_routes },

@@ -360,6 +360,22 @@ static const struct topo_case gateway_cases[] = {
 	{ SITE "circuits: {c: {site: dc, nic_next_hop: [10.24.0.4, 10.24.0.4]}}\n", 2,
 	    "NicNextHopOverlaps",
 	    "circuit c: nic_next_hop: 10.24.0.4 is used twice; set nic_next_hop" },
+	/* ARM-14 */
+	{ NET "vms: {v: {subnet: hub/nva, ip: 10.1.2.4, public_ip: 192.168.1.1}}\n", 4,
+	    "InvalidPublicIPAddress",
+	    "vm v: public_ip: 192.168.1.1 is no address of the Internet" },
+	{ NET "sites: {dc: {asn: 64900, ip: 172.20.0.1, public_ip: 8.8.8.8}}\n", 4,
+	    "PublicIPAddressInUse",
+	    "site dc: public_ip: 8.8.8.8 is the address of the Internet already" },
+	{ NET "vms: {v: {subnet: hub/nva, ip: 10.1.2.4, public_ip: 198.51.100.4}}\n"
+	    "nvas: {a: {subnet: hub/nva, ip: 10.1.2.5, asn: 65001, public_ip: 198.51.100.4}}\n", 4,
+	    "PublicIPAddressInUse",
+	    "vm v: public_ip: 198.51.100.4 is the address of a already" },
+	{ "vnets: {v: {address_space: 198.51.100.0/24}}\n"
+	    "sites: {dc: {asn: 64900, ip: 172.20.0.1, public_ip: 198.51.100.4}}\n", 2,
+	    "InvalidPublicIPAddress", "site dc: public_ip: 198.51.100.4 is inside VNet v" },
+	{ SITE "circuits: {internet: {site: dc}}\n", 2, "NameConflict",
+	    "circuit internet: the name stands for what is outside of the fabric" },
 };
 
 #define TWO(first, second) \

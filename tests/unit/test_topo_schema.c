@@ -11,7 +11,8 @@ static const struct topo_case key_cases[] = {
 	{ "vnets:\n  hub:\n    adress_space: 10.1.0.0/16\n", 3, "UnknownKey",
 	    "vnet hub: adress_space: unknown key; did you mean \"address_space\"?" },
 	{ "vms:\n  v:\n    subnet: a/b\n    ip: 10.1.0.4\n    color: red\n", 5, "UnknownKey",
-	    "vm v: color: unknown key; known are subnet, ip, ip_forwarding, running" },
+	    "vm v: color: unknown key; known are subnet, ip, public_ip, ip_forwarding, "
+	    "running" },
 	{ "vnets: {hub: {}}\n", 1, "MissingKey",
 	    "vnet hub: address_space is missing; it is a list" },
 	{ "vnets:\n  hub:\n", 2, "MissingKey", "vnet hub: address_space is missing; it is a list" },
@@ -199,7 +200,8 @@ test_full_forms(void)
 		    "{'vnet':'1','branch_to_branch':false,'hub_routing_preference':'ExpressRoute','"
 		    "peers':{'a':{}}}" },
 		{ TOPO_SITE, "{'asn':64900,'advertise':'10.0.0.0/8','policy':{'strip_as':65515}}",
-		    "{'asn':64900,'advertise':[{'prefix':'10.0.0.0/8','prepend':0}],'policy':{'as_"
+		    "{'asn':64900,'snat':false,'advertise':[{'prefix':'10.0.0.0/8','prepend':0}],'"
+		    "policy':{'as_"
 		    "override':false,'strip_as':[65515],'prepend':0,'default_originate':false,'"
 		    "next_hop_unchanged':false},'relay':false}" },
 		{ TOPO_CIRCUIT, "{'site':'dc','premium':null}", "{'site':'dc','premium':false}" },

@@ -14,10 +14,33 @@
 
 /* Spoke (10.1.0.0/16) peered with hub (10.0.0.0/16); far (10.2.0.0/16) is peered with the hub only.
  * The hub has two NVAs, a machine that does not forward, and an internal load balancer, 10.0.1.100,
- * over both NVAs. */
-enum { OWN_HUB = 1, OWN_SPOKE, OWN_FAR, SYS_HUB, SYS_SPOKE, SYS_FAR, USER, BGP, USER_GW };
-enum { IN_HUB = 1, IN_SPOKE, IN_FAR, INTERNET, NONE, G_PORT = 100, G_ILB = 50, G_TEST = 60 };
-enum { VM = 1, VM2, NVA1, NVA2, PLAIN, FARVM, GW1, GW2 };
+ * over both NVAs. vm and nva1 have public addresses, 20.0.0.4 and 20.0.1.4. */
+enum {
+	OWN_HUB = 1,
+	OWN_SPOKE,
+	OWN_FAR,
+	SYS_HUB,
+	SYS_SPOKE,
+	SYS_FAR,
+	USER,
+	BGP,
+	USER_GW,
+	PUBLIC,
+	GUARD,
+	TUNNEL
+};
+enum {
+	IN_HUB = 1,
+	IN_SPOKE,
+	IN_FAR,
+	INTERNET,
+	NONE,
+	G_PORT = 100,
+	G_ILB = 50,
+	G_PUBLIC = 30,
+	G_TEST = 60
+};
+enum { VM = 1, VM2, NVA1, NVA2, PLAIN, FARVM, GW1, GW2, NET };
 
 static void
 put_owner(struct vs_fix *f, uint32_t table, uint32_t id, const char *name, const char *ip)
@@ -65,12 +88,32 @@ put_port_tables(struct vs_fix *f)
 		[FARVM] = SYS_FAR,
 		[GW1] = SYS_HUB,
 		[GW2] = SYS_HUB,
+		[NET] = VS_NONE,
 	};
 
 	for (size_t i = 0; i < f->n_ports; i++)
 		f->ports[i].system = systems[f->ports[i].id];
 	f->ports[VM - 1].user = USER;
 	f->ports[VM - 1].bgp = BGP;
+}
+
+/* Whoever has a public address, and "internet" for all others. */
+static void
+put_internet(struct vs_fix *f)
+{
+	struct vs_port_conf *net = fix_port(f, NET, "internet", "8.8.8.8");
+
+	net->forwarding = true;
+	net->user = PUBLIC;
+	fix_internet(f, INTERNET, PUBLIC, NET);
+	fix_public(f, G_PUBLIC + VM, VM);
+	fix_public(f, G_PUBLIC + NVA1, NVA1);
+	fix_route(f, PUBLIC, "20.0.0.4/32", G_PUBLIC + VM);
+	fix_route(f, PUBLIC, "20.0.1.4/32", G_PUBLIC + NVA1);
+	fix_drop(f, G_PUBLIC, VS_DROP_NO_ROUTE);
+	fix_route(f, PUBLIC, "192.168.0.0/16", G_PUBLIC);
+	f->ports[VM - 1].public_ip = fix_addr("20.0.0.4");
+	f->ports[NVA1 - 1].public_ip = fix_addr("20.0.1.4");
 }
 
 static struct vs_fix *
@@ -81,7 +124,6 @@ fabric_new(void)
 	fix_deliver(f, IN_HUB, OWN_HUB);
 	fix_deliver(f, IN_SPOKE, OWN_SPOKE);
 	fix_deliver(f, IN_FAR, OWN_FAR);
-	fix_internet(f, INTERNET);
 	fix_drop(f, NONE, VS_DROP_NONE_ROUTE);
 	put_owner(f, OWN_SPOKE, VM, "vm", "10.1.0.4");
 	put_owner(f, OWN_SPOKE, VM2, "vm2", "10.1.0.5");
@@ -94,7 +136,10 @@ fabric_new(void)
 	fix_ports(f, G_ILB, (uint32_t[]){ NVA1, NVA2, 0 });
 	fix_route(f, OWN_HUB, "10.0.1.100/32", G_ILB);
 	put_tables(f);
+	put_internet(f);
 	put_port_tables(f);
+	fix_table(f, GUARD);
+	fix_table(f, TUNNEL);
 	f->ports[NVA1 - 1].forwarding = f->ports[NVA2 - 1].forwarding = true;
 	f->ports[GW1 - 1].router = f->ports[GW2 - 1].router = true;
 	return f;
@@ -143,10 +188,8 @@ static const char *
 verdict_text(struct vs_verdict v)
 {
 	static const char *const ports[] = { "?", "vm", "vm2", "nva1", "nva2", "plain", "farvm",
-		"gw1", "gw2" };
+		"gw1", "gw2", "internet" };
 
-	if (v.action == VS_TO_INTERNET)
-		return "internet";
 	return v.action == VS_TO_PORT ? ports[v.port] : vs_drop_name(v.drop);
 }
 
@@ -420,6 +463,95 @@ test_load_balancer_takes_both_directions_alike(void)
 	end(f, m);
 }
 
+/* The address of a load balancer, or of a client, that is no NIC's own. */
+static void
+test_next_hop_that_is_the_destination_need_not_forward(void)
+{
+	struct vs_fix *f = fabric_new();
+	struct vs_model *m;
+
+	fix_ports(f, G_TEST + 91, (uint32_t[]){ PLAIN, 0 });
+	fix_route(f, OWN_HUB, "10.0.1.200/32", G_TEST + 91);
+	fix_route(f, USER, "10.0.1.200/32", via1(f, "10.0.1.200"));
+	fix_route(f, USER, "11.0.0.0/8", via1(f, "10.0.1.200"));
+	m = model_of(f);
+	expect(m, "10.0.1.200", "plain");
+	expect(m, "11.1.1.1", "not-forwarding");
+	end(f, m);
+}
+
+static void
+expect_translated(
+    struct vs_model *m, uint32_t from, const char *flow[2], const char *want, const char *to[2])
+{
+	struct vs_verdict v = ask_from(m, from, flow[0], flow[1], 7);
+
+	CU_ASSERT_STRING_EQUAL(verdict_text(v), want);
+	CU_ASSERT_EQUAL(v.src, fix_addr(to[0]));
+	CU_ASSERT_EQUAL(v.dst, fix_addr(to[1]));
+}
+
+#define PAIR(a, b) ((const char *[2]){ a, b })
+
+/* SC-J: an NVA has to translate what it forwards. */
+static void
+test_internet_by_public_addresses_only(void)
+{
+	struct vs_fix *f = fabric_new();
+	struct vs_model *m = model_of(f);
+
+	expect_translated(
+	    m, VM, PAIR("10.1.0.4", "8.8.8.8"), "internet", PAIR("20.0.0.4", "0.0.0.0"));
+	expect_translated(
+	    m, VM, PAIR("10.1.0.4", "20.0.1.4"), "nva1", PAIR("20.0.0.4", "10.0.1.4"));
+	expect_translated(m, NET, PAIR("1.1.1.1", "20.0.0.4"), "vm", PAIR("0.0.0.0", "10.1.0.4"));
+	expect_translated(
+	    m, NET, PAIR("8.8.8.8", "20.0.0.5"), "no-route", PAIR("0.0.0.0", "0.0.0.0"));
+	expect(m, "192.168.0.1", "no-route");
+	CU_ASSERT_STRING_EQUAL(
+	    verdict_text(ask_from(m, VM2, "10.1.0.5", "8.8.8.8", 7)), "no-public-address");
+	CU_ASSERT_STRING_EQUAL(
+	    verdict_text(ask_from(m, NVA1, "10.1.0.5", "8.8.8.8", 7)), "not-translated");
+	end(f, m);
+}
+
+static void
+test_guarded_owners(void)
+{
+	struct vs_fix *f = fabric_new();
+	struct vs_model *m;
+
+	fix_guarded(f, G_TEST + 91, GUARD, (uint32_t[]){ PLAIN, 0 });
+	fix_route(f, GUARD, "10.1.0.0/16", IN_SPOKE);
+	fix_route(f, OWN_HUB, "10.0.2.4/32", G_TEST + 91);
+	m = model_of(f);
+	expect(m, "10.0.2.4", "plain");
+	CU_ASSERT_STRING_EQUAL(verdict_text(ask_from(m, NVA1, "10.1.0.5", "10.0.2.4", 7)), "plain");
+	CU_ASSERT_STRING_EQUAL(
+	    verdict_text(ask_from(m, NVA1, "10.2.0.4", "10.0.2.4", 7)), "filtered");
+	end(f, m);
+}
+
+/* Not the NIC's routes, not even its own prefix (RS-64), but the tunnel. */
+static void
+test_tunnels_come_first(void)
+{
+	struct vs_fix *f = fabric_new();
+	struct vs_model *m;
+
+	fix_ports(f, G_TEST + 91, (uint32_t[]){ FARVM, 0 });
+	fix_route(f, TUNNEL, "172.21.0.0/16", G_TEST + 91);
+	fix_route(f, USER_GW, "172.21.0.0/24", via1(f, "10.0.1.4"));
+	f->ports[NVA1 - 1].tunnel = TUNNEL;
+	f->ports[NVA1 - 1].user = f->ports[NVA2 - 1].user = USER_GW;
+	m = model_of(f);
+	CU_ASSERT_STRING_EQUAL(
+	    verdict_text(ask_from(m, NVA1, "10.1.0.5", "172.21.0.1", 7)), "farvm");
+	CU_ASSERT_STRING_EQUAL(
+	    verdict_text(ask_from(m, NVA2, "10.1.0.5", "172.21.0.1", 7)), "nva1");
+	end(f, m);
+}
+
 static void
 test_routers_are_looked_through(void)
 {
@@ -435,7 +567,7 @@ test_routers_are_looked_through(void)
 	m = model_of(f);
 	expect(m, "11.1.1.1", "nva1");
 	expect(m, "11.2.1.1", "loop");
-	expect(m, "11.3.1.1", "internet");
+	expect(m, "11.3.1.1", "no-public-address");
 	expect(m, "10.0.3.4", "not-carried"); /* the gateway itself answers nobody */
 	end(f, m);
 }
@@ -509,6 +641,7 @@ test_routers_choose_anew(void)
 
 enum { R_VNETS = 3, R_PORTS = 24, R_ROUTERS = 4, R_GROUPS = 40 };
 enum { T_OWN = 1, T_SYS = 4, T_USER = 7, T_BGP = 10, T_END = 13 }; /* three tables of each kind */
+enum { T_TUNNEL = T_END };
 enum { R_DELIVER = 1, R_NONE = 4, R_NO_ROUTE = 5, R_INTERNET = 6, R_FIRST = 10 };
 
 static uint32_t
@@ -531,14 +664,19 @@ random_groups(struct vs_fix *f, unsigned *seed)
 		fix_deliver(f, R_DELIVER + v, T_OWN + v);
 	fix_drop(f, R_NONE, VS_DROP_NONE_ROUTE);
 	fix_drop(f, R_NO_ROUTE, VS_DROP_NO_ROUTE);
-	fix_internet(f, R_INTERNET);
+	fix_internet(f, R_INTERNET, T_OWN, 1 + pick(seed, R_PORTS));
 	for (uint32_t id = R_FIRST; id < R_FIRST + R_GROUPS; id++) {
 		uint32_t members[9] = { 0 }, n = 1 + pick(seed, 4);
 		bool hops = id % 2 == 0;
 
 		for (uint32_t i = 0; i < n; i++)
 			members[i] = hops ? random_addr(seed) | 1 : 1 + pick(seed, R_PORTS);
-		(hops ? fix_via : fix_ports)(f, id, members);
+		if (!hops && pick(seed, 4) == 0)
+			fix_guarded(f, id, T_USER + pick(seed, 3), members);
+		else if (!hops && pick(seed, 4) == 0)
+			fix_public(f, id, members[0]);
+		else
+			(hops ? fix_via : fix_ports)(f, id, members);
 	}
 }
 
@@ -588,6 +726,8 @@ random_ports(struct vs_fix *f, unsigned *seed)
 		p->user = pick(seed, 3) == 0 ? VS_NONE : T_USER + pick(seed, 3);
 		p->bgp = pick(seed, 3) == 0 ? VS_NONE : T_BGP + pick(seed, 3);
 		p->system = pick(seed, 20) == 0 ? VS_NONE : T_SYS + pick(seed, 3);
+		p->public_ip = pick(seed, 2) == 0 ? random_addr(seed) | 1 : 0;
+		p->tunnel = pick(seed, 3) == 0 ? T_TUNNEL : VS_NONE;
 	}
 }
 
@@ -597,7 +737,7 @@ random_fabric(unsigned *seed)
 	struct vs_fix *f = fix_new();
 
 	random_groups(f, seed);
-	for (uint32_t t = T_OWN; t < T_END; t++)
+	for (uint32_t t = T_OWN; t <= T_TUNNEL; t++)
 		random_table(f, t, seed);
 	random_ports(f, seed);
 	return f;
@@ -607,7 +747,6 @@ random_fabric(unsigned *seed)
 struct outcomes {
 	bool port[R_PORTS + 1]; /* an interface, or a router that asks again */
 	bool drop[VS_DROP_COUNT];
-	bool internet;
 };
 
 static const struct vs_group_conf *
@@ -670,8 +809,11 @@ naive_select(const struct vs_fix *f, const struct vs_port_conf *p, uint32_t dst)
 			  find(f, p->bgp, 0x55555555, 1, NULL).len == 0;
 	struct route user = find(f, p->user, dst, 33, NULL), bgp, guard,
 		     sys = find(f, p->system, dst, 33, overridden ? is_not_none : NULL);
+	struct route tunnel = find(f, p->tunnel, dst, 33, NULL);
 	int below = 33;
 
+	if (tunnel.len >= 0)
+		return tunnel;
 	while ((guard = find(f, p->system, dst, below, is_deliver)).len >= 0)
 		below = guard.len; /* EFF-7: down to the shortest */
 	bgp = find(f, p->bgp, dst, below, NULL);
@@ -680,16 +822,26 @@ naive_select(const struct vs_fix *f, const struct vs_port_conf *p, uint32_t dst)
 	return bgp.len >= 0 && bgp.len >= sys.len ? bgp : sys;
 }
 
+/* Of a flow. */
+struct ends {
+	uint32_t src, dst;
+};
+
 static void
-naive_ports(const struct vs_fix *f, const struct vs_group_conf *g, uint32_t dst, bool hop,
-    struct outcomes *o)
+naive_ports(const struct vs_fix *f, const struct vs_port_conf *at, const struct vs_group_conf *g,
+    struct ends e, uint32_t hop, struct outcomes *o)
 {
+	if (g->kind == VS_GROUP_GUARDED && !at->router &&
+	    find(f, g->table, e.src, 33, NULL).len < 0) {
+		o->drop[VS_DROP_FILTERED] = true;
+		return;
+	}
 	for (size_t i = 0; i < g->n_members; i++) {
 		const struct vs_port_conf *p = &f->ports[g->members[i] - 1];
 
 		if (!p->up)
 			o->drop[VS_DROP_PORT_DOWN] = true;
-		else if (hop && !p->forwarding && !p->router && p->ip != dst)
+		else if (hop != 0 && !p->forwarding && !p->router && hop != e.dst)
 			o->drop[VS_DROP_NOT_FORWARDING] = true;
 		else
 			o->port[p->id] = true;
@@ -697,22 +849,40 @@ naive_ports(const struct vs_fix *f, const struct vs_group_conf *g, uint32_t dst,
 }
 
 static void
-naive_owner(const struct vs_fix *f, const struct vs_group_conf *deliver, uint32_t addr,
-    uint32_t dst, bool hop, struct outcomes *o)
+naive_owner(const struct vs_fix *f, const struct vs_port_conf *at,
+    const struct vs_group_conf *deliver, struct ends e, uint32_t hop, struct outcomes *o)
 {
-	struct route r = find(f, deliver->table, addr, 33, NULL);
+	struct route r = find(f, deliver->table, hop != 0 ? hop : e.dst, 33, NULL);
 
-	if (r.len >= 0 && r.group->kind == VS_GROUP_PORTS)
-		naive_ports(f, r.group, dst, hop, o);
+	if (r.len >= 0 && (r.group->kind == VS_GROUP_PORTS || r.group->kind == VS_GROUP_GUARDED))
+		naive_ports(f, at, r.group, e, hop, o);
 	else
 		o->drop[r.len >= 0 && r.group->kind == VS_GROUP_DROP ? r.group->reason
 								     : VS_DROP_NO_OWNER] = true;
 }
 
+/* Between two public addresses, or from one to everybody else. */
 static void
-naive_step(const struct vs_fix *f, const struct vs_port_conf *p, uint32_t dst, struct outcomes *o)
+naive_internet(const struct vs_fix *f, const struct vs_port_conf *p, const struct vs_group_conf *g,
+    struct ends e, struct outcomes *o)
 {
-	struct route r = naive_select(f, p, dst);
+	struct route r = find(f, g->table, e.dst, 33, NULL);
+
+	if (p->public_ip == 0)
+		o->drop[VS_DROP_NO_PUBLIC] = true;
+	else if (p->ip != e.src)
+		o->drop[VS_DROP_NOT_TRANSLATED] = true;
+	else if (r.len >= 0 && r.group->kind == VS_GROUP_DROP)
+		o->drop[r.group->reason] = true;
+	else
+		naive_ports(
+		    f, p, r.len >= 0 && r.group->kind == VS_GROUP_PUBLIC ? r.group : g, e, 0, o);
+}
+
+static void
+naive_step(const struct vs_fix *f, const struct vs_port_conf *p, struct ends e, struct outcomes *o)
+{
+	struct route r = naive_select(f, p, e.dst);
 	bool reachable = false;
 
 	if (r.len < 0) {
@@ -723,25 +893,25 @@ naive_step(const struct vs_fix *f, const struct vs_port_conf *p, uint32_t dst, s
 			struct route vnet = find(f, p->system, hop, 33, is_deliver);
 
 			if (vnet.len >= 0)
-				naive_owner(f, vnet.group, hop, dst, true, o);
+				naive_owner(f, p, vnet.group, e, hop, o);
 			reachable |= vnet.len >= 0;
 		}
 		if (!reachable)
 			o->drop[VS_DROP_UNREACHABLE] = true;
 	} else if (r.group->kind == VS_GROUP_DELIVER) {
-		naive_owner(f, r.group, dst, dst, false, o);
-	} else if (r.group->kind == VS_GROUP_PORTS) {
-		naive_ports(f, r.group, dst, false, o);
+		naive_owner(f, p, r.group, e, 0, o);
 	} else if (r.group->kind == VS_GROUP_INTERNET) {
-		o->internet = true;
-	} else {
+		naive_internet(f, p, r.group, e, o);
+	} else if (r.group->kind == VS_GROUP_DROP) {
 		o->drop[r.group->reason] = true;
+	} else {
+		naive_ports(f, p, r.group, e, 0, o);
 	}
 }
 
 /* All routers that a packet may stand at after n steps; no more than 32 of them. */
 static void
-naive_routers(const struct vs_fix *f, uint32_t dst, struct outcomes *o)
+naive_routers(const struct vs_fix *f, struct ends e, struct outcomes *o)
 {
 	for (unsigned n = 0; n <= 32; n++) {
 		struct outcomes next = *o;
@@ -751,12 +921,12 @@ naive_routers(const struct vs_fix *f, uint32_t dst, struct outcomes *o)
 		for (uint32_t id = 1; id <= R_ROUTERS; id++) {
 			if (!o->port[id])
 				continue;
-			if (f->ports[id - 1].ip == dst)
+			if (f->ports[id - 1].ip == e.dst)
 				next.drop[VS_DROP_NOT_CARRIED] = true;
 			else if (n == 32)
 				next.drop[VS_DROP_LOOP] = true;
 			else
-				naive_step(f, &f->ports[id - 1], dst, &next);
+				naive_step(f, &f->ports[id - 1], e, &next);
 		}
 		*o = next;
 		for (uint32_t id = 1; id <= R_ROUTERS; id++)
@@ -770,23 +940,22 @@ static struct outcomes
 naive_lookup(const struct vs_fix *f, uint32_t from, uint32_t src, uint32_t dst)
 {
 	const struct vs_port_conf *p = &f->ports[from - 1];
-	struct outcomes o = { .internet = false };
+	struct ends e = { src, dst };
+	struct outcomes o = { .port = { false } };
 
 	if (!p->up)
 		o.drop[VS_DROP_PORT_DOWN] = true;
 	else if (!p->forwarding && !p->router && src != p->ip)
 		o.drop[VS_DROP_SOURCE] = true;
 	else
-		naive_step(f, p, dst, &o);
-	naive_routers(f, dst, &o);
+		naive_step(f, p, e, &o);
+	naive_routers(f, e, &o);
 	return o;
 }
 
 static bool
 allowed(const struct outcomes *o, struct vs_verdict v)
 {
-	if (v.action == VS_TO_INTERNET)
-		return o->internet;
 	return v.action == VS_TO_PORT ? o->port[v.port] : o->drop[v.drop];
 }
 
@@ -813,8 +982,8 @@ test_same_answers_as_plain_lists(void)
 {
 	static const unsigned must[] = { VS_DROP_NONE_ROUTE, VS_DROP_NO_ROUTE, VS_DROP_UNREACHABLE,
 		VS_DROP_NOT_CARRIED, VS_DROP_NO_OWNER, VS_DROP_NOT_FORWARDING, VS_DROP_SOURCE,
-		VS_DROP_PORT_DOWN, VS_DROP_LOOP, VS_DROP_COUNT + VS_TO_PORT,
-		VS_DROP_COUNT + VS_TO_INTERNET };
+		VS_DROP_PORT_DOWN, VS_DROP_LOOP, VS_DROP_FILTERED, VS_DROP_NO_PUBLIC,
+		VS_DROP_NOT_TRANSLATED, VS_DROP_COUNT + VS_TO_PORT };
 	unsigned seed = fc_seed(), seen[VS_DROP_COUNT + VS_DROPPED] = { 0 };
 
 	for (unsigned round = 0; round < 30; round++) {
@@ -848,6 +1017,12 @@ static CU_TestInfo lookup_tests[] = {
 	{ "RS-60: ECMP spreads, and keeps flows", test_ecmp_spreads_and_keeps_flows },
 	{ "SC-C: a load balancer takes both directions alike",
 	    test_load_balancer_takes_both_directions_alike },
+	{ "UDR-3: a next hop that is the destination need not forward",
+	    test_next_hop_that_is_the_destination_need_not_forward },
+	{ "SYS-2, SC-J: the Internet by public addresses only",
+	    test_internet_by_public_addresses_only },
+	{ "PEER-5, PEER-6: owners behind a security group", test_guarded_owners },
+	{ "MR-6: tunnels come first", test_tunnels_come_first },
 	{ "routers are looked through", test_routers_are_looked_through },
 	{ "no more than 32 routers", test_no_more_than_32_routers },
 	{ "routers behind each other choose anew", test_routers_choose_anew },

@@ -342,7 +342,7 @@ port_zero(struct vs_fix *f, struct vs_update *u)
 static void
 group_zero_itself(struct vs_fix *f, struct vs_update *u)
 {
-	fix_internet(f, 0);
+	fix_deliver(f, 0, 1);
 	u->n_groups = f->n_groups;
 }
 

@@ -39,7 +39,7 @@ struct fabric {
 	size_t n_ports;
 };
 
-/* Port 1 "vm1", whose system table 1 leads to the Internet. */
+/* Port 1 "vm1", whose system table 1 leads to itself. */
 static void
 put_tables(struct fabric *f, struct fab_rpc_stream *s, bool snapshot, bool last)
 {
@@ -51,7 +51,9 @@ put_tables(struct fabric *f, struct fab_rpc_stream *s, bool snapshot, bool last)
 	uint8_t len = f->garbage ? 33 : 0;
 
 	g.id = 1;
-	g.kind = FAB__V1__SWITCH_GROUP_KIND__GROUP_INTERNET;
+	g.kind = FAB__V1__SWITCH_GROUP_KIND__GROUP_PORTS;
+	g.members = &group;
+	g.n_members = 1;
 	t.id = 1;
 	t.replace = snapshot;
 	t.addr = &addr;
@@ -310,7 +312,7 @@ expect_forwarding(struct sync *y)
 {
 	enum vs_drop why;
 
-	CU_ASSERT_EQUAL(action(y, &why), VS_TO_INTERNET);
+	CU_ASSERT_EQUAL(action(y, &why), VS_TO_PORT);
 }
 
 /* ---- tests ---- */

@@ -24,11 +24,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define PATIENCE_MS 20000 /* for what is sure to come */
+#define PATIENCE_MS 20000      /* for what is sure to come */
+#define PUBLIC_IP   0x14000004 /* of vm2 */
 
 /* A hub with two NVAs, a spoke with three machines, a machine that only the NVAs reach. */
-enum { OWN_HUB = 1, OWN_SPOKE, OWN_FAR, SYS_HUB, SYS_SPOKE, SYS_FAR, USER, BGP, USER_FAR };
-enum { IN_HUB = 1, IN_SPOKE, IN_FAR, INTERNET, G_NVA1, G_NVAS, G_PORT = 100 };
+enum { OWN_HUB = 1, OWN_SPOKE, OWN_FAR, SYS_HUB, SYS_SPOKE, SYS_FAR, USER, BGP, USER_FAR, PUBLIC };
+enum { IN_HUB = 1, IN_SPOKE, IN_FAR, INTERNET, G_NVA1, G_NVAS, G_PUBLIC, G_PORT = 100 };
 enum { VM1 = 1, VM2, VM3, NVA1, NVA2, FAR, N_PORTS = FAR };
 
 static const char *const names[] = { "", "vm1", "vm2", "vm3", "nva1", "nva2", "far" };
@@ -55,7 +56,7 @@ put_fabric(struct vs_fix *f, uint32_t first_id)
 	fix_deliver(f, IN_HUB, OWN_HUB);
 	fix_deliver(f, IN_SPOKE, OWN_SPOKE);
 	fix_deliver(f, IN_FAR, OWN_FAR);
-	fix_internet(f, INTERNET);
+	fix_internet(f, INTERNET, PUBLIC, first_id + N_PORTS + 1);
 	fix_via(f, G_NVA1, (uint32_t[]){ fix_addr(addrs[NVA1]), 0 });
 	fix_via(f, G_NVAS, (uint32_t[]){ fix_addr(addrs[NVA1]), fix_addr(addrs[NVA2]), 0 });
 	for (uint32_t i = 1; i <= N_PORTS; i++) {
@@ -66,6 +67,11 @@ put_fabric(struct vs_fix *f, uint32_t first_id)
 		fix_ports(f, G_PORT + i, (uint32_t[]){ first_id + i, 0 });
 		fix_net(f, owners[i], fix_addr(addrs[i]), 32, G_PORT + i);
 	}
+	fix_port(f, first_id + N_PORTS + 1, "internet", "8.8.8.8")->user = PUBLIC;
+	f->ports[N_PORTS].forwarding = true;
+	f->ports[VM2 - 1].public_ip = PUBLIC_IP;
+	fix_public(f, G_PUBLIC, first_id + VM2);
+	fix_net(f, PUBLIC, PUBLIC_IP, 32, G_PUBLIC);
 	f->ports[VM1 - 1].user = USER;
 	f->ports[VM1 - 1].bgp = BGP;
 	f->ports[FAR - 1].user = USER_FAR;
@@ -357,24 +363,27 @@ test_bad_frames_are_counted(void)
 	world_free(w);
 }
 
+/* SYS-2, ARM-14: each public address stands for one private one, in both directions. */
 static void
 test_internet(void)
 {
 	struct world *w = world_new();
+	uint8_t buf[256];
 	int fd;
 
 	send_udp(w, VM2, 0x08080808, 1);
-	await_drops(w, "vm2", VS_DROP_NOT_CARRIED, 1);
-	fd = attach(w->e, VS_PORT_INTERNET);
+	await_drops(w, "vm2", VS_DROP_PORT_DOWN, 1); /* nobody is attached there */
+	fd = attach(w->e, "internet");
 	send_udp(w, VM2, 0x08080808, 2);
-	await_drops(w, "vm2", VS_DROP_NOT_CARRIED, 2); /* fabricd has no such port */
-	fix_port(w->fix, 99, VS_PORT_INTERNET, "192.0.2.1")->forwarding = true;
-	fix_snapshot(w->fix, w->m, 2);
-	send_udp(w, VM2, 0x08080808, 3);
-	expect_udp(fd, 3);
-	CU_ASSERT_EQUAL(vs_engine_detach(w->e, VS_PORT_INTERNET), FAB_OK);
-	send_udp(w, VM2, 0x08080808, 4);
-	await_drops(w, "vm2", VS_DROP_NOT_CARRIED, 3);
+	CU_ASSERT_TRUE_FATAL(receive(fd, buf, sizeof(buf)) >= PKT_L4);
+	CU_ASSERT_EQUAL(get32(buf + PKT_IP + 12), PUBLIC_IP);
+	CU_ASSERT_EQUAL(get32(buf + PKT_IP + 16), 0x08080808);
+	send_raw(fd, buf, pkt_udp(buf, 0x01010101, PUBLIC_IP, 53, 9, 10));
+	CU_ASSERT_TRUE_FATAL(receive(w->guest[VM2], buf, sizeof(buf)) >= PKT_L4);
+	CU_ASSERT_EQUAL(get32(buf + PKT_IP + 12), 0x01010101);
+	CU_ASSERT_EQUAL(get32(buf + PKT_IP + 16), w->addr[VM2]);
+	send_udp(w, VM3, 0x08080808, 3);
+	await_drops(w, "vm3", VS_DROP_NO_PUBLIC, 1);
 	close(fd);
 	world_free(w);
 }
@@ -713,7 +722,7 @@ static CU_TestInfo user_tests[] = {
 	{ "UDR-3: spoofed sources are dropped", test_spoofed_sources_are_dropped },
 	{ "ARP is answered by the fabric", test_arp },
 	{ "bad frames are counted", test_bad_frames_are_counted },
-	{ "the Internet is a port, if it is there", test_internet },
+	{ "SYS-2, ARM-14: the Internet by public addresses", test_internet },
 	{ "dead members", test_dead_members },
 	{ "attached before its port is known", test_attached_before_its_port_is_known },
 	{ "renumbering keeps interfaces", test_renumbering_keeps_interfaces },

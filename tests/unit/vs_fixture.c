@@ -60,12 +60,6 @@ fix_deliver(struct vs_fix *f, uint32_t id, uint32_t table)
 	group_new(f, id, VS_GROUP_DELIVER)->table = table;
 }
 
-void
-fix_internet(struct vs_fix *f, uint32_t id)
-{
-	group_new(f, id, VS_GROUP_INTERNET);
-}
-
 static void
 add_members(struct vs_fix *f, struct vs_group_conf *g, const uint32_t *members)
 {
@@ -85,6 +79,30 @@ void
 fix_via(struct vs_fix *f, uint32_t id, const uint32_t *members)
 {
 	add_members(f, group_new(f, id, VS_GROUP_VIA), members);
+}
+
+void
+fix_guarded(struct vs_fix *f, uint32_t id, uint32_t table, const uint32_t *members)
+{
+	struct vs_group_conf *g = group_new(f, id, VS_GROUP_GUARDED);
+
+	g->table = table;
+	add_members(f, g, members);
+}
+
+void
+fix_internet(struct vs_fix *f, uint32_t id, uint32_t table, uint32_t port)
+{
+	struct vs_group_conf *g = group_new(f, id, VS_GROUP_INTERNET);
+
+	g->table = table;
+	add_members(f, g, (uint32_t[]){ port, 0 });
+}
+
+void
+fix_public(struct vs_fix *f, uint32_t id, uint32_t port)
+{
+	add_members(f, group_new(f, id, VS_GROUP_PUBLIC), (uint32_t[]){ port, 0 });
 }
 
 /* ---- tables ---- */

@@ -36,10 +36,14 @@ uint32_t fix_addr(const char *text);
 
 void fix_drop(struct vs_fix *f, uint32_t id, enum vs_drop reason);
 void fix_deliver(struct vs_fix *f, uint32_t id, uint32_t table);
-void fix_internet(struct vs_fix *f, uint32_t id);
+/* table: of public addresses; port: who has all others. */
+void fix_internet(struct vs_fix *f, uint32_t id, uint32_t table, uint32_t port);
+void fix_public(struct vs_fix *f, uint32_t id, uint32_t port);
 /* Up to 8 members; the list ends with 0. */
 void fix_ports(struct vs_fix *f, uint32_t id, const uint32_t *members);
 void fix_via(struct vs_fix *f, uint32_t id, const uint32_t *members);
+/* table: of the sources that may pass. */
+void fix_guarded(struct vs_fix *f, uint32_t id, uint32_t table, const uint32_t *members);
 
 /* The table is begun by its first route; table_of() also gives one without routes. */
 struct vs_table_delta *fix_table(struct vs_fix *f, uint32_t id);

@@ -1,0 +1,119 @@
+/*
+ * Rules about what lies at the edges: public addresses.
+ */
+#include "lib/err.h"
+#include "lib/topo_priv.h"
+
+#include <stdlib.h>
+
+/* ---- public addresses ---- */
+
+/* Who has one; names nothing when it is the fabric's own. */
+struct holder {
+	uint32_t addr;
+	const char *name;
+	enum topo_kind kind;
+	size_t index;
+	bool given; /* by the file, so that it can be complained about */
+};
+
+struct holders {
+	struct holder *v;
+	size_t n;
+};
+
+static void
+hold(struct holders *h, struct holder one)
+{
+	if (one.addr != 0)
+		h->v[h->n++] = one;
+}
+
+/* In an order in which of two equal addresses the second one can be complained about. */
+static void
+list_holders(const struct topo *t, struct holders *h)
+{
+	hold(h, (struct holder){ .addr = TOPO_INTERNET_IP, .name = "the Internet" });
+	for (size_t i = 0; i < t->n_gateways; i++) /* VPN-14 */
+		hold(h, (struct holder){ t->gateways[i].public_ip, t->gateways[i].name,
+			    TOPO_GATEWAY, i, false });
+	for (size_t i = 0; i < t->n_nvas; i++)
+		hold(
+		    h, (struct holder){ t->nvas[i].public_ip, t->nvas[i].name, TOPO_NVA, i, true });
+	for (size_t i = 0; i < t->n_sites; i++)
+		hold(h,
+		    (struct holder){ t->sites[i].public_ip, t->sites[i].name, TOPO_SITE, i, true });
+	for (size_t i = 0; i < t->n_vms; i++)
+		hold(h, (struct holder){ t->vms[i].public_ip, t->vms[i].name, TOPO_VM, i, true });
+}
+
+/* Stable: the address, then the order of the list. */
+static int
+by_address(const void *a, const void *b)
+{
+	const struct holder *x = a, *y = b;
+
+	if (x->addr != y->addr)
+		return x->addr < y->addr ? -1 : 1;
+	if (x->given != y->given)
+		return x->given - y->given;
+	if (x->kind != y->kind)
+		return x->kind < y->kind ? -1 : 1;
+	return x->index < y->index ? -1 : x->index > y->index;
+}
+
+/* What the Internet does not route (SYS-3), or nobody may have. */
+static bool
+is_private(uint32_t addr)
+{
+	static const struct ipnet nets[] = { { 0x00000000, 8 }, { 0x0a000000, 8 },
+		{ 0x64400000, 10 }, { 0x7f000000, 8 }, { 0xa9fe0000, 16 }, { 0xac100000, 12 },
+		{ 0xc0a80000, 16 }, { 0xc6120000, 15 }, { 0xe0000000, 3 } };
+
+	for (size_t i = 0; i < sizeof(nets) / sizeof(nets[0]); i++)
+		if (ipnet_has_addr(nets[i], addr))
+			return true;
+	return false;
+}
+
+static void
+check_public(struct topo_build *b, const struct holder *h, const struct holder *before)
+{
+	const struct topo *t = b->t;
+	char a[IPADDR_STRLEN];
+
+	ipaddr_format(a, h->addr);
+	if (is_private(h->addr))
+		topo_build_error(b, h->kind, h->index, "/public_ip", "InvalidPublicIPAddress",
+		    "%s is no address of the Internet", a);
+	for (size_t i = 0; i < t->n_vnets; i++)
+		if (topo_vnet_has_addr(&t->vnets[i], h->addr))
+			topo_build_error(b, h->kind, h->index, "/public_ip",
+			    "InvalidPublicIPAddress", "%s is inside VNet %.64s", a,
+			    t->vnets[i].name);
+	if (before != NULL && before->addr == h->addr)
+		topo_build_error(b, h->kind, h->index, "/public_ip", "PublicIPAddressInUse",
+		    "%s is the address of %.64s already", a, before->name);
+}
+
+static void
+check_publics(struct topo_build *b)
+{
+	const struct topo *t = b->t;
+	size_t max = 1 + t->n_gateways + t->n_nvas + t->n_sites + t->n_vms;
+	struct holders h = { .v = topo_arena_alloc(b->arena, max, sizeof(*h.v)) };
+
+	if (h.v == NULL)
+		return;
+	list_holders(t, &h);
+	qsort(h.v, h.n, sizeof(*h.v), by_address);
+	for (size_t i = 0; i < h.n; i++)
+		if (h.v[i].given)
+			check_public(b, &h.v[i], i > 0 ? &h.v[i - 1] : NULL);
+}
+
+void
+topo_check_edges(struct topo_build *b)
+{
+	check_publics(b);
+}
