@@ -79,6 +79,8 @@ take_answer(struct at_link *l, const struct attach_answer *a)
 	l->pause_ms = AT_RETRY_MIN_MS;
 	l->said[0] = '\0';
 	fab_info("guest %s: attached", l->name);
+	if (l->conf.found != NULL)
+		l->conf.found(l->conf.ctx);
 }
 
 static void
@@ -155,6 +157,13 @@ at_link_new(struct at_link **out, const struct at_link_conf *conf)
 	fab_timer_set_ms(l->retry, 0);
 	*out = l;
 	return FAB_OK;
+}
+
+void
+at_link_hurry(struct at_link *l)
+{
+	if (l->sock < 0)
+		fab_timer_set_ms(l->retry, 0);
 }
 
 void

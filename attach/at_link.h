@@ -19,10 +19,14 @@ struct at_link_conf {
 	const char *name; /* copied */
 	int netns;        /* of the guest; borrowed */
 	int home;         /* to come back by; < 0: we are in the guest's namespace */
+	void (*found)(void *ctx); /* vswitchd answers again; may be NULL */
+	void *ctx;
 };
 
 /* Tries at once, and goes on in the background. FAB_EINVAL: no proper name; FAB_ENOMEM. */
 int at_link_new(struct at_link **out, const struct at_link_conf *conf);
+/* Somebody else has found vswitchd: tries at once, if it is not connected. */
+void at_link_hurry(struct at_link *l);
 /* Pulls the plug: the interface goes with the last who holds the TAP. NULL is fine. */
 void at_link_free(struct at_link *l);
 

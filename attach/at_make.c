@@ -84,6 +84,19 @@ guest_free(struct at_make *m, struct guest *g)
 
 /* ---- guests ---- */
 
+/* Packets between two guests pass only when both are back: none waits out its pause. */
+static void
+hurry_all(void *arg)
+{
+	struct at_make *m = arg;
+	struct guest *g, *next;
+
+	HASH_ITER (hh, m->guests, g, next) {
+		if (g->link != NULL)
+			at_link_hurry(g->link);
+	}
+}
+
 /* Its namespace, to be found under its name. */
 static int
 guest_make(
@@ -110,9 +123,12 @@ guest_make(
 static int
 guest_new(struct at_make *m, const struct at_wanted *w, char why[static AT_WHY_MAX])
 {
-	struct at_link_conf conf = {
-		.loop = m->loop, .path = m->path, .name = w->name, .home = m->home
-	};
+	struct at_link_conf conf = { .loop = m->loop,
+		.path = m->path,
+		.name = w->name,
+		.home = m->home,
+		.found = hurry_all,
+		.ctx = m };
 	struct guest *g;
 	int err;
 

@@ -85,15 +85,26 @@ probe_options(struct probe *p, const struct ctl_args *args)
 
 /* ---- what fabricd knows ---- */
 
-/* Names of the nodes on the modelled path, and last why the packet does not arrive, if so; and by
- * which address src knows dst. */
+/* Names of the nodes on the modelled path, and last why the packet does not arrive, if so. */
+static json_t *
+path_json(const Fab__V1__TraceReply *r)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < r->n_hops; i++)
+		json_array_append_new(list, json_string(r->hops[i]->node));
+	if (strcmp(r->verdict, "delivered") != 0)
+		json_array_append_new(list, json_string(r->verdict));
+	return list;
+}
+
+/* And by which address src knows dst. */
 static int
-path_take(struct probe *p, json_t **out)
+path_before(struct probe *p)
 {
 	Fab__V1__TraceRequest req = FAB__V1__TRACE_REQUEST__INIT;
 	const Fab__V1__TraceReply *r;
 	ProtobufCMessage *reply;
-	json_t *list;
 	int status;
 
 	req.src = (char *)(uintptr_t)p->src;
@@ -101,17 +112,35 @@ path_take(struct probe *p, json_t **out)
 	if ((status = ctl_call(p->c, "Trace", &req.base, &reply)) != CTL_OK)
 		return status;
 	r = CTL_REPLY(Fab__V1__TraceReply, reply);
-	list = json_array();
-	for (size_t i = 0; i < r->n_hops; i++)
-		json_array_append_new(list, json_string(r->hops[i]->node));
-	if (strcmp(r->verdict, "delivered") != 0)
-		json_array_append_new(list, json_string(r->verdict));
+	p->before = path_json(r);
 	status = ipaddr_parse(&p->dst_ip, r->dst_address) == FAB_OK
 		     ? CTL_OK
 		     : ctl_fail(CTL_REFUSED, "NOT_FOUND", "%s has no address to send to", p->dst);
 	ctl_reply_free(reply);
-	*out = list;
 	return status;
+}
+
+/* fabricd may have died during the probe: what was measured counts all the same. A connection that
+ * it closed meanwhile is noticed by the first call; the second one waits for a new connection. */
+static void
+path_after(struct probe *p)
+{
+	Fab__V1__TraceRequest req = FAB__V1__TRACE_REQUEST__INIT;
+	enum fab_rpc_status rpc = FAB_RPC_UNAVAILABLE;
+	ProtobufCMessage *reply;
+	char why[256];
+
+	req.src = (char *)(uintptr_t)p->src;
+	req.dst = (char *)(uintptr_t)p->dst;
+	for (int i = 0; i < 2 && rpc == FAB_RPC_UNAVAILABLE; i++)
+		rpc = ctl_ask(p->c, &fab__v1__fabric__descriptor, "Trace", &req.base,
+		    CTL_CONNECT_MS, CTL_CONNECT_MS, &reply, why);
+	p->after =
+	    rpc == FAB_RPC_OK ? path_json(CTL_REPLY(Fab__V1__TraceReply, reply)) : json_null();
+	if (rpc == FAB_RPC_OK)
+		ctl_reply_free(reply);
+	else
+		fprintf(stderr, "fabctl: fabricd does not say what the path is now: %s\n", why);
 }
 
 /* Beside the stages of the control plane, fabricd shows what its change meant for packets. Best
@@ -145,7 +174,7 @@ path_text(FILE *fp, const char *title, const json_t *path)
 	const json_t *hop;
 	size_t i;
 
-	fprintf(fp, "%s", title);
+	fprintf(fp, "%s%s", title, json_is_null(path) ? "not known" : "");
 	json_array_foreach(path, i, hop)
 	{
 		fprintf(fp, "%s%s", i > 0 ? " > " : "", json_string_value(hop));
@@ -246,18 +275,18 @@ probe_run(struct probe *p)
 	size_t n;
 	int status;
 
-	if ((status = path_take(p, &p->before)) != CTL_OK)
+	if ((status = path_before(p)) != CTL_OK)
 		return status;
 	ctl_progress("sending %zu packets from %s to %s, %.1f s", p->conf.packets, p->src, p->dst,
 	    (double)p->duration_ms / 1000);
 	ctl_probe_go(p->run, p->dst_ip);
 	if (ctl_probe_end(p->run, &stop, &records, &n, why) != FAB_OK)
 		return ctl_fail(CTL_NO, "PROBE", "%s", why);
-	if ((status = path_take(p, &p->after)) != CTL_OK)
-		return status;
+	path_after(p);
 	if (ctl_probe_stat(&stat, records, n) != FAB_OK)
 		return ctl_fail(CTL_NO, "MEMORY", "out of memory");
-	probe_note(p, &stat);
+	if (!json_is_null(p->after))
+		probe_note(p, &stat);
 	return probe_answer(p, &stat);
 }
 
