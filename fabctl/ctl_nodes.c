@@ -24,12 +24,39 @@ static const struct node_program programs[] = {
 	[TOPO_NODE_MSEE] = { "msee", "gatewayd", "msee" },
 	[TOPO_NODE_NVA] = { "nva", "nvad", NULL },
 	[TOPO_NODE_SITE] = { "site", "nvad", NULL },
+	[CTL_NODE_VM] = { "vm", NULL, NULL },
 };
 
 const char *
 ctl_node_kind(enum topo_node_kind kind)
 {
 	return programs[kind].kind;
+}
+
+struct topo_node *
+ctl_nodes(const struct topo *t, bool packets, size_t *n_out)
+{
+	struct topo_node *v = calloc(t->n_nodes + t->n_vms + 1, sizeof(*v));
+	size_t n = t->n_nodes;
+
+	FAB_ASSERT(v != NULL);
+	if (n > 0)
+		memcpy(v, t->nodes, n * sizeof(*v));
+	for (size_t i = 0; i < t->n_vms && packets; i++)
+		if (t->vms[i].n_run > 0 && t->vms[i].running)
+			v[n++] = (struct topo_node){ .name = t->vms[i].name,
+				.kind = CTL_NODE_VM,
+				.index = (int)i,
+				.run = t->vms[i].run,
+				.n_run = t->vms[i].n_run };
+	*n_out = n;
+	return v;
+}
+
+bool
+ctl_node_in_guest(const struct topo *t, const struct topo_node *n)
+{
+	return n->kind == CTL_NODE_VM || topo_node_in_guest(t, n);
 }
 
 /* ---- programs ---- */
@@ -191,7 +218,7 @@ ctl_node_start(const struct topo_node *n, json_t *argv, const struct ctl_place *
 		.kind = programs[n->kind].kind,
 		.argv = argv,
 		.cwd = n->n_run > 0 ? p->topo_dir : p->run_dir,
-		.in_guest = p->packets && topo_node_in_guest(p->t, n) };
+		.in_guest = p->packets && ctl_node_in_guest(p->t, n) };
 
 	return ctl_state_spawn(p->run_dir, &s);
 }
@@ -302,29 +329,44 @@ done:
 static int
 start_new(const struct ctl_place *p)
 {
+	size_t n;
+	struct topo_node *v = ctl_nodes(p->t, p->packets, &n);
 	int status = CTL_OK, one;
 
-	for (size_t i = 0; i < p->t->n_nodes; i++) {
-		if ((one = start_one(&p->t->nodes[i], p)) != CTL_OK)
+	for (size_t i = 0; i < n; i++) {
+		if ((one = start_one(&v[i], p)) != CTL_OK)
 			status = one;
 	}
+	free(v);
 	return status;
+}
+
+static bool
+is_named(const struct topo_node *v, size_t n, const char *name)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(v[i].name, name) == 0)
+			return true;
+	return false;
 }
 
 static void
 end_gone(const struct topo *t, const char *run_dir)
 {
 	struct ctl_state *v;
-	size_t n;
+	struct topo_node *nodes;
+	size_t n, n_nodes;
 
 	if (ctl_state_list(&v, &n, run_dir) != FAB_OK)
 		return;
+	nodes = ctl_nodes(t, true, &n_nodes);
 	for (size_t i = 0; i < n; i++) {
-		if (ctl_run_name_is_taken(v[i].name) || topo_find_node(t, v[i].name) >= 0)
+		if (ctl_run_name_is_taken(v[i].name) || is_named(nodes, n_nodes, v[i].name))
 			continue;
 		ctl_proc_end_all(&v[i].proc, 1, CTL_END_GRACE_MS);
 		ctl_state_forget(run_dir, v[i].name);
 	}
+	free(nodes);
 	ctl_state_list_free(v, n);
 }
 

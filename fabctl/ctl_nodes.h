@@ -32,6 +32,15 @@ int ctl_node_argv(json_t **out, const struct topo_node *n, const char *run_dir,
 int ctl_fabricd_argv(
     json_t **out, const char *run_dir, const char *topology, bool packets, char why[static 256]);
 
+/*
+ * What has a process of its own: the nodes of t and, with packets, VMs that run something, which
+ * are no nodes to fabricd. malloc()ed array of shallow copies, valid as long as t.
+ */
+#define CTL_NODE_VM ((enum topo_node_kind)(TOPO_NODE_SITE + 1))
+struct topo_node *ctl_nodes(const struct topo *t, bool packets, size_t *n);
+/* Such a one, as opposed to a node of fabricd's. */
+bool ctl_node_in_guest(const struct topo *t, const struct topo_node *n);
+
 /* Directory of a topology file, absolute. */
 int ctl_topology_dir(char buf[static PATH_MAX], const char *file);
 

@@ -336,12 +336,14 @@ int
 ctl_guests_await(const char *run_dir, const struct topo *t)
 {
 	json_t *off = ctl_power_off(run_dir);
+	size_t n;
+	struct topo_node *v = ctl_nodes(t, true, &n);
 	int status = CTL_OK;
 
-	for (size_t i = 0; i < t->n_nodes && status == CTL_OK; i++)
-		if (topo_node_in_guest(t, &t->nodes[i]) &&
-		    json_object_get(off, t->nodes[i].name) == NULL)
-			status = ctl_guest_await(run_dir, t->nodes[i].name, true);
+	for (size_t i = 0; i < n && status == CTL_OK; i++)
+		if (ctl_node_in_guest(t, &v[i]) && json_object_get(off, v[i].name) == NULL)
+			status = ctl_guest_await(run_dir, v[i].name, true);
+	free(v);
 	json_decref(off);
 	return status;
 }

@@ -26,9 +26,11 @@ struct up {
 	struct topo *t;
 	const char *file; /* as given; its directory and full name follow */
 	char topology[PATH_MAX], topo_dir[PATH_MAX];
-	json_t **argv; /* fabricd, then one for each node of t */
+	json_t **argv; /* fabricd, then one for each of nodes */
 	bool packets;
-	const char *engine;        /* NULL: vswitchd's choice */
+	const char *engine;      /* NULL: vswitchd's choice */
+	struct topo_node *nodes; /* all that have a process, see ctl_nodes() */
+	size_t n_nodes;
 	json_t *vswitchd, *guests; /* command lines, with packets */
 	uint32_t wait_ms;
 	struct fab_mono since;
@@ -100,8 +102,9 @@ up_place(struct up *u)
 		if (strcmp(u->t->nics[i].name, CTL_VSWITCHD) == 0)
 			return ctl_fail(CTL_REFUSED, "InvalidResourceName",
 			    "a machine cannot be named %s; rename it", CTL_VSWITCHD);
-	for (size_t i = 0; i <= u->t->n_nodes; i++) {
-		const char *name = i == 0 ? CTL_FABRICD : u->t->nodes[i - 1].name;
+	u->nodes = ctl_nodes(u->t, u->packets, &u->n_nodes);
+	for (size_t i = 0; i <= u->n_nodes; i++) {
+		const char *name = i == 0 ? CTL_FABRICD : u->nodes[i - 1].name;
 
 		if (i > 0 && ctl_run_name_is_taken(name))
 			return ctl_fail(CTL_REFUSED, "InvalidResourceName",
@@ -122,11 +125,10 @@ up_programs(struct up *u)
 	char why[256];
 	int err;
 
-	FAB_ASSERT((u->argv = calloc(u->t->n_nodes + 1, sizeof(json_t *))) != NULL);
+	FAB_ASSERT((u->argv = calloc(u->n_nodes + 1, sizeof(json_t *))) != NULL);
 	err = ctl_fabricd_argv(&u->argv[0], u->c->run_dir, u->topology, u->packets, why);
-	for (size_t i = 0; err == FAB_OK && i < u->t->n_nodes; i++)
-		err = ctl_node_argv(
-		    &u->argv[i + 1], &u->t->nodes[i], u->c->run_dir, u->topo_dir, why);
+	for (size_t i = 0; err == FAB_OK && i < u->n_nodes; i++)
+		err = ctl_node_argv(&u->argv[i + 1], &u->nodes[i], u->c->run_dir, u->topo_dir, why);
 	if (err != FAB_OK)
 		return ctl_fail(CTL_NO, "NOPROGRAM", "%s", why);
 	return u->packets ? ctl_packets_argv(&u->vswitchd, &u->guests, u->c->run_dir, u->engine)
@@ -174,10 +176,10 @@ up_spawn(struct up *u)
 		    (status = ctl_guests_await(dir, u->t)) != CTL_OK)
 			return status;
 	}
-	for (size_t i = 0; err == FAB_OK && i < u->t->n_nodes; i++) {
-		name = u->t->nodes[i].name;
-		ctl_progress("starting %s (%zu of %zu)", name, i + 1, u->t->n_nodes);
-		err = ctl_node_start(&u->t->nodes[i], u->argv[i + 1], &place);
+	for (size_t i = 0; err == FAB_OK && i < u->n_nodes; i++) {
+		name = u->nodes[i].name;
+		ctl_progress("starting %s (%zu of %zu)", name, i + 1, u->n_nodes);
+		err = ctl_node_start(&u->nodes[i], u->argv[i + 1], &place);
 	}
 	return err == FAB_OK
 		   ? CTL_OK
@@ -462,9 +464,10 @@ ctl_up(struct ctl *c, const struct ctl_args *args)
 	    (status = ctl_packets_engine(&u.engine, args->opt[CTL_OPT_ENGINE])) == CTL_OK &&
 	    (status = up_place(&u)) == CTL_OK && (status = up_programs(&u)) == CTL_OK)
 		status = up_run(&u);
-	for (size_t i = 0; u.argv != NULL && i <= u.t->n_nodes; i++)
+	for (size_t i = 0; u.argv != NULL && i <= u.n_nodes; i++)
 		json_decref(u.argv[i]);
 	free(u.argv);
+	free(u.nodes);
 	json_decref(u.vswitchd);
 	json_decref(u.guests);
 	topo_free(u.t);

@@ -345,6 +345,8 @@ struct topo_vm {
 	uint32_t public_ip; /* 0: none */
 	bool ip_forwarding;
 	bool running;
+	char **run; /* the user's own program in its guest; empty: none */
+	size_t n_run;
 };
 
 struct topo {

@@ -318,6 +318,7 @@ build_vm(struct topo_build *b, size_t i)
 	v->public_ip = topo_get_addr(props, "public_ip");
 	v->ip_forwarding = topo_get_bool(props, "ip_forwarding");
 	v->running = topo_get_bool(props, "running");
+	v->run = topo_get_texts(b, props, "run", &v->n_run);
 }
 
 /* ---- sessions between NVAs and sites: both ends list them ---- */

@@ -362,6 +362,10 @@ static const struct topo_key vm[] = {
 	{ "public_ip", TOPO_T_ADDR, "address of its NIC on the Internet; default: none (SYS-2)" },
 	{ "ip_forwarding", TOPO_T_BOOL, "its NIC forwards packets (UDR-3)", .def = "false" },
 	{ "running", TOPO_T_BOOL, "false: its routes cannot be read (EFF-18)", .def = "true" },
+	{ "run", TOPO_T_LIST,
+	    "command line of a program in its namespace, with packets only; {run_dir}, {name} and "
+	    "{dir} as for an NVA",
+	    .sub = ITEM(TOPO_T_TEXT), .min = 1, .max = 64 },
 	{ NULL },
 };
 

@@ -437,6 +437,36 @@ class Changes(Guests, FabricTestCase):
         self.until(lambda: set(namespaces(self.fabric.run_dir)) == set(before), "the guest goes")
         self.until(lambda: users_of([gone]) == [], lambda: users_of([gone]))
 
+    def test_program_of_a_vm(self):
+        """vms.X.run: started in its guest, replaced, killed with its machine, ended when nobody wants it."""
+        def running():
+            node = self.fabric.ps().get("vm11")
+            inode = namespaces(self.fabric.run_dir).get("vm11")
+            return (node and node["kind"] == "vm" and node["state"] == "running" and
+                    os.stat(f"/proc/{node['pid']}/ns/net").st_ino == inode and node["pid"])
+
+        def with_run(run):
+            return SMALL.replace("ip: 10.1.3.4}", f"ip: 10.1.3.4, run: {run}}}")
+        self.apply(with_run('[sh, -c, "echo {name} runs in {run_dir}; exec sleep 600"]'))
+        first = running()
+        self.assertTrue(first)
+        self.until(lambda: (self.fabric.run_dir / "vm11.log").read_text() == f"vm11 runs in {self.fabric.run_dir}\n",
+                   "its log")
+        self.apply(with_run("[sleep, '601']"))
+        second = running()
+        self.assertTrue(second and second != first)
+        self.fabric.fabctl("kill", "vm11")
+        self.assertEqual(self.fabric.ps()["vm11"]["state"], "dead")
+        self.fabric.fabctl("start", "vm11")
+        self.assertTrue(running())
+        self.fabric.fabctl("kill", "vm11", "--guest")
+        self.assertEqual(self.fabric.ps()["vm11"]["state"], "dead")
+        self.fabric.fabctl("start", "vm11")
+        self.assertTrue(running())
+        self.until_pings("nva1", "10.1.3.4")
+        self.apply(with_run("[sleep, '601'], running: false"))
+        self.assertNotIn("vm11", self.fabric.ps())
+
     def test_new_address(self):
         before = namespaces(self.fabric.run_dir)
         self.apply(SMALL.replace("10.1.3.4", "10.1.3.9"))
@@ -492,8 +522,13 @@ class Choice(unittest.TestCase):
         self.addCleanup(self.fabric.down)
 
     def test_off(self):
+        text = MULTI_REGION.read_text().replace("ip: 10.11.0.4}", "ip: 10.11.0.4, run: [sleep, '600']}")
+        self.assertIn("sleep", text)
+        self.fabric.topology = self.fabric.top / "with-run.yaml"
+        self.fabric.topology.write_text(text)
+        self.addCleanup(self.fabric.topology.unlink)
         self.fabric.up()
-        self.assertFalse({"vswitchd", "guests"} & set(self.fabric.ps()))
+        self.assertFalse({"vswitchd", "guests", "vm11"} & set(self.fabric.ps()))  # nowhere to run
         for verb in (["exec", "vm11", "true"], ["probe", "vm11", "vm12"]):
             done = self.fabric.fabctl(*verb, expect=4)
             self.assertRegex(done.stderr, "^fabctl: PACKETS: the fabric in .* has no packets; as root, ")
