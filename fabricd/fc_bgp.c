@@ -423,6 +423,15 @@ fc_bgp_state(struct fc_bgp *b, const char *reporter, bool connected, bool conver
 
 /* ---- questions ---- */
 
+bool
+fc_bgp_settled(const struct fc_bgp *b)
+{
+	for (const struct fc_feed *r = b->feeds; r != NULL; r = r->hh.next)
+		if (rank(r) != 2)
+			return false;
+	return true;
+}
+
 const struct fc_lpm *
 fc_bgp_table(const struct fc_bgp *b, int vnet, unsigned instance)
 {

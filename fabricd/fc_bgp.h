@@ -55,6 +55,9 @@ int fc_bgp_snapshot_end(struct fc_bgp *b, const char *reporter, size_t *changed)
 /* True if some NIC's table changed. */
 bool fc_bgp_state(struct fc_bgp *b, const char *reporter, bool connected, bool converged);
 
+/* Whether every reporter is there and has had all its routes since. */
+bool fc_bgp_settled(const struct fc_bgp *b);
+
 /* The table that NICs of that instance in the scope of vnet use; NULL: vnet is not a scope. Its
  * values are for fc_bgp_group(). */
 const struct fc_lpm *fc_bgp_table(const struct fc_bgp *b, int vnet, unsigned instance);

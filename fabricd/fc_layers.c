@@ -161,6 +161,12 @@ fc_layers_reporter_state(struct fc_layers *l, const char *reporter, bool connect
 		touch(l);
 }
 
+bool
+fc_layers_settled(const struct fc_layers *l)
+{
+	return fc_bgp_settled(&l->bgp);
+}
+
 int
 fc_layers_router_apply(struct fc_layers *l, const char *node, const struct fc_route_batch *b,
     bool snapshot_begin, bool snapshot_end)

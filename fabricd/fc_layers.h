@@ -62,6 +62,8 @@ int fc_layers_snapshot_end(struct fc_layers *l, const char *reporter, size_t *ch
  * routes unless all are gone (VPN-18); until the first one has connected, all count. */
 void fc_layers_reporter_state(
     struct fc_layers *l, const char *reporter, bool connected, bool converged);
+/* Whether every reporter of the topology is connected and has been converged since. */
+bool fc_layers_settled(const struct fc_layers *l);
 
 /* What nvad processes know, so that trace follows an NVA's own forwarding: longest match in the
  * last reported table of the NVA or site. peer receives the node name of the next router ("" = its

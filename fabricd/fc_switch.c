@@ -347,6 +347,13 @@ watch_new(
 	return w;
 }
 
+static bool
+is_settling(const struct fc *f)
+{
+	return !fc_layers_settled(f->layers) &&
+	       fab_mono_us_between(f->started, fab_mono_now()) < FC_SWITCH_SETTLE_MS * 1000;
+}
+
 static enum fab_rpc_status
 watch_open(void *ctx, const ProtobufCMessage *msg, struct fab_rpc_stream *s,
     const struct fab_rpc_stream_ops **ops, void **stream_ctx, char why[static 256])
@@ -364,6 +371,10 @@ watch_open(void *ctx, const ProtobufCMessage *msg, struct fab_rpc_stream *s,
 		snprintf(
 		    why, 256, "vswitchd on '%.64s' is another process, pid %d", h->name, h->pid);
 		return FAB_RPC_ALREADY_EXISTS;
+	}
+	if (hello->forwarding && is_settling(sw->f)) {
+		snprintf(why, 256, "fabricd has just started and does not know all routes yet");
+		return FAB_RPC_UNAVAILABLE; /* it asks again */
 	}
 	watch_detach(h);
 	if ((*stream_ctx = watch_new(sw, h, s, hello->started_us)) == NULL)

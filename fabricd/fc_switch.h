@@ -67,6 +67,11 @@ bool fc_switch_converged(const struct fc_switch *sw, char why[static 256]);
 bool fc_switch_host_converged(const struct fc_switch *sw, const struct fc_switch_host *h);
 uint64_t fc_switch_generation(const struct fc_switch *sw);
 
+/* A vswitchd that forwards by the tables of an earlier fabricd keeps them until all reporters are
+ * back with their routes, but not longer than this after fabricd's start: half a table would lose
+ * packets that a dead fabricd did not. */
+#define FC_SWITCH_SETTLE_MS 5000
+
 /* Iteration in order of addition: NULL starts, NULL ends. Lost ones are kept. */
 const struct fc_switch_host *fc_switch_next(
     const struct fc_switch *sw, const struct fc_switch_host *after);

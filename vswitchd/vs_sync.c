@@ -50,6 +50,7 @@ fill_hello(struct vs_sync *s, Fab__V1__SwitchHello *hello)
 	hello->started_us = s->conf.started_us;
 	hello->engine = s->engine;
 	hello->listen_url = s->listen_url;
+	hello->forwarding = vs_model_generation(s->conf.model) != 0;
 }
 
 static void

@@ -16,7 +16,8 @@ struct host {
 	struct fixture *fx;
 	char name[32];
 	uint64_t started_us;
-	bool mute; /* acknowledges nothing */
+	bool mute;       /* acknowledges nothing */
+	bool forwarding; /* says that it has tables already */
 	struct fab_rpc_client *client;
 	struct fab_rpc_sub *watch;
 	struct fab_rpc_stream *report;
@@ -153,6 +154,7 @@ fill_hello(struct host *h, Fab__V1__SwitchHello *hello)
 	hello->pid = 4711;
 	hello->started_us = h->started_us;
 	hello->engine = (char *)(uintptr_t) "userspace";
+	hello->forwarding = h->forwarding;
 	hello->listen_url = (char *)(uintptr_t) "ipc:///nowhere/vswitchd.ipc";
 }
 
@@ -309,6 +311,31 @@ test_a_snapshot_then_differences(void)
 	expect_as_newcomer(&h);
 	CU_ASSERT_EQUAL(h.snapshots, 1);
 	host_fini(&h);
+	fake_fini(&rs[0]);
+	fake_fini(&rs[1]);
+	fixture_fini(&fx);
+}
+
+/* fabricd dies and starts again: a vswitchd that forwards is not told before all routes are back.
+ */
+static void
+test_a_new_fabricd_does_not_take_routes_away(void)
+{
+	struct fixture fx;
+	struct fake rs[2];
+	struct host old = { .forwarding = true }, fresh = { 0 };
+
+	fixture_init(&fx, SMALL, false);
+	host_init(&old, &fx, "host1");
+	host_init(&fresh, &fx, "host2");
+	AWAIT(fx.loop, up_to_date(&fresh) && old.ended == FAB_RPC_UNAVAILABLE);
+	CU_ASSERT_EQUAL(old.messages, 0);
+	fake_route_servers(&fx, rs);
+	AWAIT(fx.loop, up_to_date(&old));
+	expect_bgp(&old, "vm1", "0.0.0.0/0 via 10.1.2.4\n");
+	CU_ASSERT_EQUAL(old.updates, 1);
+	host_fini(&old);
+	host_fini(&fresh);
 	fake_fini(&rs[0]);
 	fake_fini(&rs[1]);
 	fixture_fini(&fx);
@@ -757,8 +784,8 @@ test_a_machine_without_power_is_cut_off(void)
 	struct host h = { 0 };
 
 	fixture_init(&fx, SMALL, false);
-	CU_ASSERT_EQUAL(fixture_set(&fx, "fabric", "fabric", "timing.link_detect=hold_timer"),
-	    FAB_RPC_OK);
+	CU_ASSERT_EQUAL(
+	    fixture_set(&fx, "fabric", "fabric", "timing.link_detect=hold_timer"), FAB_RPC_OK);
 	fake_route_servers(&fx, rs);
 	host_init(&h, &fx, "host1");
 	AWAIT(fx.loop, acknowledged(&h));
@@ -781,6 +808,7 @@ test_a_machine_without_power_is_cut_off(void)
 }
 
 static CU_TestInfo tests[] = {
+	{ "a new fabricd does not take routes away", test_a_new_fabricd_does_not_take_routes_away },
 	{ "a snapshot, then differences", test_a_snapshot_then_differences },
 	{ "RS-93: the loss of an instance reaches the tables",
 	    test_the_loss_of_an_instance_reaches_the_tables },
