@@ -111,6 +111,18 @@ fc_img_add(struct fc_img_build *b, struct ipnet net, struct fc_img_group *g)
 	b->v[b->n++] = (struct fc_img_entry){ net, g };
 }
 
+void
+fc_img_swap(struct fc_img_build *b, size_t i, struct fc_img_group *g)
+{
+	if (g == NULL) {
+		b->err = FAB_ENOMEM;
+		return;
+	}
+	g->refs++;
+	group_unref(b->img, b->v[i].group);
+	b->v[i].group = g;
+}
+
 static int
 by_net(const void *a, const void *b)
 {
@@ -221,6 +233,15 @@ table_name(
 		break;
 	case FC_IMG_SITE:
 		snprintf(out, FC_IMG_NAME_MAX, "site/%s", t->sites[a].name);
+		break;
+	case FC_IMG_GUARDED_OWNERS:
+		snprintf(out, FC_IMG_NAME_MAX, "owners/%s/%s", t->vnets[a].name, t->vnets[b].name);
+		break;
+	case FC_IMG_SPACE:
+		snprintf(out, FC_IMG_NAME_MAX, "space/%s", a >= 0 ? t->vnets[a].name : "");
+		break;
+	case FC_IMG_TUNNEL:
+		snprintf(out, FC_IMG_NAME_MAX, "tunnel/%s", t->nvas[a].name);
 		break;
 	case FC_IMG_PUBLICS:
 		snprintf(out, FC_IMG_NAME_MAX, "public");
@@ -507,5 +528,6 @@ fc_image_free(struct fc_image *img)
 	free(img->unused);
 	free(img->nics);
 	free(img->owners);
+	free(img->guards);
 	free(img);
 }

@@ -24,6 +24,15 @@ deliver(struct fc_img_build *b, int vnet)
 }
 
 static struct fc_img_group *
+deliver_in_peer(struct fc_img_build *b, int vnet, int from)
+{
+	return fc_img_group(b->img,
+	    (struct fc_img_key){
+		.kind = FC_IMG_DELIVER, .table = fc_img_owners_for(b->img, vnet, from) },
+	    NULL);
+}
+
+static struct fc_img_group *
 members(struct fc_img_build *b, enum fc_img_kind kind, const uint32_t *v, size_t n)
 {
 	return fc_img_group(
@@ -40,7 +49,7 @@ system_group(struct fc_img_build *b, int vnet, const struct fc_sys_route *r)
 		return deliver(b, vnet);
 	case FC_HOP_VNET_PEERING:
 	case FC_HOP_VNET_GLOBAL_PEERING:
-		return deliver(b, r->peer_vnet);
+		return deliver_in_peer(b, r->peer_vnet, vnet);
 	case FC_HOP_INTERNET:
 		return fc_img_internet(b);
 	case FC_HOP_NONE:
@@ -240,8 +249,8 @@ add_platform(struct fc_img_build *b, int vnet)
 	}
 }
 
-static void
-compile_owners(struct fc_img_build *b, int vnet)
+void
+fc_img_owners_compile(struct fc_img_build *b, int vnet)
 {
 	add_nics(b, vnet);
 	add_owned(b, vnet);
@@ -263,7 +272,16 @@ fc_img_compile(struct fc_img_build *b, const struct fc_img_table *table)
 		compile_bgp(b, table->a, table->b);
 		break;
 	case FC_IMG_OWNERS:
-		compile_owners(b, table->a);
+		fc_img_owners_compile(b, table->a);
+		break;
+	case FC_IMG_GUARDED_OWNERS:
+		fc_img_guarded_compile(b, table->a, table->b);
+		break;
+	case FC_IMG_SPACE:
+		fc_img_space_compile(b, table->a);
+		break;
+	case FC_IMG_TUNNEL:
+		fc_img_tunnel_compile(b, table->a);
 		break;
 	case FC_IMG_PUBLICS:
 		fc_img_publics_compile(b);
@@ -290,7 +308,14 @@ fc_img_depends(
 		vnet = t->gateways[n->index].vnet;
 		break;
 	case TOPO_NODE_NVA:
-		return table->source == FC_IMG_OWNERS && table->a == t->nvas[n->index].vnet;
+		if (table->source == FC_IMG_TUNNEL)
+			return fc_img_tunnel_depends(n);
+		return (table->source == FC_IMG_OWNERS || table->source == FC_IMG_GUARDED_OWNERS) &&
+		       table->a == t->nvas[n->index].vnet;
+	case TOPO_NODE_SITE:
+		if (table->source == FC_IMG_TUNNEL)
+			return fc_img_tunnel_depends(n);
+		break;
 	default:
 		break;
 	}
@@ -339,6 +364,8 @@ declare_nic(struct fc_image *img, size_t nic)
 		.public_ip = n->public_ip };
 
 	fc_img_name_tables(img, &c, n->vnet, n->subnet, (int)n->instance);
+	if (n->nva >= 0)
+		fc_img_tunnel_declare(img, &c, n->nva);
 	img->nics[nic] = fc_img_port_declare(img, n->name, &c);
 }
 
@@ -365,16 +392,20 @@ make_room(struct fc_image *img, const struct topo *t)
 {
 	struct fc_img_port **nics = calloc(t->n_nics + 1, sizeof(*nics));
 	uint32_t *owners = calloc(t->n_vnets + 1, sizeof(*owners));
+	struct fc_img_guard *guards = calloc(t->n_peerings + 1, sizeof(*guards));
 
-	if (nics == NULL || owners == NULL) {
+	if (nics == NULL || owners == NULL || guards == NULL) {
 		free(nics);
 		free(owners);
+		free(guards);
 		return FAB_ENOMEM;
 	}
 	free(img->nics);
 	free(img->owners);
+	free(img->guards);
 	img->nics = nics;
 	img->owners = owners;
+	img->guards = guards;
 	return FAB_OK;
 }
 
@@ -386,6 +417,7 @@ fc_img_declare(struct fc_image *img)
 	if ((img->err = make_room(img, t)) != FAB_OK)
 		return;
 	fc_img_edge_declare(img);
+	fc_img_guards_declare(img);
 	for (size_t i = 0; i < t->n_vnets; i++)
 		img->owners[i] = fc_img_table_declare(img, FC_IMG_OWNERS, (int)i, -1);
 	for (size_t i = 0; i < t->n_nics; i++)

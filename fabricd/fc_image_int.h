@@ -20,6 +20,9 @@ enum fc_img_source {
 	FC_IMG_UP,   /* a circuit, towards Azure */
 	FC_IMG_SITE,
 	FC_IMG_PUBLICS, /* public addresses */
+	FC_IMG_GUARDED_OWNERS,
+	FC_IMG_SPACE, /* of a VNet, or nothing */
+	FC_IMG_TUNNEL,
 };
 
 struct fc_img_table {
@@ -28,7 +31,8 @@ struct fc_img_table {
 	uint32_t id;
 	enum fc_img_source source;
 	/* SYSTEM, OWNERS: VNet; USER: route table, VNet or -1; BGP: scope, instance; OUT, DOWN,
-	 * UP, SITE: gateway, circuit, circuit, site. PUBLICS: none. */
+	 * UP, SITE: gateway, circuit, circuit, site. PUBLICS: none; GUARDED_OWNERS: VNet,
+	 * VNet of the sender; SPACE: VNet or -1; TUNNEL: NVA. */
 	int a, b;
 	bool seen, due;
 	struct fc_img_entry *v; /* in ipnet_cmp() order */
@@ -38,6 +42,12 @@ struct fc_img_table {
 struct fc_img_links {
 	struct fc_img_link *v;
 	size_t n, room;
+};
+
+/* Tables for packets of a peer that is not let in freely: owners, and sources that are; 0: it is.
+ */
+struct fc_img_guard {
+	uint32_t owners, sources;
 };
 
 struct fc_image {
@@ -53,10 +63,11 @@ struct fc_image {
 	bool all_due, some_due, links_due;
 	int err; /* of the update that runs */
 	/* Of the topology that was declared last. */
-	struct fc_img_port **nics; /* by index */
-	uint32_t *owners;          /* table by VNet */
-	uint32_t publics;          /* table */
-	uint32_t internet;         /* port */
+	struct fc_img_port **nics;   /* by index */
+	uint32_t *owners;            /* table by VNet */
+	struct fc_img_guard *guards; /* by peering */
+	uint32_t publics;            /* table */
+	uint32_t internet;           /* port */
 	/* While an update runs. */
 	const struct fc_img_sink *sink;
 	void *ctx;
@@ -81,6 +92,8 @@ struct fc_img_group *fc_img_group(
     struct fc_image *img, struct fc_img_key key, const uint32_t *members);
 /* Appends; g NULL is FAB_ENOMEM. Errors are sticky. */
 void fc_img_add(struct fc_img_build *b, struct ipnet net, struct fc_img_group *g);
+/* Another group for entry i; g NULL is FAB_ENOMEM. */
+void fc_img_swap(struct fc_img_build *b, size_t i, struct fc_img_group *g);
 /* For entries that came in any order: sorts, and keeps one of each prefix. */
 void fc_img_sort(struct fc_img_build *b);
 
@@ -98,6 +111,23 @@ void fc_img_name_tables(
 
 /* Number of the VNet's region. */
 uint32_t fc_img_region(const struct topo *t, int vnet);
+
+void fc_img_owners_compile(struct fc_img_build *b, int vnet);
+
+/* ---- fc_image_guard.c ---- */
+
+/* Owners of that VNet, as packets of a peer find them (PEER-5, PEER-6). */
+uint32_t fc_img_owners_for(const struct fc_image *img, int vnet, int from);
+void fc_img_guards_declare(struct fc_image *img);
+void fc_img_guarded_compile(struct fc_img_build *b, int vnet, int from);
+void fc_img_space_compile(struct fc_img_build *b, int vnet);
+
+/* ---- fc_image_tunnel.c ---- */
+
+/* Sets c->tunnel if the NVA has tunnels that the switch stands for. */
+void fc_img_tunnel_declare(struct fc_image *img, struct fc_img_port_conf *c, int nva);
+void fc_img_tunnel_compile(struct fc_img_build *b, int nva);
+bool fc_img_tunnel_depends(const struct topo_node *n);
 
 /* ---- fc_image_edge.c ---- */
 

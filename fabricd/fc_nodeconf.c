@@ -96,6 +96,12 @@ listen_tcp(struct build *b, struct topo_tcp at)
 	c->n_listen = 1;
 }
 
+static bool
+is_nva(const struct fc_end *e)
+{
+	return e->node != NULL && e->node->kind == TOPO_NODE_NVA;
+}
+
 static void
 peer_fill(struct build *b, struct wire_peer *out, const struct fc_pair *p, bool dials)
 {
@@ -110,7 +116,7 @@ peer_fill(struct build *b, struct wire_peer *out, const struct fc_pair *p, bool 
 		.address = other->address,
 		.local_address = me->address,
 		.tcp = tcp,
-		.tunnel = p->tunnel,
+		.tunnel = p->tunnel && is_nva(me) && is_nva(other), /* others are the switch's */
 		.passive = !dials,
 		.optional = me->standby || other->standby,
 		.url = dials && !tcp ? node_url(b, b->urls->bgp, other->name) : "",

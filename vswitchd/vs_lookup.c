@@ -290,8 +290,11 @@ static const struct vs_group_conf *
 select_group(const struct walk *w)
 {
 	const struct vs_entry *e = longest(vs_set_table(w->set, w->at->tunnel), w->flow->dst);
+	const struct vs_group_conf *g = e != NULL ? vs_set_group(w->set, e->group) : NULL;
 
-	return e != NULL ? vs_set_group(w->set, e->group) : select_route(w, w->flow->dst);
+	if (g == NULL || (g->kind == VS_GROUP_DROP && g->reason == VS_DROP_NO_ROUTE))
+		return select_route(w, w->flow->dst);
+	return g;
 }
 
 /* The taker; NULL when the verdict is another one. */

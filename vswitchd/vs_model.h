@@ -88,7 +88,9 @@ struct vs_port_conf {
 	uint16_t mtu;
 	uint32_t region;    /* 0: none */
 	uint32_t public_ip; /* 0: none */
-	uint32_t tunnel;    /* table of what its guest sends through tunnels (MR-6), VS_NONE */
+	/* Table of what its guest sends through tunnels (MR-6), VS_NONE. A group DROP there that
+	 * says NO_ROUTE means: not through a tunnel. */
+	uint32_t tunnel;
 };
 
 enum vs_link_kind { VS_LINK_OUT, VS_LINK_IN, VS_LINK_HOP, VS_LINK_REGIONS, VS_LINK_KIND_COUNT };

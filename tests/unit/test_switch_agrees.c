@@ -152,6 +152,8 @@ wanted_end(const struct fc_trace *tr, bool passed, char name[static 96])
 		{ "is not running", "port-down" },
 		{ "is not on the Internet", "no-route" },
 		{ "has no public address", "no-public-address" },
+		{ "allowVirtualNetworkAccess is off", "filtered" },
+		{ "allowForwardedTraffic is off", "filtered" },
 		{ "does not translate", "not-translated" },
 		{ "the Internet has no way", "no-route" },
 		{ "no VPN gateway", "not-carried" },
@@ -253,6 +255,20 @@ compare(struct both *b, const struct fc_trace *tr, size_t i, uint32_t src, uint3
 	b->dropped += vs_model_find(b->model, got) == NULL;
 }
 
+/* A tunnel to another NVA is in its guest, one to a site the switch stands for. */
+static bool
+is_nvas_own(const struct topo *t, const struct fc_trace_hop *h)
+{
+	const char *peer = strrchr(h->route, ' ');
+
+	if (h->place != FC_AT_NIC || strcmp(h->rule, "MR-6") != 0)
+		return false;
+	for (size_t i = 0; i < t->n_sites; i++)
+		if (strcmp(t->sites[i].name, peer + 1) == 0)
+			return false;
+	return true;
+}
+
 /* Each decision of the trace that the switch has to make; what an NVA does by itself is not the
  * switch's. */
 static void
@@ -262,16 +278,13 @@ compare_trace(struct both *b, const char *from, uint32_t dst)
 	char text[IPADDR_STRLEN];
 
 	tr = fix_trace(&b->f, from, ipaddr_format(text, dst));
-	if (tr.verdict == FC_FILTERED)
-		return; /* PEER-5, PEER-6: security groups are not the data plane's */
 	for (size_t i = 0; i < tr.n_hops; i++) {
 		const struct fc_trace_hop *h = &tr.hops[i];
 		bool last = i + 1 == tr.n_hops && tr.verdict == FC_DELIVERED;
 
 		if ((h->place != FC_AT_NIC && h->place != FC_AT_SITE &&
 			h->place != FC_AT_INTERNET) ||
-		    last || h->rule[0] == '\0' ||
-		    (h->place == FC_AT_NIC && strcmp(h->rule, "MR-6") == 0))
+		    last || h->rule[0] == '\0' || is_nvas_own(b->f.t, h))
 			continue;
 		compare(b, &tr, i, h->src, dst);
 	}
@@ -471,12 +484,36 @@ random_site(struct both *b, const struct topo_site *s)
 	fc_image_touch_node(b->image, s->name);
 }
 
+/* The same for an NVA whose software is ours. */
+static void
+random_nva(struct both *b, const struct topo_nva *nva)
+{
+	char text[512] = "", net[IPNET_STRLEN];
+
+	if (nva->n_run > 0 || nva->n_peers == 0)
+		return;
+	for (int n = rand() % 6; n > 0; n--) {
+		const struct topo_router_peer *p = &nva->peers[(size_t)rand() % nva->n_peers];
+		struct ipnet prefix = random_net(b->f.t);
+
+		if (p->is_site && rand() % 2)
+			prefix = b->f.t->sites[p->index].prefixes.v[0];
+		snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s>%s ",
+		    ipnet_format(net, prefix), rand() % 4 ? p->name : "rs1-0");
+	}
+	fix_router(&b->f, nva->name, text);
+	fc_image_touch_node(b->image, nva->name);
+}
+
 static void
 random_reports(struct both *b)
 {
 	for (size_t i = 0; i < b->f.t->n_sites; i++)
 		if (rand() % 2)
 			random_site(b, &b->f.t->sites[i]);
+	for (size_t i = 0; i < b->f.t->n_nvas; i++)
+		if (rand() % 2)
+			random_nva(b, &b->f.t->nvas[i]);
 	for (size_t i = 0; i < b->f.t->n_nodes; i++)
 		for (int k = rand() % 3; k > 0; k--)
 			random_report(b, b->f.t->nodes[i].name);
@@ -598,7 +635,57 @@ test_gateways(void)
 	      "  work1: {subnet: hub1/work, ip: 10.1.3.4}\n");
 }
 
+/* OPEN-9: spokes behind security groups, peered with one switch or the other off; a gateway's
+ * traffic is not forwarded traffic. */
+static void
+test_security_groups(void)
+{
+	srand(fc_seed());
+	agree("vnets:\n"
+	      "  hub1: {address_space: 10.1.0.0/16, subnets: {RouteServerSubnet: 10.1.0.0/26, "
+	      "GatewaySubnet: 10.1.1.0/26, nva: {prefix: 10.1.2.0/24, nsg: true}, work: "
+	      "10.1.3.0/24}}\n"
+	      "  s11: {address_space: 10.11.0.0/16, subnets: {vms: {prefix: 10.11.0.0/24, nsg: "
+	      "true, route_table: rt}, open: 10.11.1.0/24}}\n"
+	      "  s12: {address_space: 10.12.0.0/16, subnets: {vms: {prefix: 10.12.0.0/24, nsg: "
+	      "true, route_table: rt}}}\n"
+	      "  s13: {address_space: 10.13.0.0/16, subnets: {vms: {prefix: 10.13.0.0/24, nsg: "
+	      "true}}}\n"
+	      "peerings:\n"
+	      "  - {hub: hub1, spoke: s11, allow_forwarded_traffic: false}\n"
+	      "  - {hub: hub1, spoke: s12, allow_virtual_network_access: false}\n"
+	      "  - {between: [hub1, s13]}\n"
+	      "route_tables: {rt: {routes: {all: {prefix: 10.0.0.0/8, next_hop: VirtualAppliance "
+	      "10.1.2.4}}}}\n" RS
+	      "gateways: {vpn1: {vnet: hub1, type: Vpn, active_active: true, connections: "
+	      "{branch1: {}}}}\n"
+	      "sites: {branch1: {asn: 64901, prefixes: 172.21.0.0/16, run: [bird]}}\n" NVAS "vms:\n"
+	      "  vm11: {subnet: s11/vms, ip: 10.11.0.4}\n"
+	      "  open11: {subnet: s11/open, ip: 10.11.1.4}\n"
+	      "  vm12: {subnet: s12/vms, ip: 10.12.0.4}\n"
+	      "  vm13: {subnet: s13/vms, ip: 10.13.0.4}\n"
+	      "  work1: {subnet: hub1/work, ip: 10.1.3.4}\n");
+}
+
+/* SC-D: tunnels of NVAs to sites, one NVA foreign; what is more exact does not go there. */
+static void
+test_tunnels(void)
+{
+	srand(fc_seed());
+	agree("packets: true\n" HUB1 SPOKES PEERINGS TABLES RS "sites:\n"
+	      "  branch1: {asn: 64901, prefixes: 172.21.0.0/16}\n"
+	      "  branch2: {asn: 64902, prefixes: [172.22.0.0/16, 172.21.7.0/24]}\n"
+	      "nvas:\n"
+	      "  nva1: {subnet: hub1/nva, ip: 10.1.2.4, asn: 65001, peers: {branch1: {tunnel: "
+	      "true}, branch2: {}}}\n"
+	      "  nva2: {subnet: hub1/nva, ip: 10.1.2.5, asn: 65001, run: [bird], "
+	      "peers: {branch2: {tunnel: true}, nva1: {tunnel: "
+	      "true}}}\n" VMS);
+}
+
 static CU_TestInfo tests[] = {
+	{ "PEER-5, PEER-6, OPEN-9: security groups", test_security_groups },
+	{ "SC-D, MR-6: tunnels to sites", test_tunnels },
 	{ "SYS-6, RS-60, ER-19, VPN-14: every topology that people run", test_topologies },
 	{ "EFF-6, EFF-7, SYS-5, UDR-7, UDR-8, RS-57: the reference plan", test_plan },
 	{ "RS-56, UDR-3: next hops of every kind", test_next_hops },

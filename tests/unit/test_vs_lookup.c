@@ -541,6 +541,8 @@ test_tunnels_come_first(void)
 
 	fix_ports(f, G_TEST + 91, (uint32_t[]){ FARVM, 0 });
 	fix_route(f, TUNNEL, "172.21.0.0/16", G_TEST + 91);
+	fix_route(f, TUNNEL, "172.21.9.0/24", G_PUBLIC); /* no route there */
+	fix_route(f, USER_GW, "172.21.9.0/24", via1(f, "10.0.1.5"));
 	fix_route(f, USER_GW, "172.21.0.0/24", via1(f, "10.0.1.4"));
 	f->ports[NVA1 - 1].tunnel = TUNNEL;
 	f->ports[NVA1 - 1].user = f->ports[NVA2 - 1].user = USER_GW;
@@ -549,6 +551,8 @@ test_tunnels_come_first(void)
 	    verdict_text(ask_from(m, NVA1, "10.1.0.5", "172.21.0.1", 7)), "farvm");
 	CU_ASSERT_STRING_EQUAL(
 	    verdict_text(ask_from(m, NVA2, "10.1.0.5", "172.21.0.1", 7)), "nva1");
+	CU_ASSERT_STRING_EQUAL(
+	    verdict_text(ask_from(m, NVA1, "10.1.0.5", "172.21.9.1", 7)), "nva2");
 	end(f, m);
 }
 
@@ -812,7 +816,8 @@ naive_select(const struct vs_fix *f, const struct vs_port_conf *p, uint32_t dst)
 	struct route tunnel = find(f, p->tunnel, dst, 33, NULL);
 	int below = 33;
 
-	if (tunnel.len >= 0)
+	if (tunnel.len >= 0 &&
+	    (tunnel.group->kind != VS_GROUP_DROP || tunnel.group->reason != VS_DROP_NO_ROUTE))
 		return tunnel;
 	while ((guard = find(f, p->system, dst, below, is_deliver)).len >= 0)
 		below = guard.len; /* EFF-7: down to the shortest */
