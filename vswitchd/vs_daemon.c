@@ -5,6 +5,7 @@
 
 #include "vswitchd/vs_attach.h"
 #include "vswitchd/vs_bpf.h"
+#include "vswitchd/vs_caps.h"
 #include "vswitchd/vs_sync.h"
 #include "vswitchd/vs_user.h"
 
@@ -114,6 +115,10 @@ attach_start(struct vs_daemon *d, const struct node_options *o)
 		return complain(o, OWN_MODE);
 	if (conf.path == NULL)
 		return FAB_OK;
+	if (!vs_caps_has_net_admin()) {
+		fab_error("CAP_NET_ADMIN is missing: no guest can be plugged in");
+		return FAB_EPERM;
+	}
 	if ((err = vs_attach_new(&d->attach, &conf)) != FAB_OK)
 		fab_error("cannot take guests at %s: %s", conf.path, fab_strerror(err));
 	return err;
