@@ -13,7 +13,7 @@ _fabctl() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} words=() i
 	local kinds="vnet peering route_table route_server nva gateway circuit site vm fabric"
 	local verbs="up down check apply diff get set delete ps kill pause resume stop start restart link routes
-		gateway circuit router nexthop explain trace nics exec probe wait events timeline health help"
+		gateway circuit router nexthop explain trace nics exec probe capture wait events timeline health help"
 	local _fabctl_where=()
 
 	case $prev in
@@ -21,15 +21,16 @@ _fabctl() {
 	--packets) COMPREPLY=($(compgen -W "auto on off" -- "$cur")); return ;;
 	--engine) COMPREPLY=($(compgen -W "auto userspace bpf" -- "$cur")); return ;;
 	--run-dir) COMPREPLY=($(compgen -d -- "$cur")); return ;;
-	--url | --wait | --timeout | --pps | --duration | --max-lost | --delay | --jitter | --loss | --rate)
+	--url | --wait | --timeout | --pps | --duration | --max-lost | --delay | --jitter | --loss | --rate | --count)
 		return ;;
+	-w | --write) COMPREPLY=($(compgen -f -- "$cur")); return ;;
 	esac
 	# The words so far, without options and their values; where to ask for names.
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
 		--url | --run-dir) _fabctl_where=("${COMP_WORDS[i]}" "${COMP_WORDS[++i]}") ;;
 		-o | --output | --wait | --timeout | --packets | --engine | --pps | --duration | --max-lost | --delay | --jitter | \
-			--loss | --rate) ((i++)) ;;
+			--loss | --rate | --count | -w | --write) ((i++)) ;;
 		-*) ;;
 		*) words+=("${COMP_WORDS[i]}") ;;
 		esac
@@ -40,6 +41,7 @@ _fabctl() {
 		'') opts+=" --version" ;;
 		up) opts+=" --wait --packets --engine" ;;
 		probe) opts+=" --pps --duration --tcp --max-lost" ;;
+		capture) opts+=" --write --count" ;;
 		apply) opts+=" --dry-run" ;;
 		wait) opts+=" --timeout" ;;
 		trace) opts+=" --both" ;;
@@ -59,7 +61,7 @@ _fabctl() {
 	link) list="cut restore set clear list get" ;;
 	'link '*) ((${#words[@]} > 3)) || list="$(_fabctl_processes) $(_fabctl_names vm)" ;;
 	routes) list="effective learned advertised" ;;
-	'routes effective' | nexthop | explain | nics) list="$(_fabctl_names vm) $(_fabctl_names nva)" ;;
+	'routes effective' | nexthop | explain | nics | capture) list="$(_fabctl_names vm) $(_fabctl_names nva)" ;;
 	'routes learned' | 'routes advertised') list=$(_fabctl_names route_server) ;;
 	'routes learned '* | 'routes advertised '*) ((${#words[@]} > 3)) || list=$(_fabctl_names nva) ;;
 	gateway) list="learned advertised peers" ;;

@@ -114,10 +114,11 @@ CTL_VERB(router_routes);
 CTL_VERB(nexthop); /* ctl_path.c */
 CTL_VERB(explain);
 CTL_VERB(trace);
-CTL_VERB(exec);  /* ctl_packets.c */
-CTL_VERB(nics);  /* ctl_nics.c */
-CTL_VERB(probe); /* ctl_probe.c */
-CTL_VERB(wait);  /* ctl_events.c */
+CTL_VERB(exec);    /* ctl_packets.c */
+CTL_VERB(nics);    /* ctl_nics.c */
+CTL_VERB(probe);   /* ctl_probe.c */
+CTL_VERB(capture); /* ctl_capture.c */
+CTL_VERB(wait);    /* ctl_events.c */
 CTL_VERB(events);
 CTL_VERB(timeline);
 CTL_VERB(health);

@@ -44,6 +44,8 @@ static const struct opt_row opts[] = {
 	[CTL_OPT_JITTER] = { "jitter", 0, "TIME",
 	    "each packet takes up to this much more or less" },
 	[CTL_OPT_LOSS] = { "loss", 0, "SHARE", "of packets, such as 1%; 0: none" },
+	[CTL_OPT_WRITE] = { "write", 'w', "FILE", "pcapng to this file; -: to a pipe" },
+	[CTL_OPT_COUNT_N] = { "count", 0, "N", "end after so many packets" },
 	[CTL_OPT_RATE] = { "rate", 0, "RATE", "each way, such as 100mbit; 0: unlimited" },
 };
 _Static_assert(sizeof(opts) / sizeof(opts[0]) == CTL_OPT_COUNT, "a row for each option");

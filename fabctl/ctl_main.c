@@ -64,6 +64,9 @@ const struct ctl_cmd ctl_commands[] = {
 	    CTL_BIT(CTL_OPT_PPS) | CTL_BIT(CTL_OPT_DURATION) | CTL_BIT(CTL_OPT_TCP) |
 		CTL_BIT(CTL_OPT_MAX_LOST),
 	    ctl_probe, "send packets from guest to guest and tell what became of them" },
+	{ "capture", "NIC [-w FILE] [--count N]", 1, 1,
+	    CTL_BIT(CTL_OPT_WRITE) | CTL_BIT(CTL_OPT_COUNT_N), ctl_capture,
+	    "show what a NIC sends and gets, with the reason of each drop" },
 	{ "wait", "converged|'EXPR' [--timeout TIME]", 1, 1, CTL_BIT(CTL_OPT_TIMEOUT), ctl_wait,
 	    "block until it holds" },
 	{ "events", "[-f]", 0, 0, CTL_BIT(CTL_OPT_FOLLOW), ctl_events, "the log" },

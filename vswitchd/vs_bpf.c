@@ -36,6 +36,7 @@ struct bpf_port {
 	int ifindex;              /* our end of its veth; 0: none */
 	bool claimed;             /* by a helper; else it is what an earlier vswitchd left */
 	bool carrier;             /* the guest's end is up */
+	unsigned captures;        /* of its packets; the userspace engine has them all then */
 	struct fast_tally before; /* of planes that were replaced */
 	UT_hash_handle hh;
 };
@@ -91,6 +92,14 @@ slot_of(void *ctx, const char *name)
 }
 
 static bool
+is_special(void *ctx, const char *name)
+{
+	const struct bpf_port *p = port_find(ctx, name);
+
+	return p != NULL && p->captures > 0;
+}
+
+static bool
 port_is_wired(const struct bpf_port *p)
 {
 	return p->ifindex != 0;
@@ -118,7 +127,9 @@ static int
 plane_make(
     struct vs_bpf *b, const struct vs_set *set, uint32_t slots, char why[static VS_BPF_WHY_MAX])
 {
-	struct vs_flat_conf conf = { .room = vs_flat_need(set, slots), .slot = slot_of, .ctx = b };
+	struct vs_flat_conf conf = {
+		.room = vs_flat_need(set, slots), .slot = slot_of, .special = is_special, .ctx = b
+	};
 	int err = vs_plane_new(&b->plane, &conf.room, slots, false, why);
 
 	if (err != FAB_OK)
@@ -395,6 +406,23 @@ bpf_each(const struct vs_engine *e, vs_counters_fn *fn, void *arg)
 	vs_engine_each(b->user, each_one, &each);
 }
 
+static int
+bpf_capture(struct vs_engine *e, const char *name, struct vs_capture *c, bool on)
+{
+	struct vs_bpf *b = (struct vs_bpf *)e;
+	struct bpf_port *p = port_get(b, name);
+	int err = vs_engine_capture(b->user, name, c, on);
+
+	if (err != FAB_OK || p == NULL)
+		return err;
+	p->captures += on ? 1 : -1u;
+	if (b->flat == NULL || b->set == NULL)
+		return FAB_OK;
+	vs_flat_ask_again(b->flat);
+	on_tables(b, b->set);
+	return FAB_OK;
+}
+
 /* ---- life ---- */
 
 static void
@@ -503,6 +531,7 @@ static const struct vs_engine_ops bpf_ops = {
 	.detach = bpf_detach,
 	.counters = bpf_counters,
 	.each = bpf_each,
+	.capture = bpf_capture,
 };
 
 int

@@ -8,10 +8,12 @@
 #include "vswitchd/vs_caps.h"
 #include "vswitchd/vs_sync.h"
 #include "vswitchd/vs_user.h"
+#include "vswitchd/vs_watch.h"
 
 #include "lib/clock.h"
 #include "lib/err.h"
 #include "lib/log.h"
+#include "proto/capture.pb-c.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,6 +35,7 @@ struct vs_daemon {
 	struct vs_model *model;
 	struct vs_engine *engine;
 	struct vs_attach *attach; /* NULL: no --attach */
+	struct vs_watch *watch;   /* captures */
 	struct vs_sync *sync;     /* NULL: not yet */
 	uint64_t ports_revision;  /* that the guests were told of */
 };
@@ -124,6 +127,16 @@ attach_start(struct vs_daemon *d, const struct node_options *o)
 	return err;
 }
 
+static int
+watch_start(struct vs_daemon *d)
+{
+	int err = vs_watch_new(&d->watch, node_loop(d->node), d->engine);
+
+	if (err != FAB_OK || node_options(d->node)->listen_url == NULL)
+		return err;
+	return node_serve(d->node, &fab__v1__capture__descriptor, vs_watch_table, d->watch);
+}
+
 /* Guests go first, then the engine; what reads the model last. */
 static void
 daemon_stop(void *ctx)
@@ -133,6 +146,7 @@ daemon_stop(void *ctx)
 
 	d->sync = NULL; /* guests lose no link with us: the next vswitchd has them again */
 	vs_attach_free(d->attach);
+	vs_watch_free(d->watch);
 	vs_sync_free(sync);
 	vs_engine_free(d->engine);
 	vs_model_free(d->model);
@@ -154,6 +168,8 @@ daemon_start(struct node *n, void **ctx)
 		err = engine_start(d, node_options(n));
 	if (err == FAB_OK)
 		err = attach_start(d, node_options(n));
+	if (err == FAB_OK)
+		err = watch_start(d);
 	if (err != FAB_OK) {
 		if (d != NULL)
 			daemon_stop(d);

@@ -22,6 +22,7 @@ struct vs_counters {
 
 typedef void vs_counters_fn(void *arg, const char *name, const struct vs_counters *c);
 
+struct vs_capture;
 struct vs_engine;
 
 struct vs_engine_ops {
@@ -33,6 +34,7 @@ struct vs_engine_ops {
 	int (*detach)(struct vs_engine *e, const char *name);
 	int (*counters)(const struct vs_engine *e, const char *name, struct vs_counters *out);
 	void (*each)(const struct vs_engine *e, vs_counters_fn *fn, void *arg);
+	int (*capture)(struct vs_engine *e, const char *name, struct vs_capture *c, bool on);
 };
 
 /* Begins the struct of each engine, which its own _new() makes. */
@@ -84,6 +86,15 @@ static inline int
 vs_engine_counters(const struct vs_engine *e, const char *name, struct vs_counters *out)
 {
 	return e->ops->counters(e, name, out);
+}
+
+/* From now on (on), or no longer, c gets what that port sends and gets; several may. It must be off
+ * before c is freed and before the engine is. FAB_ENOENT: nothing was ever attached under that
+ * name; a port that is detached stays captured. */
+static inline int
+vs_engine_capture(struct vs_engine *e, const char *name, struct vs_capture *c, bool on)
+{
+	return e->ops->capture(e, name, c, on);
 }
 
 /* Everything that has counters, in no order; fn must not attach or detach. */

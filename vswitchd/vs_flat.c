@@ -43,6 +43,7 @@ struct vs_flat {
 	size_t n_ports;
 	uint32_t n_port_cells;
 	const struct vs_links *links; /* as written */
+	bool ask_again;               /* who is special */
 	struct vs_idmap slot_of_port; /* by id: pointers into slots */
 	uint32_t *slots;
 	struct vs_slice *in_force[POOLS]; /* PORTS, TABLES, GROUPS, ROOTS */
@@ -306,14 +307,14 @@ meet_ports(struct vs_flat *f, const struct vs_set *set)
 
 /* What a link does to packets is the userspace engine's to do. */
 static uint16_t
-port_flags(const struct vs_port_conf *p, const struct vs_links *links)
+port_flags(const struct vs_flat *f, const struct vs_port_conf *p)
 {
+	bool special = vs_links_among_ports(f->links, p->id) || p->tunnel != VS_NONE ||
+		       (f->conf.special != NULL && f->conf.special(f->conf.ctx, p->name));
+
 	return (uint16_t)(FAST_PORT_HERE | (p->up ? FAST_PORT_UP : 0) |
 			  (p->forwarding ? FAST_PORT_FORWARDING : 0) |
-			  (p->router ? FAST_PORT_ROUTER : 0) |
-			  (vs_links_among_ports(links, p->id) || p->tunnel != VS_NONE
-				  ? FAST_PORT_SPECIAL
-				  : 0));
+			  (p->router ? FAST_PORT_ROUTER : 0) | (special ? FAST_PORT_SPECIAL : 0));
 }
 
 static bool
@@ -347,7 +348,7 @@ put_ports(struct vs_flat *f)
 			.bgp = slot_of(&f->tables, p->bgp),
 			.system = slot_of(&f->tables, p->system),
 			.mtu = p->mtu,
-			.flags = port_flags(p, f->links),
+			.flags = port_flags(f, p),
 			.zone = zones ? p->region : 0 };
 	}
 	return FAB_OK;
@@ -516,11 +517,12 @@ int
 vs_flat_put(struct vs_flat *f, const struct vs_set *set)
 {
 	bool ports = !same_ports(f, set), tables, groups, first = f->round == 0;
-	bool links = f->links != set->links;
+	bool links = f->links != set->links || f->ask_again;
 	int err;
 
 	f->round++;
 	f->links = set->links;
+	f->ask_again = false;
 	if ((ports && (err = meet_ports(f, set)) != FAB_OK) ||
 	    (err = meet(f, &f->tables, &set->tables, &tables)) != FAB_OK ||
 	    (err = meet(f, &f->groups, &set->groups, &groups)) != FAB_OK)
@@ -530,4 +532,10 @@ vs_flat_put(struct vs_flat *f, const struct vs_set *set)
 	    ((groups || ports || first) && (err = put_groups(f, set, ports)) != FAB_OK))
 		return err;
 	return put_root(f);
+}
+
+void
+vs_flat_ask_again(struct vs_flat *f)
+{
+	f->ask_again = true;
 }

@@ -32,6 +32,8 @@ struct vs_flat_conf {
 	struct vs_flat_cells cells;
 	/* Slot of a port's name, the same each time; 0: out of memory. */
 	uint32_t (*slot)(void *ctx, const char *name);
+	/* Whether packets of the port are not for the fast path. May be NULL: no. */
+	bool (*special)(void *ctx, const char *name);
 	void *ctx;
 };
 
@@ -47,5 +49,7 @@ void vs_flat_free(struct vs_flat *f); /* NULL is fine; the cells stay as they ar
  * small; FAB_ENOMEM. Then nothing has changed for packets, and f is only good for vs_flat_free().
  */
 int vs_flat_put(struct vs_flat *f, const struct vs_set *set);
+/* The next put asks for each port whether it is special. */
+void vs_flat_ask_again(struct vs_flat *f);
 
 #endif

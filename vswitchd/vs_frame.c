@@ -150,6 +150,12 @@ parse_arp(struct vs_frame *out, const uint8_t *arp, size_t len)
 									      : VS_FRAME_ARP_OTHER;
 }
 
+bool
+vs_frame_is_arp(const uint8_t *buf, size_t len)
+{
+	return len >= VS_VNET_HDR + ETH_LEN && get16(buf + VS_VNET_HDR + 12) == ETYPE_ARP;
+}
+
 size_t
 vs_frame_arp_reply(
     uint8_t buf[static VS_ARP_REPLY_LEN], const struct vs_frame *request, uint32_t own)

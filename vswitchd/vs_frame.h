@@ -32,6 +32,9 @@ struct vs_frame {
 
 void vs_frame_parse(struct vs_frame *out, const uint8_t *buf, size_t len);
 
+/* By its type alone. */
+bool vs_frame_is_arp(const uint8_t *buf, size_t len);
+
 /* The fabric answers for every address (its MAC is 12:34:56:78:9a:bc) but own, which is the
  * asker's. Returns VS_ARP_REPLY_LEN, or 0: no answer is due. */
 size_t vs_frame_arp_reply(

@@ -1,6 +1,8 @@
 #include "vswitchd/vs_port.h"
 
+#include "lib/clock.h"
 #include "lib/err.h"
+#include "vswitchd/vs_capture.h"
 #include "vswitchd/vs_frame.h"
 
 #include <errno.h>
@@ -96,6 +98,23 @@ void
 vs_port_dropped(struct vs_port *p, enum vs_drop why)
 {
 	add(&p->drops[why], 1);
+	p->last_drop = why;
+}
+
+void
+vs_port_show(
+    const struct vs_port *p, const uint8_t *frame, size_t len, bool from_guest, enum vs_drop why)
+{
+	const struct vs_captured shown = { .at_us = fab_wall_us(),
+		.from_guest = from_guest,
+		.dropped = why != VS_DROP_COUNT,
+		.why = why,
+		.size = (uint32_t)(len - VS_VNET_HDR),
+		.len = (uint32_t)(len - VS_VNET_HDR),
+		.data = frame + VS_VNET_HDR };
+
+	for (struct vs_capture *c = p->captures; len > VS_VNET_HDR && c != NULL; c = c->next)
+		vs_capture_put(c, &shown);
 }
 
 void

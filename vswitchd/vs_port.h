@@ -23,6 +23,8 @@ struct vs_port {
 	_Atomic bool live; /* attached, and the interface has not failed */
 	struct vs_tally rx, tx;
 	_Atomic uint64_t drops[VS_DROP_COUNT];
+	struct vs_capture *captures; /* those who watch it; engine */
+	enum vs_drop last_drop;      /* that was counted; engine */
 };
 
 /* name: 1 ... VS_NAME_MAX - 1 octets. */
@@ -38,6 +40,10 @@ void vs_port_count_read(struct vs_port *p, size_t len);
 /* FAB_OK, counted. FAB_EBUSY: the queue is full. FAB_EINVAL: the kernel does not like the frame.
  * FAB_ECLOSED: the interface is down or gone. */
 int vs_port_write(struct vs_port *p, const uint8_t *buf, size_t len);
+
+/* To those who watch it: a frame that it sent, or gets. why: dropped; VS_DROP_COUNT: not. */
+void vs_port_show(
+    const struct vs_port *p, const uint8_t *frame, size_t len, bool from_guest, enum vs_drop why);
 
 void vs_port_dropped(struct vs_port *p, enum vs_drop why);
 void vs_port_counters(const struct vs_port *p, struct vs_counters *out);

@@ -10,6 +10,7 @@
 #include "vswitchd/vs_user.h"
 
 #include "lib/err.h"
+#include "vswitchd/vs_capture.h"
 #include "vswitchd/vs_delay.h"
 #include "vswitchd/vs_frame.h"
 #include "vswitchd/vs_idmap.h"
@@ -36,11 +37,12 @@ struct user_port {
 	struct user_port *prev, *next; /* of those that the engine has */
 };
 
-enum errand_kind { ERRAND_TAKE, ERRAND_LEAVE, ERRAND_END };
+enum errand_kind { ERRAND_TAKE, ERRAND_LEAVE, ERRAND_SHOW, ERRAND_HIDE, ERRAND_END };
 
 struct errand {
 	enum errand_kind kind;
 	struct user_port *port;
+	struct vs_capture *capture;
 	int err;
 };
 
@@ -66,6 +68,7 @@ struct vs_user {
 	uint64_t revision;       /* of the model's ports that by_id was made from */
 	bool end;
 	uint8_t frame[VS_FRAME_MAX + 1]; /* one more: too long is seen */
+	uint8_t shown[VS_FRAME_MAX + 1]; /* as it was read, of a port that is captured */
 };
 
 /* ---- which port of the model is whose interface (under the model's lock) ---- */
@@ -150,12 +153,35 @@ blame(struct vs_port *from, enum vs_drop why)
 		vs_port_dropped(from, why);
 }
 
-static void
-send_frame(struct vs_port *from, struct vs_port *to, uint8_t *frame, size_t len)
+static int
+write_frame(struct vs_port *to, uint8_t *frame, size_t len)
 {
 	if (to->slot != 0)
 		vs_trunk_address(frame, to->slot);
-	switch (vs_port_write(to, frame, len)) {
+	return vs_port_write(to, frame, len);
+}
+
+/* The trunk's address in the frame is nobody's to see. */
+static int
+write_and_show(struct vs_port *to, uint8_t *frame, size_t len)
+{
+	uint8_t macs[12];
+	int err;
+
+	memcpy(macs, frame + VS_VNET_HDR, sizeof(macs));
+	err = write_frame(to, frame, len);
+	memcpy(frame + VS_VNET_HDR, macs, sizeof(macs));
+	vs_port_show(to, frame, len, false, err == FAB_EBUSY ? VS_DROP_FULL : VS_DROP_COUNT);
+	return err;
+}
+
+static void
+send_frame(struct vs_port *from, struct vs_port *to, uint8_t *frame, size_t len)
+{
+	int err =
+	    to->captures == NULL ? write_frame(to, frame, len) : write_and_show(to, frame, len);
+
+	switch (err) {
 	case FAB_OK:
 		return;
 	case FAB_EBUSY:
@@ -248,6 +274,21 @@ sender(struct vs_user *u, struct vs_port *p, size_t len)
 	return from;
 }
 
+/* As it came, with what became of it. A question is shown before its answer. */
+static void
+handle_and_show(struct vs_user *u, struct vs_port *from, size_t len)
+{
+	bool arp = vs_frame_is_arp(u->frame, len);
+
+	memcpy(u->shown, u->frame, len);
+	from->last_drop = VS_DROP_COUNT;
+	if (arp)
+		vs_port_show(from, u->shown, len, true, VS_DROP_COUNT);
+	handle_frame(u, from, len);
+	if (!arp)
+		vs_port_show(from, u->shown, len, true, from->last_drop);
+}
+
 /* The rest waits for the port's next turn: epoll reports it again, behind the others. */
 static void
 serve(struct vs_user *u, struct vs_port *p)
@@ -263,8 +304,12 @@ serve(struct vs_user *u, struct vs_port *p)
 			atomic_store(&p->live, false);
 			return;
 		}
-		if ((from = sender(u, p, (size_t)n)) != NULL)
+		if ((from = sender(u, p, (size_t)n)) == NULL)
+			continue;
+		if (from->captures == NULL)
 			handle_frame(u, from, (size_t)n);
+		else
+			handle_and_show(u, from, (size_t)n);
 	}
 }
 
@@ -319,6 +364,23 @@ leave(struct vs_user *u, struct user_port *port)
 }
 
 static void
+show_to(struct vs_port *p, struct vs_capture *c)
+{
+	c->next = p->captures;
+	p->captures = c;
+}
+
+static void
+hide_from(struct vs_port *p, struct vs_capture *c)
+{
+	for (struct vs_capture **at = &p->captures; *at != NULL; at = &(*at)->next)
+		if (*at == c) {
+			*at = c->next;
+			return;
+		}
+}
+
+static void
 run_errand(struct vs_user *u)
 {
 	uint64_t n;
@@ -332,6 +394,10 @@ run_errand(struct vs_user *u)
 			e->err = take(u, e->port);
 		else if (e->kind == ERRAND_LEAVE)
 			leave(u, e->port);
+		else if (e->kind == ERRAND_SHOW)
+			show_to(&e->port->p, e->capture);
+		else if (e->kind == ERRAND_HIDE)
+			hide_from(&e->port->p, e->capture);
 		else
 			u->end = true;
 		u->errand = NULL;
@@ -343,19 +409,24 @@ run_errand(struct vs_user *u)
 
 /* Loop thread. */
 static int
-send_errand(struct vs_user *u, enum errand_kind kind, struct user_port *port)
+send_and_wait(struct vs_user *u, struct errand *e)
 {
-	struct errand e = { .kind = kind, .port = port };
 	uint64_t one = 1;
 
 	pthread_mutex_lock(&u->lock);
-	u->errand = &e;
+	u->errand = e;
 	atomic_store(&u->waiting, true);
 	FAB_ASSERT(write(u->wake, &one, sizeof(one)) == (ssize_t)sizeof(one));
 	while (u->errand != NULL)
 		pthread_cond_wait(&u->done, &u->lock);
 	pthread_mutex_unlock(&u->lock);
-	return e.err;
+	return e->err;
+}
+
+static int
+send_errand(struct vs_user *u, enum errand_kind kind, struct user_port *port)
+{
+	return send_and_wait(u, &(struct errand){ .kind = kind, .port = port });
 }
 
 static void *
@@ -406,7 +477,7 @@ have_room(struct vs_user *u)
 	if (HASH_COUNT(u->ports) < VS_PORTS_MAX)
 		return true;
 	HASH_ITER (hh, u->ports, port, tmp)
-		if (port->p.fd < 0)
+		if (port->p.fd < 0 && port->p.captures == NULL)
 			port_free(u, port);
 	return HASH_COUNT(u->ports) < VS_PORTS_MAX;
 }
@@ -521,6 +592,18 @@ user_each(const struct vs_engine *e, vs_counters_fn *fn, void *arg)
 	}
 }
 
+static int
+user_capture(struct vs_engine *e, const char *name, struct vs_capture *c, bool on)
+{
+	struct vs_user *u = (struct vs_user *)e;
+	struct user_port *port = port_find(u, name);
+
+	if (port == NULL)
+		return FAB_ENOENT;
+	return send_and_wait(u,
+	    &(struct errand){ .kind = on ? ERRAND_SHOW : ERRAND_HIDE, .port = port, .capture = c });
+}
+
 static void
 user_close(struct vs_user *u)
 {
@@ -601,6 +684,7 @@ static const struct vs_engine_ops user_ops = {
 	.detach = user_detach,
 	.counters = user_counters,
 	.each = user_each,
+	.capture = user_capture,
 };
 
 int
