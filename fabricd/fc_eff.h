@@ -78,6 +78,7 @@ enum fc_place {
 	FC_AT_VPN_GATEWAY,
 	FC_AT_ROUTE_SERVER, /* only as destination */
 	FC_AT_INTERNET,
+	FC_AT_LOAD_BALANCER,
 };
 
 /* One decision. The last hop of a delivered packet is its destination and decides nothing. */

@@ -219,11 +219,34 @@ add_owned(struct fc_img_build *b, int vnet)
 			struct ipnet net = nva->owns.v[j];
 			size_t n;
 
-			if (net.len == 32 && topo_find_nic_by_ip(t, vnet, net.addr) >= 0)
+			if (net.len == 32 && (topo_find_nic_by_ip(t, vnet, net.addr) >= 0 ||
+						 topo_find_balancer_by_ip(t, vnet, net.addr) >= 0))
 				continue;
 			n = owners_of(b->img, vnet, net, ports);
 			fc_img_add(b, net, members(b, FC_IMG_PORTS, ports, n));
 		}
+	}
+}
+
+/* RS-56, SC-C: whoever of the backends is healthy, chosen by a hash that is the same for both
+ * directions. */
+static void
+add_balancers(struct fc_img_build *b, int vnet)
+{
+	const struct topo *t = b->img->l->topo;
+	uint32_t ports[FC_IMAGE_MEMBERS];
+
+	for (size_t i = 0; i < t->n_balancers; i++) {
+		const struct topo_load_balancer *l = &t->balancers[i];
+		size_t n = 0;
+
+		if (l->vnet != vnet)
+			continue;
+		for (size_t k = 0; k < l->n_backends; k++)
+			if (fc_backend_is_healthy(b->img->l, l, l->backends[k]))
+				ports[n++] = b->img->nics[l->backends[k]]->id;
+		fc_img_add(b, (struct ipnet){ l->ip, 32 },
+		    n > 0 ? members(b, FC_IMG_PORTS, ports, n) : drop(b, FC_IMG_NO_BACKEND));
 	}
 }
 
@@ -253,6 +276,7 @@ void
 fc_img_owners_compile(struct fc_img_build *b, int vnet)
 {
 	add_nics(b, vnet);
+	add_balancers(b, vnet);
 	add_owned(b, vnet);
 	add_platform(b, vnet);
 	fc_img_sort(b);

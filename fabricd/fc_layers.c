@@ -197,6 +197,18 @@ fc_layers_set_machines(struct fc_layers *l, bool (*stands)(void *ctx, const char
 }
 
 bool
+fc_backend_is_healthy(const struct fc_layers *l, const struct topo_load_balancer *lb, int nic)
+{
+	const struct topo_nic *n = &l->topo->nics[nic];
+	const struct fc_router *r = fc_router_find(l->routers, n->name);
+
+	(void)lb;
+	if (n->vm >= 0)
+		return l->topo->vms[n->vm].running;
+	return r == NULL || !r->gone;
+}
+
+bool
 fc_router_is_dead(const struct fc_layers *l, const struct fc_router *r)
 {
 	return r->gone &&

@@ -79,6 +79,10 @@ void fc_layers_router_gone(struct fc_layers *l, const char *node);
 void fc_layers_set_machines(
     struct fc_layers *l, bool (*stands)(void *ctx, const char *node), void *ctx);
 
+/* Whether a load balancer sends packets to that backend, a NIC (RS-57): while its machine runs and,
+ * for an NVA, has not lost its router process. */
+bool fc_backend_is_healthy(const struct fc_layers *l, const struct topo_load_balancer *lb, int nic);
+
 /* Changes whenever any NIC's table may have changed. */
 uint64_t fc_layers_generation(const struct fc_layers *l);
 /* Octets held, for the benchmark and Stats. */

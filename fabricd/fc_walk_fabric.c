@@ -122,13 +122,40 @@ nic_owning(const struct fc_walk *w, int vnet, uint32_t addr)
 	return n > 0 ? found[w->flow_hash % n] : -1;
 }
 
-/* The NIC that takes packets for addr in vnet. */
+/* One of the healthy backends, the same for both directions of a flow (RS-57, SC-C). -1: none, and
+ * the walk is over. */
 static int
-taker(const struct fc_walk *w, int vnet, uint32_t addr)
+balance(struct fc_walk *w, int balancer)
 {
-	int nic = topo_find_nic_by_ip(w->t, vnet, addr);
+	const struct topo_load_balancer *l = &w->t->balancers[balancer];
+	struct fc_trace_hop *h;
+	int found[FC_NEXT_HOPS_MAX];
+	size_t n = 0, taken;
 
-	return nic >= 0 ? nic : nic_owning(w, vnet, addr);
+	for (size_t i = 0; i < l->n_backends && n < FC_NEXT_HOPS_MAX; i++)
+		if (fc_backend_is_healthy(w->l, l, l->backends[i]))
+			found[n++] = l->backends[i];
+	if (n == 0) {
+		fc_walk_finish(w, FC_BLACKHOLE, "no backend of %s is healthy (RS-57)", l->name);
+		return -1;
+	}
+	taken = w->flow_hash % n;
+	h = fc_walk_hop(w, FC_AT_LOAD_BALANCER, balancer, l->name, "SC-C");
+	snprintf(h->route, sizeof(h->route), "%s, of %zu healthy backends of %zu",
+	    w->t->nics[found[taken]].name, n, l->n_backends);
+	return found[taken];
+}
+
+/* The NIC that takes packets for addr in vnet; -1: none. */
+static int
+taker(struct fc_walk *w, int vnet, uint32_t addr)
+{
+	int nic = topo_find_nic_by_ip(w->t, vnet, addr), balancer;
+
+	if (nic >= 0)
+		return nic;
+	balancer = topo_find_balancer_by_ip(w->t, vnet, addr);
+	return balancer >= 0 ? balance(w, balancer) : nic_owning(w, vnet, addr);
 }
 
 /* The fabric delivers by address inside vnet. */
@@ -138,7 +165,7 @@ arrive(struct fc_walk *w, int from_vnet, int vnet)
 	int nic = taker(w, vnet, w->dst.addr);
 	char buf[IPADDR_STRLEN];
 
-	if (nic < 0 && platform_has(w, vnet))
+	if (nic < 0 && (w->done || platform_has(w, vnet)))
 		return;
 	if (nic < 0)
 		fc_walk_finish(w, FC_BLACKHOLE, "nobody in %s has %s", w->t->vnets[vnet].name,
@@ -163,6 +190,8 @@ to_next_hop(struct fc_walk *w, const struct fc_view *v, int from_vnet, uint32_t 
 	}
 	vnet = direct->peer_vnet >= 0 ? direct->peer_vnet : v->vnet;
 	nic = taker(w, vnet, via);
+	if (w->done)
+		return;
 	if (nic < 0)
 		fc_walk_finish(w, FC_BLACKHOLE, "nobody in %s has next hop %s (UDR-3)",
 		    w->t->vnets[vnet].name, buf);

@@ -41,6 +41,7 @@ enum topo_kind {
 	TOPO_CIRCUIT,
 	TOPO_SITE,
 	TOPO_VM,
+	TOPO_LOAD_BALANCER,
 	TOPO_KIND_COUNT
 };
 
@@ -349,6 +350,17 @@ struct topo_vm {
 	size_t n_run;
 };
 
+/* An internal load balancer with HA ports: every port and protocol of its address (RS-57). */
+struct topo_load_balancer {
+	char *name;
+	int vnet, subnet;
+	uint32_t ip;
+	int *backends; /* NICs, in its VNet */
+	size_t n_backends;
+	char **backend_names;
+	size_t n_backend_names;
+};
+
 struct topo {
 	char *name;
 	struct topo_timing timing;
@@ -378,6 +390,8 @@ struct topo {
 	size_t n_sites;
 	struct topo_vm *vms;
 	size_t n_vms;
+	struct topo_load_balancer *balancers;
+	size_t n_balancers;
 	struct topo_nic *nics;
 	size_t n_nics;
 	struct topo_node *nodes;
@@ -426,6 +440,7 @@ int topo_find_region(const struct topo *t, const char *name);
 int topo_find_nic(const struct topo *t, const char *name);
 int topo_find_node(const struct topo *t, const char *name);
 int topo_find_nic_by_ip(const struct topo *t, int vnet, uint32_t ip);
+int topo_find_balancer_by_ip(const struct topo *t, int vnet, uint32_t ip);
 /* From region a to another one, b, as the topology has it. */
 struct topo_region_path topo_region_path(const struct topo *t, int a, int b);
 /* Region of the node's VNet, -1: it is in none. */

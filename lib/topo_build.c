@@ -426,6 +426,7 @@ allocate(struct topo_build *b)
 		{ TOPO_CIRCUIT, &t->circuits, &t->n_circuits, sizeof(*t->circuits) },
 		{ TOPO_SITE, &t->sites, &t->n_sites, sizeof(*t->sites) },
 		{ TOPO_VM, &t->vms, &t->n_vms, sizeof(*t->vms) },
+		{ TOPO_LOAD_BALANCER, &t->balancers, &t->n_balancers, sizeof(*t->balancers) },
 	};
 
 	for (size_t k = 0; k < sizeof(all) / sizeof(all[0]); k++) {

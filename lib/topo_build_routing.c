@@ -321,6 +321,17 @@ build_vm(struct topo_build *b, size_t i)
 	v->run = topo_get_texts(b, props, "run", &v->n_run);
 }
 
+static void
+build_balancer(struct topo_build *b, size_t i)
+{
+	struct topo_load_balancer *l = &b->t->balancers[i];
+	const json_t *props = b->props[TOPO_LOAD_BALANCER][i];
+
+	build_subnet_ref(b, TOPO_LOAD_BALANCER, i, &l->vnet, &l->subnet);
+	l->ip = topo_get_addr(props, "ip");
+	l->backend_names = topo_get_texts(b, props, "backends", &l->n_backend_names);
+}
+
 /* ---- sessions between NVAs and sites: both ends list them ---- */
 
 /* An NVA or a site, seen as a router. */
@@ -476,5 +487,7 @@ topo_build_routing(struct topo_build *b)
 		build_gateway(b, i);
 	for (size_t i = 0; i < b->t->n_vms; i++)
 		build_vm(b, i);
+	for (size_t i = 0; i < b->t->n_balancers; i++)
+		build_balancer(b, i);
 	build_router_peers(b);
 }

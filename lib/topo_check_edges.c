@@ -1,9 +1,10 @@
 /*
- * Rules about what lies at the edges: public addresses.
+ * Rules about what lies at the edges: public addresses, internal load balancers.
  */
 #include "lib/err.h"
 #include "lib/topo_priv.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 /* ---- public addresses ---- */
@@ -112,8 +113,57 @@ check_publics(struct topo_build *b)
 			check_public(b, &h.v[i], i > 0 ? &h.v[i - 1] : NULL);
 }
 
+/* ---- load balancers ---- */
+
+static void
+check_backends(struct topo_build *b, size_t i)
+{
+	const struct topo_load_balancer *l = &b->t->balancers[i];
+	char pointer[TOPO_POINTER_MAX];
+
+	for (size_t k = 0; k < l->n_backend_names; k++) {
+		const char *name = l->backend_names[k];
+		int nic = topo_find_nic(b->t, name);
+
+		snprintf(pointer, sizeof(pointer), "/backends/%zu", k);
+		if (nic < 0 && (topo_doc_find(b->doc, TOPO_NVA, name) != NULL ||
+				   topo_doc_find(b->doc, TOPO_VM, name) != NULL))
+			continue; /* broken */
+		if (nic < 0)
+			topo_build_error(b, TOPO_LOAD_BALANCER, i, pointer, "UnknownReference",
+			    "there is no NVA and no VM \"%.64s\"", name);
+		else if (l->vnet >= 0 && b->t->nics[nic].vnet != l->vnet)
+			topo_build_error(b, TOPO_LOAD_BALANCER, i, pointer, "InvalidBackend",
+			    "%.64s is in another VNet than the load balancer", name);
+	}
+}
+
+static void
+check_balancers(struct topo_build *b)
+{
+	const struct topo *t = b->t;
+	char a[IPADDR_STRLEN];
+
+	for (size_t i = 0; i < t->n_balancers; i++) {
+		const struct topo_load_balancer *l = &t->balancers[i];
+		int nic = topo_find_nic_by_ip(t, l->vnet, l->ip), other;
+
+		topo_check_address(b, TOPO_LOAD_BALANCER, i, l->vnet, l->subnet, l->ip);
+		check_backends(b, i);
+		if (l->vnet < 0)
+			continue;
+		other = topo_find_balancer_by_ip(t, l->vnet, l->ip);
+		if (nic >= 0 || other != (int)i)
+			topo_build_error(b, TOPO_LOAD_BALANCER, i, "/ip",
+			    "PrivateIPAddressIsAllocated", "%s is allocated to %s",
+			    ipaddr_format(a, l->ip),
+			    nic >= 0 ? t->nics[nic].name : t->balancers[other].name);
+	}
+}
+
 void
 topo_check_edges(struct topo_build *b)
 {
 	check_publics(b);
+	check_balancers(b);
 }

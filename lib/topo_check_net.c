@@ -63,7 +63,7 @@ static size_t
 list_owners(const struct topo_build *b, struct owner *v)
 {
 	static const enum topo_kind kinds[] = { TOPO_ROUTE_SERVER, TOPO_NVA, TOPO_GATEWAY,
-		TOPO_CIRCUIT, TOPO_SITE, TOPO_VM };
+		TOPO_CIRCUIT, TOPO_SITE, TOPO_VM, TOPO_LOAD_BALANCER };
 	static const enum topo_kind node_kinds[] = {
 		[TOPO_NODE_ROUTE_SERVER] = TOPO_ROUTE_SERVER,
 		[TOPO_NODE_ER_GATEWAY] = TOPO_GATEWAY,
@@ -182,18 +182,18 @@ check_subnets(struct topo_build *b, size_t i)
 
 /* ---- NIC addresses ---- */
 
-static void
-check_nic(struct topo_build *b, const struct topo_nic *nic)
+/* An address that something in a subnet gives itself; key: "/ip". */
+void
+topo_check_address(
+    struct topo_build *b, enum topo_kind kind, size_t i, int vnet, int subnet, uint32_t ip)
 {
-	enum topo_kind kind = nic->vm >= 0 ? TOPO_VM : TOPO_NVA;
-	size_t i = (size_t)(nic->vm >= 0 ? nic->vm : nic->nva);
 	const struct topo_subnet *s;
 	char a[IPADDR_STRLEN], p[IPNET_STRLEN];
 	uint32_t last;
 
-	if (nic->subnet < 0)
+	if (subnet < 0)
 		return;
-	s = &b->t->vnets[nic->vnet].subnets[nic->subnet];
+	s = &b->t->vnets[vnet].subnets[subnet];
 	last = s->prefix.addr | ~ipnet_mask(s->prefix.len);
 	if (strcmp(s->name, "GatewaySubnet") == 0) /* ERR-5 */
 		topo_build_error(b, kind, i, "/subnet", "GatewaySubnet",
@@ -201,14 +201,21 @@ check_nic(struct topo_build *b, const struct topo_nic *nic)
 	if (strcmp(s->name, "RouteServerSubnet") == 0) /* RS-5 */
 		topo_build_error(b, kind, i, "/subnet", "RouteServerSubnet",
 		    "RouteServerSubnet can be used only for the Route Server");
-	if (!ipnet_has_addr(s->prefix, nic->ip))
+	if (!ipnet_has_addr(s->prefix, ip))
 		topo_build_error(b, kind, i, "/ip", "PrivateIPAddressNotInSubnet",
-		    "%s is not in subnet %.64s %s", ipaddr_format(a, nic->ip), s->name,
+		    "%s is not in subnet %.64s %s", ipaddr_format(a, ip), s->name,
 		    ipnet_format(p, s->prefix));
-	else if (nic->ip < s->prefix.addr + 4 || nic->ip == last) /* ARM-6 */
+	else if (ip < s->prefix.addr + 4 || ip == last) /* ARM-6 */
 		topo_build_error(b, kind, i, "/ip", "PrivateIPAddressInReservedRange",
-		    "%s is one of the five addresses that Azure keeps in %s",
-		    ipaddr_format(a, nic->ip), ipnet_format(p, s->prefix));
+		    "%s is one of the five addresses that Azure keeps in %s", ipaddr_format(a, ip),
+		    ipnet_format(p, s->prefix));
+}
+
+static void
+check_nic(struct topo_build *b, const struct topo_nic *nic)
+{
+	topo_check_address(b, nic->vm >= 0 ? TOPO_VM : TOPO_NVA,
+	    (size_t)(nic->vm >= 0 ? nic->vm : nic->nva), nic->vnet, nic->subnet, nic->ip);
 }
 
 static void

@@ -61,6 +61,9 @@ is_owned(const struct topo *t, uint32_t addr)
 		for (size_t k = 0; k < t->nvas[i].owns.n; k++)
 			if (ipnet_has_addr(t->nvas[i].owns.v[k], addr))
 				return true;
+	for (size_t i = 0; i < t->n_balancers; i++)
+		if (t->balancers[i].ip == addr)
+			return true;
 	return false;
 }
 

@@ -295,6 +295,24 @@ derive_nics(struct topo_build *b)
 	qsort_r(t->index->by_address, n, sizeof(int), by_nic_address, t->nics);
 }
 
+/* Names that are no NIC's are complained about later. */
+static void
+derive_balancers(struct topo_build *b)
+{
+	for (size_t i = 0; i < b->t->n_balancers; i++) {
+		struct topo_load_balancer *l = &b->t->balancers[i];
+		size_t room;
+
+		l->backends = topo_build_alloc(b, &room, l->n_backend_names, sizeof(int));
+		for (size_t k = 0; k < room; k++) {
+			int nic = topo_find_nic(b->t, l->backend_names[k]);
+
+			if (nic >= 0)
+				l->backends[l->n_backends++] = nic;
+		}
+	}
+}
+
 void
 topo_derive(struct topo_build *b)
 {
@@ -304,6 +322,7 @@ topo_derive(struct topo_build *b)
 	derive_scopes(b->t);
 	derive_rs_peers(b->t);
 	derive_nics(b);
+	derive_balancers(b);
 }
 
 /* ---- look-ups ---- */
@@ -357,6 +376,15 @@ topo_find_nic_by_ip(const struct topo *t, int vnet, uint32_t ip)
 		else
 			high = mid;
 	}
+	return -1;
+}
+
+int
+topo_find_balancer_by_ip(const struct topo *t, int vnet, uint32_t ip)
+{
+	for (size_t i = 0; i < t->n_balancers; i++)
+		if (t->balancers[i].vnet == vnet && t->balancers[i].ip == ip)
+			return (int)i;
 	return -1;
 }
 

@@ -9,7 +9,8 @@
 
 /* A kind comes behind those that it refers to. */
 static const enum topo_kind order[TOPO_KIND_COUNT] = { TOPO_FABRIC, TOPO_ROUTE_TABLE, TOPO_VNET,
-	TOPO_SITE, TOPO_CIRCUIT, TOPO_NVA, TOPO_ROUTE_SERVER, TOPO_GATEWAY, TOPO_PEERING, TOPO_VM };
+	TOPO_SITE, TOPO_CIRCUIT, TOPO_NVA, TOPO_ROUTE_SERVER, TOPO_GATEWAY, TOPO_PEERING, TOPO_VM,
+	TOPO_LOAD_BALANCER };
 
 struct diff {
 	struct topo_change *v;

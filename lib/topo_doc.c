@@ -20,6 +20,7 @@ static const char *const kind_names[TOPO_KIND_COUNT] = {
 	[TOPO_CIRCUIT] = "circuit",
 	[TOPO_SITE] = "site",
 	[TOPO_VM] = "vm",
+	[TOPO_LOAD_BALANCER] = "load_balancer",
 };
 
 const char *

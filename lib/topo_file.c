@@ -30,6 +30,7 @@ static const struct {
 	{ "circuits", TOPO_CIRCUIT },
 	{ "sites", TOPO_SITE },
 	{ "vms", TOPO_VM },
+	{ "load_balancers", TOPO_LOAD_BALANCER },
 };
 #define N_SECTIONS (sizeof(sections) / sizeof(sections[0]))
 

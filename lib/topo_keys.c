@@ -369,6 +369,14 @@ static const struct topo_key vm[] = {
 	{ NULL },
 };
 
+static const struct topo_key load_balancer[] = {
+	{ "subnet", TOPO_T_SUBNET, "VNET/SUBNET of its address", .required = true },
+	{ "ip", TOPO_T_ADDR, "its address, a next hop for routes (RS-56, UDR-3)", .required = true },
+	{ "backends", TOPO_T_LIST, "NVAs or VMs in its VNet, by name", .sub = ITEM(TOPO_T_NAME),
+	    .min = 1, .max = 64, .required = true, .one = true },
+	{ NULL },
+};
+
 /* clang-format on */
 
 const struct topo_key *
@@ -385,6 +393,7 @@ topo_keys_of(enum topo_kind kind)
 		[TOPO_CIRCUIT] = circuit,
 		[TOPO_SITE] = site,
 		[TOPO_VM] = vm,
+		[TOPO_LOAD_BALANCER] = load_balancer,
 	};
 
 	return tables[kind];

@@ -202,6 +202,8 @@ void topo_derive(struct topo_build *b);
 void topo_nodes_build(struct topo_build *b);
 void topo_check_names(struct topo_build *b);
 void topo_check_net(struct topo_build *b);
+void topo_check_address(
+    struct topo_build *b, enum topo_kind kind, size_t i, int vnet, int subnet, uint32_t ip);
 void topo_check_tables(struct topo_build *b);
 void topo_check_servers(struct topo_build *b);
 void topo_check_gateways(struct topo_build *b);

@@ -393,6 +393,45 @@ class HoldTimer(Guests, FabricTestCase):
         return [s for s in self.fabric.json("timeline")["stages"] if s["stage"] == "detect"]
 
 
+@unittest.skipIf(CANNOT, CANNOT)
+class LoadBalanced(Guests, FabricTestCase):
+    topology = "topologies/load-balanced.yaml"
+    packets = "on"
+    wait = "60s"
+
+    def through(self, dst):
+        """Firewalls that got something when vm11 pings dst, and how many packets; an answer must come."""
+        before = {fw: self.received(fw) for fw in ("fw1", "fw2")}
+        self.run_in("vm11", "ping", "-n", "-q", "-c", "5", "-i", "0.01", dst)
+        after = {fw: self.received(fw) for fw in before}
+        return {fw: after[fw] - before[fw] for fw in before if after[fw] - before[fw] >= 5}
+
+    def test_both_directions_by_one_firewall(self):
+        """RS-56, RS-57, SC-C: ten packets there and back meet the same firewall; both firewalls are at work."""
+        self.fabric.converged()
+        self.assertEqual(self.fabric.json("nexthop", "vm11", "10.12.0.4")["nextHopIpAddress"], "10.1.2.100")
+        used = set()
+        for dst in ("10.12.0.4", "10.12.0.5", "10.12.0.6", "10.12.0.7", "10.12.0.8"):
+            self.until_pings("vm11", dst)
+            through = self.through(dst)
+            self.assertEqual(len(through), 1, dst)
+            self.assertGreaterEqual(sum(through.values()), 10)
+            used |= set(through)
+        self.assertEqual(used, {"fw1", "fw2"})
+        nodes = [hop["node"] for hop in self.fabric.json("trace", "vm11", "vm12")["hops"]]
+        self.assertEqual((nodes[:2], nodes[3:]), (["vm11", "ilb1"], ["ilb1", "vm12"][1:]))
+
+    def test_a_backend_fails(self):
+        """RS-57: what is healthy takes all."""
+        self.fabric.fabctl("kill", "fw1")
+        self.addCleanup(self.fabric.converged)
+        self.addCleanup(self.fabric.fabctl, "start", "fw1")
+        for dst in ("10.12.0.4", "10.12.0.5", "10.12.0.6", "10.12.0.7", "10.12.0.8"):
+            self.until(lambda: set(self.through(dst)) == {"fw2"}, "fw2 takes it")
+        trace = self.fabric.json("trace", "vm11", "vm12")
+        self.assertIn("of 1 healthy backends of 2", trace["hops"][1]["route"])
+
+
 SMALL = """
 name: small
 timing: fast

@@ -125,7 +125,8 @@ is_passed(const struct fc_trace *tr, size_t i)
 {
 	enum fc_place place = tr->hops[i].place;
 
-	return (place == FC_AT_MSEE || place == FC_AT_ER_GATEWAY || place == FC_AT_VPN_GATEWAY) &&
+	return (place == FC_AT_LOAD_BALANCER || place == FC_AT_MSEE || place == FC_AT_ER_GATEWAY ||
+		   place == FC_AT_VPN_GATEWAY) &&
 	       !(i + 1 == tr->n_hops && tr->verdict == FC_DELIVERED);
 }
 
@@ -151,6 +152,7 @@ wanted_end(const struct fc_trace *tr, bool passed, char name[static 96])
 		{ "IP forwarding is off", "not-forwarding" },
 		{ "is not running", "port-down" },
 		{ "is not on the Internet", "no-route" },
+		{ "no backend of", "no-backend" },
 		{ "has no public address", "no-public-address" },
 		{ "allowVirtualNetworkAccess is off", "filtered" },
 		{ "allowForwardedTraffic is off", "filtered" },
@@ -227,6 +229,8 @@ is_choice(struct both *b, const struct fc_trace_hop *at, uint32_t dst)
 		return true;
 	for (size_t i = 0; i < b->f.t->n_nvas; i++)
 		owning += b->f.t->nvas[i].owns.n > 0;
+	if (b->f.t->n_balancers > 0)
+		return true;
 	return owning > 1;
 }
 
@@ -353,6 +357,8 @@ list_destinations(struct both *b)
 	for (size_t i = 0; i < t->n_tables; i++)
 		for (size_t k = 0; k < t->tables[i].n_routes; k++)
 			add_edges(b, t->tables[i].routes[k].prefix);
+	for (size_t i = 0; i < t->n_balancers; i++)
+		add_dst(b, t->balancers[i].ip);
 	for (size_t i = 0; i < t->n_nvas; i++)
 		for (size_t k = 0; k < t->nvas[i].owns.n; k++)
 			add_edges(b, t->nvas[i].owns.v[k]);
@@ -667,6 +673,27 @@ test_security_groups(void)
 	      "  work1: {subnet: hub1/work, ip: 10.1.3.4}\n");
 }
 
+/* RS-56, RS-57, SC-C: load balancers as next hop and as destination, one without a backend that
+ * runs. */
+static void
+test_load_balancers(void)
+{
+	srand(fc_seed());
+	agree(HUB1
+	    "      lb: {prefix: 10.1.13.0/24, route_table: rt-lb}\n" SPOKES PEERINGS TABLES
+	    "  rt-lb:\n"
+	    "    routes:\n"
+	    "      both: {prefix: 10.50.0.0/16, next_hop: VirtualAppliance 10.1.2.100}\n"
+	    "      none: {prefix: 10.51.0.0/16, next_hop: VirtualAppliance 10.1.2.101}\n"
+	    "      still: {prefix: 10.52.0.0/16, next_hop: VirtualAppliance 10.1.2.102}\n" RS NVAS
+	    "load_balancers:\n"
+	    "  ilb1: {subnet: hub1/nva, ip: 10.1.2.100, backends: [nva1, nva2]}\n"
+	    "  ilb2: {subnet: hub1/nva, ip: 10.1.2.101, backends: off13}\n"
+	    "  ilb3: {subnet: hub1/nva, ip: 10.1.2.102, backends: lb1}\n" VMS
+	    "  lb1: {subnet: hub1/lb, ip: 10.1.13.4}\n"
+	    "  off13: {subnet: hub1/lb, ip: 10.1.13.5, running: false}\n");
+}
+
 /* SC-D: tunnels of NVAs to sites, one NVA foreign; what is more exact does not go there. */
 static void
 test_tunnels(void)
@@ -686,6 +713,7 @@ test_tunnels(void)
 static CU_TestInfo tests[] = {
 	{ "PEER-5, PEER-6, OPEN-9: security groups", test_security_groups },
 	{ "SC-D, MR-6: tunnels to sites", test_tunnels },
+	{ "RS-56, RS-57, SC-C: internal load balancers", test_load_balancers },
 	{ "SYS-6, RS-60, ER-19, VPN-14: every topology that people run", test_topologies },
 	{ "EFF-6, EFF-7, SYS-5, UDR-7, UDR-8, RS-57: the reference plan", test_plan },
 	{ "RS-56, UDR-3: next hops of every kind", test_next_hops },

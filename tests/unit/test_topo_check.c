@@ -360,6 +360,16 @@ static const struct topo_case gateway_cases[] = {
 	{ SITE "circuits: {c: {site: dc, nic_next_hop: [10.24.0.4, 10.24.0.4]}}\n", 2,
 	    "NicNextHopOverlaps",
 	    "circuit c: nic_next_hop: 10.24.0.4 is used twice; set nic_next_hop" },
+	/* RS-56 */
+	{ NET "vms: {v: {subnet: spoke/vms, ip: 10.11.0.4}}\n"
+	    "load_balancers: {lb: {subnet: hub/nva, ip: 10.1.2.100, backends: v}}\n", 5,
+	    "InvalidBackend", "load_balancer lb: backends.0: v is in another VNet than the load "
+	    "balancer" },
+	{ NET "load_balancers: {lb: {subnet: hub/nva, ip: 10.1.2.100, backends: w}}\n", 4,
+	    "UnknownReference", "load_balancer lb: backends.0: there is no NVA and no VM \"w\"" },
+	{ NET "vms: {v: {subnet: hub/nva, ip: 10.1.2.4}}\n"
+	    "load_balancers: {lb: {subnet: hub/nva, ip: 10.1.2.4, backends: v}}\n", 5,
+	    "PrivateIPAddressIsAllocated", "load_balancer lb: ip: 10.1.2.4 is allocated to v" },
 	/* ARM-14 */
 	{ NET "vms: {v: {subnet: hub/nva, ip: 10.1.2.4, public_ip: 192.168.1.1}}\n", 4,
 	    "InvalidPublicIPAddress",
