@@ -20,6 +20,7 @@ enum {
 	OPT_LIST,
 	OPT_PLAIN,
 	OPT_ROUTER,
+	OPT_USERNS,
 	OPT_LOG_LEVEL,
 	OPT_HELP,
 	OPT_VERSION,
@@ -32,6 +33,7 @@ static const struct option long_options[] = {
 	{ "list", required_argument, NULL, OPT_LIST },
 	{ "plain", required_argument, NULL, OPT_PLAIN },
 	{ "router", required_argument, NULL, OPT_ROUTER },
+	{ "userns", no_argument, NULL, OPT_USERNS },
 	{ "log-level", required_argument, NULL, OPT_LOG_LEVEL },
 	{ "help", no_argument, NULL, OPT_HELP },
 	{ "version", no_argument, NULL, OPT_VERSION },
@@ -52,6 +54,7 @@ print_help(void)
 	    "                     again on SIGHUP\n"
 	    "  --plain NAME       make a namespace for vswitchd too: no guest, not plugged in\n"
 	    "  --router NAME      a guest that forwards packets\n"
+	    "  --userns           with --make: in a user namespace of its own, without root\n"
 	    "  --log-level LEVEL  error, warn, info (default) or debug\n"
 	    "  --help, --version\n");
 }
@@ -195,6 +198,9 @@ take(struct at_args *a, const char **level, int opt)
 	case OPT_ROUTER:
 		a->guests[a->n_guests++] = (struct at_wanted){ .name = optarg, .router = true };
 		break;
+	case OPT_USERNS:
+		a->userns = true;
+		break;
 	case OPT_LOG_LEVEL:
 		*level = optarg;
 		break;
@@ -225,6 +231,8 @@ check(const struct at_args *a, const char *level)
 		return complain("guests are either in --list FILE or on the command line", NULL);
 	if (a->plain != NULL && (a->make == NULL || attach_name_check(a->plain) != FAB_OK))
 		return complain("--plain NAME goes with --make", a->plain);
+	if (a->name != NULL && a->userns)
+		return complain("--userns is for --make", NULL);
 	if (a->make != NULL && a->list == NULL && a->n_guests == 0)
 		return complain("no guest named", NULL);
 	if (a->name != NULL && attach_name_check(a->name) != FAB_OK)

@@ -11,6 +11,7 @@
 #define AT_LIST_MAX (4u << 20) /* octets of a list file */
 
 struct at_args {
+	bool userns; /* --make in a user namespace of its own */
 	const char *socket;
 	const char *name;  /* sidecar; NULL with make */
 	const char *make;  /* directory; NULL with name */

@@ -8,10 +8,14 @@
 #include "lib/err.h"
 #include "lib/log.h"
 #include "lib/loop.h"
+#include "lib/userns.h"
 
+#include <errno.h>
 #include <event2/event.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #define EXIT_SYSTEM 1
@@ -36,6 +40,17 @@ on_sighup(evutil_socket_t sig, short what, void *arg)
 	if (at_args_reload(&t->args, why) != FAB_OK ||
 	    at_make_set(t->make, t->args.guests, t->args.n_guests, why) != FAB_OK)
 		fab_error("guests: %s", why);
+}
+
+/* Before there is a thread: the namespaces that are made belong to it. */
+static int
+start_userns(char why[static AT_WHY_MAX])
+{
+	int err = fab_userns_make();
+
+	if (err != FAB_OK)
+		snprintf(why, AT_WHY_MAX, "cannot make a user namespace: %s", strerror(errno));
+	return err;
 }
 
 static int
@@ -75,7 +90,8 @@ run(struct attach *t)
 	char why[AT_WHY_MAX] = "out of memory";
 	int err;
 
-	if ((err = fab_loop_new(&t->loop)) != FAB_OK ||
+	if ((t->args.userns && (err = start_userns(why)) != FAB_OK) ||
+	    (err = fab_loop_new(&t->loop)) != FAB_OK ||
 	    (err = fab_loop_handle_signals(t->loop)) != FAB_OK ||
 	    (err = t->args.make != NULL ? start_make(t, why) : start_sidecar(t, why)) != FAB_OK)
 		fab_error("%s", why);

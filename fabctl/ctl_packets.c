@@ -5,6 +5,7 @@
 #include "fabctl/ctl_run.h"
 #include "lib/clock.h"
 #include "lib/err.h"
+#include "lib/userns.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -33,11 +34,13 @@
 
 /* In a child, which takes the namespace with it: the two things that vswitchd and fabattach do. */
 static int
-try_packets(void)
+try_packets(bool rootless)
 {
 	struct ifreq ifr = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR };
 	int fd;
 
+	if (rootless && fab_userns_make() != FAB_OK)
+		return 4;
 	if (unshare(CLONE_NEWNET) != 0)
 		return 1;
 	if ((fd = open(TUN_PATH, O_RDWR | O_CLOEXEC)) < 0)
@@ -48,38 +51,50 @@ try_packets(void)
 	return 0;
 }
 
-/* NULL, or why there can be no packets here. */
+static int
+in_child(bool rootless)
+{
+	pid_t pid = fork();
+	int how = 0;
+
+	if (pid == 0)
+		_exit(try_packets(rootless));
+	while (pid > 0 && waitpid(pid, &how, 0) < 0 && errno == EINTR)
+		continue;
+	return pid > 0 && WIFEXITED(how) ? WEXITSTATUS(how) : -1;
+}
+
+/* NULL, or why there can be no packets here. *rootless: only in a user namespace. */
 static const char *
-objection(void)
+objection(bool *rootless)
 {
 	static const char *const reasons[] = {
 		NULL,
 		"network namespaces cannot be made here (CAP_SYS_ADMIN is missing)",
 		TUN_PATH " cannot be opened",
 		"a TAP cannot be made (CAP_NET_ADMIN is missing)",
+		"they need root, or user namespaces, and these cannot be made here",
 	};
 	char path[PATH_MAX];
-	int how = 0;
-	pid_t pid;
+	int how;
 
-	if (geteuid() != 0)
-		return "they need root";
 	if (access(TUN_PATH, F_OK) != 0)
 		return "there is no " TUN_PATH;
 	if (ctl_find_daemon(path, CTL_VSWITCHD) != FAB_OK ||
 	    ctl_find_daemon(path, "fabattach") != FAB_OK)
 		return "vswitchd and fabattach are neither beside fabctl nor in PATH";
-	if ((pid = fork()) == 0)
-		_exit(try_packets());
-	while (pid > 0 && waitpid(pid, &how, 0) < 0 && errno == EINTR)
-		continue;
-	if (pid < 0 || !WIFEXITED(how) || WEXITSTATUS(how) > 3)
+	*rootless = false;
+	if ((how = in_child(false)) == 1 && geteuid() != 0) {
+		*rootless = true;
+		how = in_child(true);
+	}
+	if (how < 0 || (size_t)how >= sizeof(reasons) / sizeof(reasons[0]))
 		return "it cannot be tried out";
-	return reasons[WEXITSTATUS(how)];
+	return reasons[how];
 }
 
 int
-ctl_packets_choose(bool *on, const char *word, const struct topo *t)
+ctl_packets_choose(bool *on, bool *rootless, const char *word, const struct topo *t)
 {
 	const char *why;
 
@@ -93,7 +108,7 @@ ctl_packets_choose(bool *on, const char *word, const struct topo *t)
 			   : CTL_OK;
 	if (strcmp(word, "auto") != 0 && strcmp(word, "on") != 0)
 		return ctl_fail(CTL_USAGE, "USAGE", "'%s' is not auto, on or off", word);
-	if ((why = objection()) == NULL) {
+	if ((why = objection(rootless)) == NULL) {
 		*on = true;
 		return CTL_OK;
 	}
@@ -527,7 +542,7 @@ ctl_exec(struct ctl *c, const struct ctl_args *args)
 
 	if ((status = ctl_guest_open(&netns, c, args->pos[0])) != CTL_OK)
 		return status;
-	if (setns(netns, CLONE_NEWNET) != 0)
+	if (!fab_userns_enter(netns))
 		return ctl_fail(CTL_REFUSED, "PERMISSION", "cannot enter %s: %s", args->pos[0],
 		    strerror(errno));
 	signal(SIGPIPE, SIG_DFL);

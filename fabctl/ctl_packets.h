@@ -19,8 +19,9 @@
 #include <sys/types.h>
 
 /* Whether there are to be packets: word is auto, on or off, NULL for FAB_PACKETS or auto. With auto
- * says on standard error why there are none. CTL_OK, or the exit code after saying why not. */
-int ctl_packets_choose(bool *on, const char *word, const struct topo *t);
+ * says on standard error why there are none. *rootless: only in a user namespace. CTL_OK, or the
+ * exit code after saying why not. */
+int ctl_packets_choose(bool *on, bool *rootless, const char *word, const struct topo *t);
 
 /* The engine that vswitchd is to have: word, else FAB_ENGINE, else NULL, its own choice. CTL_OK, or
  * the exit code after saying that there is none of that name. */

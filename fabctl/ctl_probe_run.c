@@ -2,6 +2,7 @@
 
 #include "lib/clock.h"
 #include "lib/err.h"
+#include "lib/userns.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -231,7 +232,7 @@ run_destination(struct end *e, int netns, int ready, int hold)
 {
 	int sock = -1;
 
-	if (setns(netns, CLONE_NEWNET) != 0)
+	if (!fab_userns_enter(netns))
 		complain(e->shared->dst_why, "enter the destination");
 	else if ((sock = listener(e->conf->tcp, &e->shared->port)) < 0)
 		complain(e->shared->dst_why, "listen in the destination");
@@ -391,7 +392,7 @@ run_source(struct end *e, int netns, int go)
 	char octet;
 	int sock;
 
-	if (setns(netns, CLONE_NEWNET) != 0) {
+	if (!fab_userns_enter(netns)) {
 		complain(e->shared->src_why, "enter the source");
 		return;
 	}

@@ -2,6 +2,7 @@
 
 #include "lib/clock.h"
 #include "lib/err.h"
+#include "lib/userns.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -15,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 extern char **environ;
@@ -112,6 +114,50 @@ spawn_in_netns(pid_t *pid, const struct ctl_spawn *s, const posix_spawn_file_act
 	return error;
 }
 
+/* The child's way to its program when it has to leave our user namespace first, which only a
+ * process with one thread can: system calls only until exec. */
+static void
+become(const struct ctl_spawn *s)
+{
+	const struct sigaction usual = { .sa_handler = SIG_DFL };
+	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	int log = open(s->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	sigset_t none;
+
+	sigemptyset(&none);
+	for (int sig = 1; sig < NSIG; sig++)
+		sigaction(sig, &usual, NULL); /* of some it cannot be changed */
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	if (setsid() >= 0 && null >= 0 && log >= 0 && dup2(null, 0) == 0 && dup2(log, 1) == 1 &&
+	    dup2(log, 2) == 2 && chdir(s->cwd) == 0 && fab_userns_enter(s->netns) &&
+	    close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) == 0)
+		execvp(s->argv[0], s->argv);
+}
+
+/* Returns an errno: the child writes its own into a pipe that closes when it has become another. */
+static int
+spawn_in_userns(pid_t *pid, const struct ctl_spawn *s)
+{
+	int error = 0, p[2];
+
+	if (pipe2(p, O_CLOEXEC) != 0)
+		return errno;
+	if ((*pid = fork()) == 0) {
+		become(s);
+		error = errno;
+		(void)!write(p[1], &error, sizeof(error));
+		_exit(127);
+	}
+	error = *pid < 0 ? errno : 0;
+	close(p[1]);
+	while (*pid > 0 && read(p[0], &error, sizeof(error)) < 0 && errno == EINTR)
+		continue;
+	close(p[0]);
+	if (*pid > 0 && error != 0)
+		waitpid(*pid, NULL, 0);
+	return error;
+}
+
 int
 ctl_proc_spawn(struct ctl_proc *out, const struct ctl_spawn *s)
 {
@@ -129,8 +175,9 @@ ctl_proc_spawn(struct ctl_proc *out, const struct ctl_spawn *s)
 	}
 	spawn_attributes(&attr);
 	if ((error = spawn_actions(&fa, s)) == 0)
-		error = s->netns == 0 ? spawn(&pid, s, &fa, &attr)
-				      : spawn_in_netns(&pid, s, &fa, &attr);
+		error = s->netns == 0                   ? spawn(&pid, s, &fa, &attr)
+			: fab_userns_is_other(s->netns) ? spawn_in_userns(&pid, s)
+							: spawn_in_netns(&pid, s, &fa, &attr);
 	posix_spawnattr_destroy(&attr);
 	posix_spawn_file_actions_destroy(&fa);
 	if (error != 0) {

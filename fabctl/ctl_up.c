@@ -27,7 +27,7 @@ struct up {
 	const char *file; /* as given; its directory and full name follow */
 	char topology[PATH_MAX], topo_dir[PATH_MAX];
 	json_t **argv; /* fabricd, then one for each of nodes */
-	bool packets;
+	bool packets, rootless;
 	const char *engine;      /* NULL: vswitchd's choice */
 	struct topo_node *nodes; /* all that have a process, see ctl_nodes() */
 	size_t n_nodes;
@@ -123,7 +123,7 @@ static int
 up_programs(struct up *u)
 {
 	char why[256];
-	int err;
+	int err, status;
 
 	FAB_ASSERT((u->argv = calloc(u->n_nodes + 1, sizeof(json_t *))) != NULL);
 	err = ctl_fabricd_argv(&u->argv[0], u->c->run_dir, u->topology, u->packets, why);
@@ -131,8 +131,12 @@ up_programs(struct up *u)
 		err = ctl_node_argv(&u->argv[i + 1], &u->nodes[i], u->c->run_dir, u->topo_dir, why);
 	if (err != FAB_OK)
 		return ctl_fail(CTL_NO, "NOPROGRAM", "%s", why);
-	return u->packets ? ctl_packets_argv(&u->vswitchd, &u->guests, u->c->run_dir, u->engine)
-			  : CTL_OK;
+	if (!u->packets)
+		return CTL_OK;
+	status = ctl_packets_argv(&u->vswitchd, &u->guests, u->c->run_dir, u->engine);
+	if (status == CTL_OK && u->rootless)
+		json_array_append_new(u->guests, json_string("--userns"));
+	return status;
 }
 
 static int
@@ -460,7 +464,8 @@ ctl_up(struct ctl *c, const struct ctl_args *args)
 	sigaction(SIGTERM, &sa, NULL);
 	sigaction(SIGHUP, &sa, NULL);
 	if ((status = up_options(&u, args)) == CTL_OK && (status = up_load(&u)) == CTL_OK &&
-	    (status = ctl_packets_choose(&u.packets, args->opt[CTL_OPT_PACKETS], u.t)) == CTL_OK &&
+	    (status = ctl_packets_choose(
+		 &u.packets, &u.rootless, args->opt[CTL_OPT_PACKETS], u.t)) == CTL_OK &&
 	    (status = ctl_packets_engine(&u.engine, args->opt[CTL_OPT_ENGINE])) == CTL_OK &&
 	    (status = up_place(&u)) == CTL_OK && (status = up_programs(&u)) == CTL_OK)
 		status = up_run(&u);
