@@ -13,15 +13,16 @@ _fabctl() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} words=() i
 	local kinds="vnet peering route_table route_server nva gateway circuit site vm fabric"
 	local verbs="up down check apply diff get set delete ps kill pause resume stop start restart link routes
-		gateway circuit router nexthop explain trace nics exec probe capture wait events timeline health help"
+		gateway circuit router nexthop explain trace nics exec probe capture wait test events timeline health help"
 	local _fabctl_where=()
 
 	case $prev in
 	-o | --output) COMPREPLY=($(compgen -W "table json yaml" -- "$cur")); return ;;
 	--packets) COMPREPLY=($(compgen -W "auto on off" -- "$cur")); return ;;
 	--engine) COMPREPLY=($(compgen -W "auto userspace bpf" -- "$cur")); return ;;
+	--junit) COMPREPLY=($(compgen -f -- "$cur")); return ;;
 	--run-dir) COMPREPLY=($(compgen -d -- "$cur")); return ;;
-	--url | --wait | --timeout | --pps | --duration | --max-lost | --delay | --jitter | --loss | --rate | --count)
+	--url | --wait | --timeout | --pps | --duration | --max-lost | --delay | --jitter | --loss | --rate | --count | --jobs)
 		return ;;
 	-w | --write) COMPREPLY=($(compgen -f -- "$cur")); return ;;
 	esac
@@ -30,7 +31,7 @@ _fabctl() {
 		case ${COMP_WORDS[i]} in
 		--url | --run-dir) _fabctl_where=("${COMP_WORDS[i]}" "${COMP_WORDS[++i]}") ;;
 		-o | --output | --wait | --timeout | --packets | --engine | --pps | --duration | --max-lost | --delay | --jitter | \
-			--loss | --rate | --count | -w | --write) ((i++)) ;;
+			--loss | --rate | --count | -w | --write | --junit | --jobs) ((i++)) ;;
 		-*) ;;
 		*) words+=("${COMP_WORDS[i]}") ;;
 		esac
@@ -44,6 +45,7 @@ _fabctl() {
 		capture) opts+=" --write --count" ;;
 		apply) opts+=" --dry-run" ;;
 		wait) opts+=" --timeout" ;;
+		test) opts+=" --junit --tap --keep --jobs" ;;
 		trace) opts+=" --both" ;;
 		events) opts+=" --follow" ;;
 		link) opts+=" --one-way --delay --jitter --loss --rate" ;;
@@ -54,7 +56,7 @@ _fabctl() {
 	local list=
 	case "${words[*]}" in
 	'' | help) list=$verbs ;;
-	up | check | apply | diff) COMPREPLY=($(compgen -f -X '!*.y?(a)ml' -- "$cur") $(compgen -d -- "$cur")); return ;;
+	up | check | apply | diff | test | 'test '*) COMPREPLY=($(compgen -f -X '!*.y?(a)ml' -- "$cur") $(compgen -d -- "$cur")); return ;;
 	get | set | delete) list=$kinds ;;
 	'get '* | 'set '* | 'delete '*) ((${#words[@]} > 2)) || list=$(_fabctl_names "${words[1]}") ;;
 	kill | pause | resume | stop | start | restart) list=$(_fabctl_processes) ;;

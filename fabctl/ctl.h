@@ -122,6 +122,7 @@ CTL_VERB(wait);    /* ctl_events.c */
 CTL_VERB(events);
 CTL_VERB(timeline);
 CTL_VERB(health);
+CTL_VERB(test); /* ctl_test.c */
 CTL_VERB(help); /* ctl_main.c */
 
 /* The table of all of them and main(), in ctl_main.c. */

@@ -69,6 +69,10 @@ const struct ctl_cmd ctl_commands[] = {
 	    "show what a NIC sends and gets, with the reason of each drop" },
 	{ "wait", "converged|'EXPR' [--timeout TIME]", 1, 1, CTL_BIT(CTL_OPT_TIMEOUT), ctl_wait,
 	    "block until it holds" },
+	{ "test", "FILE... [--junit FILE] [--tap] [--keep]", 1, CTL_POS_MAX,
+	    CTL_BIT(CTL_OPT_JUNIT) | CTL_BIT(CTL_OPT_TAP) | CTL_BIT(CTL_OPT_KEEP) |
+		CTL_BIT(CTL_OPT_JOBS),
+	    ctl_test, "run scenarios, each in a fabric of its own" },
 	{ "events", "[-f]", 0, 0, CTL_BIT(CTL_OPT_FOLLOW), ctl_events, "the log" },
 	{ "timeline", "[N]", 0, 1, 0, ctl_timeline,
 	    "the last change (2: the one before ...) stage by stage" },

@@ -1,34 +1,20 @@
 #ifndef LIB_TOPO_PRIV_H
 #define LIB_TOPO_PRIV_H
 /*
- * What the topo_*.c files share and nobody else includes: the arena, the YAML tree, the schema and
- * the state of one topo_build().
+ * What the topo_*.c files share and nobody else includes: the schema and the state of one
+ * topo_build().
  *
  * The way of a file: topo_yaml.c (text -> tree with lines) -> topo_file.c (sections -> resources)
  * -> topo_schema.c (short forms, types, defaults; keys in topo_keys.c, words in topo_value.c)
  * -> topo_build.c (JSON -> model) -> topo_derive.c (addresses, links) -> topo_check_*.c (rules).
  */
-#include "lib/topo.h"
+#include "lib/topo_yaml.h"
 
-#define TOPO_NODES_MAX  500000 /* values of a file, aliases expanded */
-#define TOPO_DEPTH_MAX  24     /* maps and lists inside each other */
-#define TOPO_NAME_MAX   48     /* characters of a name; it becomes part of file and host names */
-#define TOPO_TEXT_MAX   1024   /* characters of any other text value */
-#define TOPO_BLANKS_MAX 256    /* blanks in a row */
+#define TOPO_NAME_MAX   48   /* characters of a name; it becomes part of file and host names */
+#define TOPO_TEXT_MAX   1024 /* characters of any other text value */
+#define TOPO_BLANKS_MAX 256  /* blanks in a row */
 
-/* ---- memory that is freed as a whole (topo_arena.c) ---- */
-
-struct topo_arena;
-
-struct topo_arena *topo_arena_new(void);
-void topo_arena_free(struct topo_arena *a);
-/* n zeroed objects; never NULL for n = 0. NULL: no memory, which the arena remembers. */
-void *topo_arena_alloc(struct topo_arena *a, size_t n, size_t size);
-/* A copy with a NUL behind it. Without memory an empty string, which the arena remembers. */
-char *topo_arena_text(struct topo_arena *a, const char *text, size_t len);
-bool topo_arena_failed(const struct topo_arena *a);
-
-/* ---- YAML (topo_text.c, topo_yaml.c, topo_yaml_json.c) ---- */
+/* ---- text (topo_text.c) ---- */
 
 /* Octets of the UTF-8 character at text, of which left octets are there; 0: it is none. */
 size_t topo_utf8_length(const char *text, size_t left);
@@ -37,26 +23,6 @@ size_t topo_utf8_length(const char *text, size_t left);
 void topo_text_clean(char *text);
 /* FAB_EINVAL with one error for what is not text. */
 int topo_text_check(const char *text, size_t len, struct topo_errors *errs);
-
-enum topo_yaml_type { TOPO_YAML_SCALAR, TOPO_YAML_MAP, TOPO_YAML_LIST };
-
-struct topo_yaml {
-	enum topo_yaml_type type;
-	unsigned line;
-	const char *text; /* scalar */
-	bool plain;       /* scalar without quotes: may be a number, a boolean or null */
-	size_t n;
-	struct topo_yaml **items;
-	struct topo_yaml **keys; /* map: scalars, unique */
-	size_t weight;           /* this value and all below, aliases expanded */
-};
-
-/* The tree is shared where the file has aliases and lives in the arena. FAB_EINVAL with errors. */
-int topo_yaml_parse(struct topo_yaml **out, struct topo_arena *arena, const char *text, size_t len,
-    struct topo_errors *errs);
-/* As JSON; a new reference, NULL without memory. Adds "pointer below" -> line to lines unless that
- * is NULL. */
-json_t *topo_yaml_json(const struct topo_yaml *y, json_t *lines);
 
 #define TOPO_POINTER_MAX 512
 

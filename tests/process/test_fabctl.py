@@ -80,7 +80,7 @@ class Words(FabctlTestCase):
                      "pause", "resume", "stop", "start", "restart", "link cut", "link restore",
                      "routes effective", "routes learned", "routes advertised", "gateway learned",
                      "gateway advertised", "gateway peers", "circuit routes", "router routes",
-                     "nexthop", "explain", "trace", "nics", "exec", "probe", "wait", "events", "timeline", "health"]:
+                     "nexthop", "explain", "trace", "nics", "exec", "probe", "wait", "test", "events", "timeline", "health"]:
             with self.subTest(verb=verb):
                 self.assertIn(f"\n  {verb} ", text)
                 self.assertIn(f"Usage: fabctl {verb}", self.fabctl("help", *verb.split()).stdout)

@@ -1,0 +1,70 @@
+#ifndef FABCTL_SC_FILE_H
+#define FABCTL_SC_FILE_H
+/*
+ * A scenario file: a topology, what is done to it, and what must hold meanwhile
+ * (docs/scenarios.md).
+ *
+ *   scenario: the active NVA is killed
+ *   topology: ../topologies/active-passive.yaml
+ *   steps:
+ *     - expect: trace vm11 vm12 delivered via nva1
+ *     - kill: nva1
+ *     - expect: trace vm11 vm12 delivered via nva2
+ *       within: 5s
+ *
+ * What fabctl or fabricd decide anyway (names, conditions, command lines) is not looked at here.
+ */
+#include "lib/topo_yaml.h"
+
+#include <limits.h>
+
+#define SC_FILE_MAX  (1u << 20)
+#define SC_STEPS_MAX 1000
+
+enum sc_kind {
+	SC_COMMAND,  /* a command line of fabctl that must succeed */
+	SC_ANNOUNCE, /* words: router, prefix */
+	SC_WITHDRAW,
+	SC_EXPECT, /* words: conditions of `fabctl wait` */
+	SC_ROUTES, /* words: the NIC */
+	SC_PROBE,  /* words: from, to, and options of `fabctl probe` */
+};
+
+/* Rows of a NIC's effective routes: prefix -> "Internet", "10.1.2.4 10.1.2.5" or "" (any). */
+struct sc_rows {
+	bool given;
+	size_t n;
+	const char **prefix, **hop;
+};
+
+struct sc_step {
+	enum sc_kind kind;
+	unsigned line;
+	const char *text;   /* "kill nva1" */
+	const char **words; /* end with NULL */
+	size_t n_words;
+	uint32_t within_ms;                     /* EXPECT, ROUTES */
+	uint32_t stays_ms;                      /* EXPECT: and holds on for so long */
+	struct sc_rows contains, equals, lacks; /* ROUTES */
+	uint32_t lost;                          /* PROBE: at most */
+	struct sc_step *during;                 /* PROBE: done while packets flow */
+	size_t n_during;
+};
+
+struct sc_file {
+	struct topo_arena *arena;
+	const char *path;   /* as given */
+	char dir[PATH_MAX]; /* absolute; relative names in the file begin there */
+	const char *name;
+	const char *topology; /* a path; NULL: inside the file, as JSON in */
+	char *inside;
+	const char *packets; /* "auto", "on", "off" */
+	struct sc_step *steps;
+	size_t n;
+};
+
+/* CTL_OK, or the exit code after one line for each mistake on standard error. */
+int sc_file_load(struct sc_file **out, const char *path);
+void sc_file_free(struct sc_file *f); /* NULL is fine */
+
+#endif

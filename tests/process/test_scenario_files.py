@@ -1,0 +1,169 @@
+"""fabctl test: scenarios that hold, that do not, and that are not understood."""
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import tempfile
+import unittest
+import xml.etree.ElementTree as ElementTree
+
+from fabric import BIN, ROOT, cannot_have_packets, processes_using, until
+
+CANNOT = cannot_have_packets("nsenter")
+INSIDE = """
+topology:
+  name: inside
+  timing: fast
+  vnets:
+    hub: {address_space: [10.1.0.0/16], subnets: {RouteServerSubnet: 10.1.0.0/26, nva: 10.1.2.0/24, vms: 10.1.3.0/24}}
+  route_servers: {rs1: {vnet: hub, peers: [nva1]}}
+  nvas: {nva1: {subnet: hub/nva, ip: 10.1.2.4, asn: 65001, advertise: [10.50.0.0/16]}}
+  vms: {vm1: {subnet: hub/vms, ip: 10.1.3.4}, vm2: {subnet: hub/vms, ip: 10.1.3.5}}
+"""
+EVERYTHING = """
+  - routes: vm1
+    contains: {10.50.0.0/16: 10.1.2.4, 10.1.0.0/16: VnetLocal}
+    lacks: [10.60.0.0/16]
+  - announce: nva1 10.60.0.0/16
+  - routes: vm1
+    contains: {10.60.0.0/16: VirtualNetworkGateway 10.1.2.4}
+  - withdraw: nva1 10.50.0.0/16
+  - routes: vm1
+    lacks: {10.50.0.0/16: 10.1.2.4}
+  - cut: nva1 rs1
+  - expect: [session nva1 rs1 down, no effective vm1 10.60.0.0/16]
+    stays: 300ms
+  - restore: nva1 rs1
+  - expect: effective vm1 10.60.0.0/16 via 10.1.2.4
+    within: 20s
+  - set: [nva, nva1, "to_route_server={prepend: 2}"]
+  - stop: nva1
+  - expect: node nva1 down
+  - start: nva1
+  - expect: effective vm1 10.60.0.0/16 via 10.1.2.4
+    within: 20s
+"""
+
+
+class Files(unittest.TestCase):
+    def setUp(self):
+        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="fab-files-"))
+        self.addCleanup(shutil.rmtree, self.dir)
+        self.kept = set()
+        self.addCleanup(lambda: [shutil.rmtree(path) for path in self.kept])
+
+    def write(self, name, steps, head=INSIDE):
+        path = self.dir / f"{name}.yaml"
+        path.write_text(f"scenario: {name}\n{head}\nsteps:\n{steps}\n")
+        return path
+
+    def test(self, *args, expect=0, env=None):
+        done = subprocess.run([BIN / "fabctl", "test", *map(str, args)], capture_output=True, text=True, check=False,
+                              timeout=300, env=env)
+        self.kept |= {line.split("kept: ")[1] for line in done.stdout.splitlines() if "kept: " in line}
+        self.assertEqual(done.returncode, expect, done.stdout + done.stderr)
+        return done
+
+    def test_shipped(self):
+        """SC-B, SC-G, RS-90, MR-6: the files in scenarios/ hold, several at a time."""
+        files = sorted((ROOT / "scenarios").glob("*.yaml"))
+        self.assertIn(f"{len(files)} of {len(files)} scenarios hold", self.test(*files).stdout)
+
+    def test_every_kind_of_step(self):
+        before = set(pathlib.Path("/tmp").glob("fab-test-*"))
+        self.assertIn("1 of 1 scenarios hold", self.test(self.write("everything", EVERYTHING)).stdout)
+        self.assertEqual(set(pathlib.Path("/tmp").glob("fab-test-*")), before)
+
+    def test_what_fails_is_told_and_kept(self):
+        bad = self.write("bad", "  - expect: converged\n  - routes: vm1\n    equals: {0.0.0.0/0: 10.1.2.4}\n"
+                                "    within: 100ms\n  - kill: nva1")
+        good = self.write("good", "  - expect: converged")
+        junit = self.dir / "junit.xml"
+        out = self.test(bad, good, "--junit", junit, expect=1).stdout
+        self.assertIn("1 of 2 scenarios hold", out)
+        self.assertIn(f"{bad}:14: routes vm1", out)
+        for line in ("- 0.0.0.0/0 10.1.2.4", "+ 0.0.0.0/0 Internet", "+ 10.1.0.0/16 VnetLocal",
+                     "+ 10.50.0.0/16 VirtualNetworkGateway 10.1.2.4"):
+            self.assertIn(f"        {line}\n", out)
+        (kept,) = self.kept
+        names = {path.name for path in pathlib.Path(kept).iterdir()}
+        self.assertLessEqual({"events.txt", "timeline.txt", "ps.txt", "fabricd.log", "nva1.log", "rs1-0.log"}, names)
+        self.assertEqual(processes_using(pathlib.Path(kept) / "run"), [])
+        suite = ElementTree.parse(junit).getroot()
+        self.assertEqual((suite.get("tests"), suite.get("failures")), ("2", "1"))
+        (failure,) = suite.iter("failure")
+        self.assertEqual(failure.get("message"), "line 14: routes vm1")
+
+    def test_tap_and_json(self):
+        good = self.write("good", "  - expect: converged")
+        self.assertEqual(self.test(good, "--tap").stdout, "1..1\nok 1 - good\n")
+        (result,) = json.loads(self.test(good, "-o", "json").stdout)
+        self.assertEqual((result["ok"], result["steps"], result["file"]), (True, 1, str(good)))
+
+    def test_a_condition_that_does_not_hold(self):
+        bad = self.write("bad", "  - expect: trace vm1 vm2 blackhole\n    within: 50ms")
+        self.assertIn("trace vm1 vm2 blackhole: not within ", self.test(bad, expect=1).stdout)
+        bad = self.write("bad", "  - expect: session nva1 rs1 up\n    stays: 20s", head=INSIDE)
+        killer = self.write("killer", "  - expect: node nva1 up\n    stays: 100ms\n  - kill: nva9")
+        out = self.test(killer, expect=1).stdout
+        self.assertIn("kill nva9", out)
+        self.assertIn("exit 4: NOT_FOUND", out)
+
+    def test_mistakes_are_told_before_anything_runs(self):
+        path = self.write("wrong", "  - explode: nva1\n  - kill: [a, b, c]\n  - expect: converged\n    lost: 5\n"
+                                   "  - routes: vm1\n  - expect: converged\n    within: soon\n"
+                                   "  - probe: vm1 vm2\n  - routes: vm1\n    lacks: [10.1.0.1/16]\n", head="topology: x\n")
+        said = self.test(path, self.write("good", "  - expect: converged"), expect=4).stderr
+        self.assertEqual([line.split(": ", 2)[0::2] for line in said.splitlines()], [
+            [f"{path}:5", "no step begins with 'explode'; see docs/scenarios.md"],
+            [f"{path}:6", "kill a, b, c: expected NAME"],
+            [f"{path}:7", "expect converged: 'lost' does not go with it"],
+            [f"{path}:9", "routes vm1: one of contains, equals and lacks is expected"],
+            [f"{path}:11", "'soon' is not a time such as 5s"],
+            [f"{path}:12", "probe vm1 vm2: 'lost' or 'during' is expected"],
+            [f"{path}:14", "'10.1.0.1/16' is not a prefix such as 10.1.0.0/16"]])
+        for text, want in (("[]", "a scenario is a map of"), ("scenario: x", "'topology' is missing"),
+                           ("a: [", ""), ("scenario: x\ntopology: y\nsteps: []", "steps: a list of steps")):
+            path = self.dir / "file.yaml"
+            path.write_text(text)
+            self.assertIn(want, self.test(path, expect=4).stderr)
+        self.test(self.dir / "absent.yaml", expect=2)
+        self.test(path, "--jobs", "many", expect=2)
+        out = self.test(self.write("nowhere", "  - expect: converged", head="topology: absent.yaml"), expect=1).stdout
+        self.assertIn("the fabric does not come up: FILE: cannot read absent.yaml", out)
+
+    def test_interrupted(self):
+        """What was started ends, and the user's own current fabric is not touched."""
+        path = self.write("long", "  - expect: node nva1 down\n    within: 1h")
+        env = dict(os.environ, XDG_RUNTIME_DIR=str(self.dir))
+        for sig in (signal.SIGINT, signal.SIGTERM):
+            with self.subTest(sig=sig.name):
+                before = set(pathlib.Path("/tmp").glob("fab-test-*"))
+                with subprocess.Popen([BIN / "fabctl", "test", path], stdout=subprocess.PIPE, text=True, env=env) as run:
+                    (top,) = until(lambda: set(pathlib.Path("/tmp").glob("fab-test-*")) - before, "a fabric")
+                    self.kept.add(top)
+                    until(lambda: (top / "run/nva1.json").exists(), "its NVA")
+                    run.send_signal(sig)
+                    out = run.communicate()[0]
+                self.assertEqual(run.returncode, 1)
+                self.assertIn("FAIL  long", out)
+                self.assertEqual(processes_using(top / "run"), [])
+        self.assertEqual([path.name for path in self.dir.iterdir()], ["long.yaml"])
+
+    @unittest.skipIf(CANNOT, CANNOT)
+    def test_probe(self):
+        """RS-90: packets through the active NVA while its BGP process dies; its machine forwards on."""
+        head = f"topology: {ROOT}/topologies/active-passive.yaml\npackets: on"
+        good = self.write("good", "  - probe: vm11 vm12 --pps 200\n    lost: at most 0\n    during:\n      - kill: nva1\n"
+                                  "      - expect: effective vm11 0.0.0.0/0 via 10.1.2.5\n"
+                                  "  - exec: vm11 true\n  - probe: vm11 vm12 --duration 200ms\n    lost: 0", head)
+        self.test(good)
+        bad = self.write("bad", "  - set: [vm, vm12, running=false]\n  - probe: vm11 vm12 --duration 200ms\n    lost: 5",
+                         head)
+        self.assertRegex(self.test(bad, expect=1).stdout, r"probe vm11 vm12 --duration 200ms\n +200 of 200 packets lost")
+
+
+if __name__ == "__main__":
+    unittest.main()
