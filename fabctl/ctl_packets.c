@@ -189,6 +189,8 @@ write_list(const char *run_dir, const struct topo *t)
 			write_guest(fp, off, t->nodes[i].name, "");
 	for (size_t i = 0; i < t->n_sites; i++)
 		write_guest(fp, off, t->sites[i].name, "");
+	for (size_t i = 0; i < t->n_clients; i++)
+		write_guest(fp, off, t->clients[i].name, "");
 	write_guest(fp, off, TOPO_INTERNET, " internet");
 	json_decref(off);
 	ok = ferror(fp) == 0;

@@ -79,6 +79,7 @@ enum fc_place {
 	FC_AT_ROUTE_SERVER, /* only as destination */
 	FC_AT_INTERNET,
 	FC_AT_LOAD_BALANCER,
+	FC_AT_CLIENT,
 };
 
 /* One decision. The last hop of a delivered packet is its destination and decides nothing. */
@@ -109,6 +110,7 @@ struct fc_trace {
 struct fc_endpoint {
 	int nic;       /* -1 if not a NIC; addr may also be one that its NVA owns */
 	int site;      /* -1 if not a site */
+	int client;    /* -1 if not a client that the topology names */
 	int gateway;   /* -1 unless addr is in a client pool of this VPN gateway (VPN-20) */
 	uint32_t addr; /* address of the endpoint */
 	bool internet; /* outside of everything known, public addresses included */

@@ -72,6 +72,8 @@ in_some_vnet(const struct topo *t, uint32_t addr)
 static void
 resolve_address(const struct topo *t, struct fc_endpoint *out)
 {
+	if ((out->client = topo_find_client_by_ip(t, out->addr)) >= 0)
+		return;
 	out->nic = nic_with(t, out->addr);
 	if (out->nic < 0)
 		out->nic = nic_owning(t, out->addr);
@@ -87,7 +89,7 @@ int
 fc_endpoint_parse(const struct fc_layers *l, struct fc_endpoint *out, const char *text)
 {
 	const struct topo *t = l->topo;
-	struct fc_endpoint e = { .nic = -1, .site = -1, .gateway = -1 };
+	struct fc_endpoint e = { .nic = -1, .site = -1, .client = -1, .gateway = -1 };
 
 	if (ipaddr_parse(&e.addr, text) == FAB_OK) {
 		resolve_address(t, &e);
@@ -100,9 +102,12 @@ fc_endpoint_parse(const struct fc_layers *l, struct fc_endpoint *out, const char
 		for (size_t i = 0; i < t->n_sites; i++)
 			if (strcmp(t->sites[i].name, text) == 0)
 				e.site = (int)i;
-		if (e.site < 0)
+		for (size_t i = 0; i < t->n_clients; i++)
+			if (strcmp(t->clients[i].name, text) == 0)
+				e.client = (int)i;
+		if (e.site < 0 && e.client < 0)
 			return FAB_ENOENT;
-		e.addr = t->sites[e.site].ip;
+		e.addr = e.site >= 0 ? t->sites[e.site].ip : t->clients[e.client].ip;
 	}
 	*out = e;
 	return FAB_OK;
@@ -111,7 +116,7 @@ fc_endpoint_parse(const struct fc_layers *l, struct fc_endpoint *out, const char
 bool
 fc_endpoint_is_source(const struct fc_endpoint *e)
 {
-	return e->nic >= 0 || e->site >= 0 || e->gateway >= 0 || e->internet;
+	return e->nic >= 0 || e->site >= 0 || e->client >= 0 || e->gateway >= 0 || e->internet;
 }
 
 uint32_t

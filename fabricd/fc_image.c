@@ -243,6 +243,9 @@ table_name(
 	case FC_IMG_TUNNEL:
 		snprintf(out, FC_IMG_NAME_MAX, "tunnel/%s", t->nvas[a].name);
 		break;
+	case FC_IMG_CLIENT:
+		snprintf(out, FC_IMG_NAME_MAX, "client/%s", t->clients[a].name);
+		break;
 	case FC_IMG_PUBLICS:
 		snprintf(out, FC_IMG_NAME_MAX, "public");
 		break;

@@ -9,11 +9,12 @@
  *   user/TABLE[/VNET]  route table; one for each VNet where an entry depends on the VNet
  *   bgp/SCOPE/I        BGP layer of a scope as the NICs of instance I have it (RS-66, RS-93)
  *   owners/VNET        who takes packets for an address in that VNet (DELIVER, VIA)
- *   owners/VNET/VNET   the same for packets of the second VNet, which the first one's security
- * groups may filter, and space/VNET: what that one has, see fc_image_guard.c tunnel/NVA what it
- * sends through tunnels to sites, see fc_image_tunnel.c public             who has which public
- * address, see fc_image_edge.c out/GATEWAY, down/CIRCUIT, up/CIRCUIT, site/SITE: beyond the VNets,
- * see fc_image_far.c
+ *   owners/A/B         the same for packets out of VNet B, see fc_image_guard.c
+ *   space/VNET         addresses of that VNet, see fc_image_guard.c
+ *   tunnel/NVA         what it sends through tunnels, see fc_image_tunnel.c
+ *   public             who has which public address, see fc_image_edge.c
+ *   out/GATEWAY        out of Azure, see fc_image_far.c; there too:
+ *   down/CIRCUIT, up/CIRCUIT, site/SITE, client/CLIENT
  *
  * A number stands for a name as long as the image has it and is never used again. Loop thread.
  */

@@ -446,6 +446,7 @@ fc_img_declare(struct fc_image *img)
 		img->owners[i] = fc_img_table_declare(img, FC_IMG_OWNERS, (int)i, -1);
 	for (size_t i = 0; i < t->n_nics; i++)
 		declare_nic(img, i);
+	fc_img_clients_declare(img);
 	for (size_t i = 0; i < t->n_nodes; i++) {
 		declare_platform(img, &t->nodes[i]);
 		fc_img_far_declare(img, &t->nodes[i]);

@@ -257,10 +257,25 @@ add_connection(struct far *f, const struct topo_gw_connection *c)
 		far_add(f, s->adverts[i].prefix, g);
 }
 
+static struct fc_img_group *
+client_group(struct fc_img_build *b, const char *name)
+{
+	const struct fc_img_port *p = fc_image_port(b->img, name);
+
+	return ports(b, p != NULL ? &p->id : NULL, p != NULL);
+}
+
 static void
 compile_out(struct far *f, const struct topo_gateway *g)
 {
-	far_add_nets(f, &g->p2s_pools, ports(f->b, NULL, 0)); /* VPN-20: clients are not guests */
+	const struct topo *t = f->b->img->l->topo;
+
+	for (size_t i = 0; i < t->n_clients; i++) /* VPN-20 */
+		if (t->clients[i].gateway == (int)(g - t->gateways))
+			far_add(f, (struct ipnet){ t->clients[i].ip, 32 },
+			    client_group(f->b, t->clients[i].name));
+	far_close(f);
+	far_add_nets(f, &g->p2s_pools, ports(f->b, NULL, 0)); /* who is no guest */
 	far_close(f);
 	for (size_t i = 0; i < g->n_conns; i++)
 		add_connection(f, &g->conns[i]);
@@ -485,6 +500,44 @@ compile_site(struct far *f, int site)
 	far_close(f);
 }
 
+/* ---- clients ---- */
+
+/* VPN-20: the VNets that the gateway serves, and sites by BGP; everything to an NVA. */
+static void
+compile_client(struct far *f, const struct topo_client *c)
+{
+	const struct topo *t = f->b->img->l->topo;
+	const struct topo_gateway *g = c->gateway >= 0 ? &t->gateways[c->gateway] : NULL;
+	int nic = g == NULL ? topo_find_nic(t, t->nvas[c->nva].name) : -1;
+
+	if (nic >= 0)
+		far_add(f, (struct ipnet){ 0, 0 }, ports(f->b, &f->b->img->nics[nic]->id, 1));
+	far_add(f, (struct ipnet){ c->ip, 32 }, client_group(f->b, c->name));
+	if (g != NULL)
+		add_region(f, c->gateway, gateway_group(f->b, c->gateway));
+	for (size_t i = 0; g != NULL && i < g->n_conns; i++)
+		if (g->conns[i].bgp)
+			far_add_nets(f, &t->sites[g->conns[i].index].prefixes,
+			    gateway_group(f->b, c->gateway));
+	far_close(f);
+}
+
+void
+fc_img_clients_declare(struct fc_image *img)
+{
+	const struct topo *t = img->l->topo;
+
+	for (size_t i = 0; i < t->n_clients; i++) {
+		const struct fc_img_port_conf c = { .ip = t->clients[i].ip,
+			.prefix_len = 32,
+			.up = true,
+			.user = fc_img_table_declare(img, FC_IMG_CLIENT, (int)i, -1),
+			.mtu = FC_IMAGE_MTU };
+
+		fc_img_port_declare(img, t->clients[i].name, &c);
+	}
+}
+
 void
 fc_img_far_compile(struct fc_img_build *b, const struct fc_img_table *table)
 {
@@ -497,6 +550,8 @@ fc_img_far_compile(struct fc_img_build *b, const struct fc_img_table *table)
 		compile_down(&f, table->a);
 	else if (table->source == FC_IMG_UP)
 		add_circuit(&f, table->a, NULL);
+	else if (table->source == FC_IMG_CLIENT)
+		compile_client(&f, &b->img->l->topo->clients[table->a]);
 	else
 		compile_site(&f, table->a);
 	far_end(&f);

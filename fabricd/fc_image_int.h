@@ -23,6 +23,7 @@ enum fc_img_source {
 	FC_IMG_GUARDED_OWNERS,
 	FC_IMG_SPACE, /* of a VNet, or nothing */
 	FC_IMG_TUNNEL,
+	FC_IMG_CLIENT, /* what it sends */
 };
 
 struct fc_img_table {
@@ -32,7 +33,7 @@ struct fc_img_table {
 	enum fc_img_source source;
 	/* SYSTEM, OWNERS: VNet; USER: route table, VNet or -1; BGP: scope, instance; OUT, DOWN,
 	 * UP, SITE: gateway, circuit, circuit, site. PUBLICS: none; GUARDED_OWNERS: VNet,
-	 * VNet of the sender; SPACE: VNet or -1; TUNNEL: NVA. */
+	 * VNet of the sender; SPACE: VNet or -1; TUNNEL: NVA; CLIENT: client. */
 	int a, b;
 	bool seen, due;
 	struct fc_img_entry *v; /* in ipnet_cmp() order */
@@ -142,6 +143,8 @@ struct fc_img_group *fc_img_internet(struct fc_img_build *b);
 struct fc_img_group *fc_img_far_hops(struct fc_img_build *b, const struct fc_group *g);
 /* The gateway that next hop VirtualNetworkGateway means in that VNet (VPN-22). */
 struct fc_img_group *fc_img_far_gateway(struct fc_img_build *b, int vnet);
+/* Clients that dialled in. */
+void fc_img_clients_declare(struct fc_image *img);
 void fc_img_far_declare(struct fc_image *img, const struct topo_node *n);
 void fc_img_far_compile(struct fc_img_build *b, const struct fc_img_table *table);
 bool fc_img_far_depends(

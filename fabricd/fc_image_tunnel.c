@@ -1,8 +1,8 @@
 /*
- * What an NVA sends through tunnels to sites (SC-D, MR-6). The switch stands for these tunnels: its
- * NIC's routes never see what is inside of them. As in trace, the NVA's own table says what goes
- * there, and for foreign software the prefixes behind the tunnels do. Tunnels between NVAs are in
- * their guests (nvad).
+ * What an NVA sends through tunnels to sites and clients (SC-D, MR-6). The switch stands for these
+ * tunnels: its NIC's routes never see what is inside of them. As in trace, the NVA's own table says
+ * what goes there, and for foreign software the prefixes behind the tunnels do. Tunnels between
+ * NVAs are in their guests (nvad).
  */
 #include "fabricd/fc_image_int.h"
 
@@ -21,6 +21,9 @@ fc_img_tunnel_declare(struct fc_image *img, struct fc_img_port_conf *c, int nva)
 
 	for (size_t i = 0; i < n->n_peers && c->tunnel == FC_IMAGE_NONE; i++)
 		if (is_ours(&n->peers[i]))
+			c->tunnel = fc_img_table_declare(img, FC_IMG_TUNNEL, nva, -1);
+	for (size_t i = 0; i < img->l->topo->n_clients && c->tunnel == FC_IMAGE_NONE; i++)
+		if (img->l->topo->clients[i].nva == nva)
 			c->tunnel = fc_img_table_declare(img, FC_IMG_TUNNEL, nva, -1);
 }
 
@@ -108,12 +111,30 @@ add_guess(struct fc_img_build *b, const struct topo_router_peer *p)
 			add_nets(b, &t->vnets[i].space, p);
 }
 
+static void
+add_clients(struct fc_img_build *b, int nva)
+{
+	const struct topo *t = b->img->l->topo;
+
+	for (size_t i = 0; i < t->n_clients; i++) {
+		const struct topo_client *c = &t->clients[i];
+		const struct fc_img_port *p = fc_image_port(b->img, c->name);
+
+		if (c->nva == nva && p != NULL)
+			fc_img_add(b, (struct ipnet){ c->ip, 32 },
+			    fc_img_group(b->img,
+				(struct fc_img_key){ .kind = FC_IMG_PORTS, .n_members = 1 },
+				&p->id));
+	}
+}
+
 void
 fc_img_tunnel_compile(struct fc_img_build *b, int nva)
 {
 	const struct topo_nva *n = &b->img->l->topo->nvas[nva];
 	const struct fc_router *r = fc_router_find(b->img->l->routers, n->name);
 
+	add_clients(b, nva);
 	if (r != NULL)
 		add_reported(b, n, r);
 	else

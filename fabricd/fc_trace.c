@@ -135,6 +135,7 @@ static void (*const steps[FC_STAGE_COUNT])(struct fc_walk *) = {
 	[FC_STAGE_MSEE_DOWN] = fc_walk_msee_down,
 	[FC_STAGE_SITE] = fc_walk_site,
 	[FC_STAGE_INTERNET] = fc_walk_internet,
+	[FC_STAGE_CLIENT] = fc_walk_client,
 };
 
 /* Not the same for both directions: return flows are hashed on their own (SC-C). */
@@ -172,6 +173,8 @@ start(struct fc_walk *w)
 	if (w->src.nic < 0) {
 		if (w->src.site >= 0)
 			fc_walk_go(w, FC_STAGE_SITE, w->src.site);
+		else if (w->src.client >= 0)
+			fc_walk_go(w, FC_STAGE_CLIENT, w->src.client);
 		else if (w->src.gateway >= 0)
 			fc_walk_go(w, FC_STAGE_GATEWAY, w->src.gateway);
 		else

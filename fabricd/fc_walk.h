@@ -4,7 +4,7 @@
  * Inside of trace. A walk is at one place at a time; each step writes down the decision made there
  * and either goes on to the next place or finishes. fc_trace.c runs it, fc_walk_fabric.c has the
  * steps inside Azure (NICs, next hops, gateways), fc_walk_router.c those of NVAs, MSEEs and sites,
- * fc_walk_edge.c those of the Internet.
+ * fc_walk_edge.c those of the Internet and of clients.
  */
 #include "fabricd/fc_eff.h"
 #include "fabricd/fc_layers_int.h"
@@ -17,6 +17,7 @@ enum fc_stage {
 	FC_STAGE_MSEE_DOWN, /* towards the site */
 	FC_STAGE_SITE,
 	FC_STAGE_INTERNET, /* came from there */
+	FC_STAGE_CLIENT,   /* about to enter its tunnel */
 	FC_STAGE_COUNT
 };
 
@@ -76,5 +77,8 @@ void fc_walk_msee_up(struct fc_walk *w);
 void fc_walk_msee_down(struct fc_walk *w);
 void fc_walk_site(struct fc_walk *w);
 void fc_walk_internet(struct fc_walk *w);
+void fc_walk_client(struct fc_walk *w);
+/* Delivers to the destination if it is a client of that VPN gateway, or NVA. */
+bool fc_walk_to_client(struct fc_walk *w, int gateway, int nva);
 
 #endif

@@ -1,7 +1,8 @@
 /*
  * Steps of a trace at the Internet: out by the public address of a NIC or of a site's router, and
- * in to one (SYS-2, SC-J).
+ * in to one (SYS-2, SC-J); and clients that dialled in (VPN-20, B2B-8).
  */
+#include "fabricd/fc_cover.h"
 #include "fabricd/fc_walk.h"
 
 #include <stdio.h>
@@ -118,4 +119,81 @@ fc_walk_internet(struct fc_walk *w)
 		fc_walk_finish(w, FC_BLACKHOLE, "the Internet has no way to %s",
 		    ipaddr_format(buf, w->dst.addr));
 	}
+}
+
+/* ---- clients ---- */
+
+bool
+fc_walk_to_client(struct fc_walk *w, int gateway, int nva)
+{
+	int i = topo_find_client_by_ip(w->t, w->dst.addr);
+	const struct topo_client *c = i >= 0 ? &w->t->clients[i] : NULL;
+
+	if (c == NULL || c->gateway != gateway || c->nva != nva)
+		return false;
+	fc_walk_deliver(w, FC_AT_CLIENT, i, c->name);
+	return true;
+}
+
+/* VPN-20: the VNets that the gateway serves, and sites by BGP; not what comes by ExpressRoute
+ * (B2B-8). */
+static int
+cover_by_gateway(const struct fc_walk *w, int gw, struct ipnet *net)
+{
+	const struct topo_gateway *g = &w->t->gateways[gw];
+	int best = fc_cover_region(w->t, g->vnet, w->dst.addr, net);
+
+	for (size_t i = 0; i < g->n_conns; i++) {
+		struct ipnet n;
+		int len = g->conns[i].bgp ? fc_cover_site(&w->t->sites[g->conns[i].index],
+						w->dst.addr, false, &n)
+					  : -1;
+
+		if (len <= best)
+			continue;
+		best = len;
+		*net = n;
+	}
+	return best;
+}
+
+static void
+dial_gateway(struct fc_walk *w, const struct topo_client *c)
+{
+	char buf[IPADDR_STRLEN];
+	struct ipnet net;
+
+	if (cover_by_gateway(w, c->gateway, &net) < 0) {
+		fc_walk_finish(w, FC_BLACKHOLE, "nothing leads from %s to %s (VPN-20, B2B-8)",
+		    c->name, ipaddr_format(buf, w->dst.addr));
+		return;
+	}
+	w->instance = w->t->gateways[c->gateway].active_active ? w->hash % 2 : 0;
+	fc_walk_hop_to(w, FC_AT_CLIENT, w->index, c->name, "VPN-20", net, "tunnel",
+	    fc_walk_gateway_name(w->t, c->gateway, w->instance));
+	fc_walk_go(w, FC_STAGE_GATEWAY, c->gateway);
+}
+
+/* Everything goes to an NVA, which knows what to do with it. */
+static void
+dial_nva(struct fc_walk *w, const struct topo_client *c)
+{
+	const struct topo *t = w->t;
+
+	fc_walk_hop_to(w, FC_AT_CLIENT, w->index, c->name, "SC-D", (struct ipnet){ 0, 0 }, "tunnel",
+	    t->nvas[c->nva].name);
+	fc_walk_go(w, FC_STAGE_ROUTER, topo_find_nic(t, t->nvas[c->nva].name));
+}
+
+void
+fc_walk_client(struct fc_walk *w)
+{
+	const struct topo_client *c = &w->t->clients[w->index];
+
+	if (c->ip == w->dst.addr)
+		fc_walk_deliver(w, FC_AT_CLIENT, w->index, c->name);
+	else if (c->gateway >= 0)
+		dial_gateway(w, c);
+	else
+		dial_nva(w, c);
 }

@@ -248,6 +248,7 @@ to_vpn(struct fc_walk *w, int gw, unsigned instance)
 	const struct topo_gw_connection *c;
 	const char *name;
 	struct ipnet net;
+	int i;
 
 	if (gw < 0) {
 		fc_walk_finish(
@@ -255,6 +256,13 @@ to_vpn(struct fc_walk *w, int gw, unsigned instance)
 		return;
 	}
 	name = fc_walk_gateway_name(w->t, gw, instance);
+	if ((i = topo_find_client_by_ip(w->t, w->dst.addr)) >= 0 &&
+	    w->t->clients[i].gateway == gw) {
+		fc_walk_hop_to(w, FC_AT_VPN_GATEWAY, gw, name, "VPN-20",
+		    (struct ipnet){ w->dst.addr, 32 }, "client", w->t->clients[i].name);
+		fc_walk_to_client(w, gw, -1);
+		return;
+	}
 	if (fc_cover_nets(&w->t->gateways[gw].p2s_pools, w->dst.addr, &net) >= 0) {
 		fc_walk_deliver(w, FC_AT_VPN_GATEWAY, gw, name); /* VPN-20 */
 		return;

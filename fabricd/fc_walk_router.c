@@ -79,6 +79,19 @@ to_router_peer(struct fc_walk *w, const struct topo_router_peer *p)
 	fc_walk_finish(w, FC_BLACKHOLE, "%s has no NIC", p->name);
 }
 
+/* It ends the client's tunnel; its NIC's routes do not see that. */
+static bool
+to_client(struct fc_walk *w, const struct topo_nva *nva)
+{
+	int i = topo_find_client_by_ip(w->t, w->dst.addr);
+
+	if (i < 0 || w->t->clients[i].nva != (int)(nva - w->t->nvas))
+		return false;
+	fc_walk_hop_to(w, FC_AT_NIC, w->index, nva->name, "SC-D", (struct ipnet){ w->dst.addr, 32 },
+	    "client", w->t->clients[i].name);
+	return fc_walk_to_client(w, -1, w->t->clients[i].nva);
+}
+
 static void
 step_nva(struct fc_walk *w, const struct topo_nva *nva)
 {
@@ -91,6 +104,8 @@ step_nva(struct fc_walk *w, const struct topo_nva *nva)
 		    w, FC_BLACKHOLE, "%s is gone and still the next hop (RS-91)", nva->name);
 		return;
 	}
+	if (to_client(w, nva))
+		return;
 	if (is_silent(w, nva->name))
 		p = guess_tunnel(w, nva->peers, nva->n_peers, &net);
 	else if (fc_layers_router_lookup(w->l, nva->name, w->dst.addr, &net, &next))
@@ -111,7 +126,8 @@ fc_walk_router(struct fc_walk *w)
 	struct ipnet net;
 
 	if (n->ip == w->dst.addr ||
-	    (n->nva >= 0 && fc_cover_nets(&w->t->nvas[n->nva].owns, w->dst.addr, &net) >= 0))
+	    (n->nva >= 0 && topo_find_client_by_ip(w->t, w->dst.addr) < 0 &&
+		fc_cover_nets(&w->t->nvas[n->nva].owns, w->dst.addr, &net) >= 0))
 		fc_walk_deliver(w, FC_AT_NIC, w->index, n->name);
 	else if (n->nva >= 0)
 		step_nva(w, &w->t->nvas[n->nva]);

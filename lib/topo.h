@@ -42,6 +42,7 @@ enum topo_kind {
 	TOPO_SITE,
 	TOPO_VM,
 	TOPO_LOAD_BALANCER,
+	TOPO_CLIENT,
 	TOPO_KIND_COUNT
 };
 
@@ -361,6 +362,13 @@ struct topo_load_balancer {
 	size_t n_backend_names;
 };
 
+/* A client that dialled in (P2S), to a VPN gateway (VPN-20) or to an NVA (B2B-8). */
+struct topo_client {
+	char *name;
+	int gateway, nva; /* one of them, the other -1 */
+	uint32_t ip;      /* out of its pool */
+};
+
 struct topo {
 	char *name;
 	struct topo_timing timing;
@@ -392,6 +400,8 @@ struct topo {
 	size_t n_vms;
 	struct topo_load_balancer *balancers;
 	size_t n_balancers;
+	struct topo_client *clients;
+	size_t n_clients;
 	struct topo_nic *nics;
 	size_t n_nics;
 	struct topo_node *nodes;
@@ -440,6 +450,7 @@ int topo_find_region(const struct topo *t, const char *name);
 int topo_find_nic(const struct topo *t, const char *name);
 int topo_find_node(const struct topo *t, const char *name);
 int topo_find_nic_by_ip(const struct topo *t, int vnet, uint32_t ip);
+int topo_find_client_by_ip(const struct topo *t, uint32_t ip);
 int topo_find_balancer_by_ip(const struct topo *t, int vnet, uint32_t ip);
 /* From region a to another one, b, as the topology has it. */
 struct topo_region_path topo_region_path(const struct topo *t, int a, int b);

@@ -427,6 +427,7 @@ allocate(struct topo_build *b)
 		{ TOPO_SITE, &t->sites, &t->n_sites, sizeof(*t->sites) },
 		{ TOPO_VM, &t->vms, &t->n_vms, sizeof(*t->vms) },
 		{ TOPO_LOAD_BALANCER, &t->balancers, &t->n_balancers, sizeof(*t->balancers) },
+		{ TOPO_CLIENT, &t->clients, &t->n_clients, sizeof(*t->clients) },
 	};
 
 	for (size_t k = 0; k < sizeof(all) / sizeof(all[0]); k++) {

@@ -332,6 +332,21 @@ build_balancer(struct topo_build *b, size_t i)
 	l->backend_names = topo_get_texts(b, props, "backends", &l->n_backend_names);
 }
 
+static void
+build_client(struct topo_build *b, size_t i)
+{
+	struct topo_client *c = &b->t->clients[i];
+	const char *via = topo_get_text(b->props[TOPO_CLIENT][i], "via");
+
+	c->gateway = topo_build_find(b, TOPO_GATEWAY, via);
+	c->nva = c->gateway < 0 ? topo_build_find(b, TOPO_NVA, via) : -1;
+	c->ip = topo_get_addr(b->props[TOPO_CLIENT][i], "ip");
+	if (c->gateway < 0 && c->nva < 0 && topo_doc_find(b->doc, TOPO_GATEWAY, via) == NULL &&
+	    topo_doc_find(b->doc, TOPO_NVA, via) == NULL)
+		topo_build_error(b, TOPO_CLIENT, i, "/via", "UnknownReference",
+		    "there is no VPN gateway and no NVA \"%.64s\"", via);
+}
+
 /* ---- sessions between NVAs and sites: both ends list them ---- */
 
 /* An NVA or a site, seen as a router. */
@@ -489,5 +504,7 @@ topo_build_routing(struct topo_build *b)
 		build_vm(b, i);
 	for (size_t i = 0; i < b->t->n_balancers; i++)
 		build_balancer(b, i);
+	for (size_t i = 0; i < b->t->n_clients; i++)
+		build_client(b, i);
 	build_router_peers(b);
 }

@@ -1,5 +1,5 @@
 /*
- * Rules about what lies at the edges: public addresses, internal load balancers.
+ * Rules about what lies at the edges: public addresses, internal load balancers, clients.
  */
 #include "lib/err.h"
 #include "lib/topo_priv.h"
@@ -161,9 +161,36 @@ check_balancers(struct topo_build *b)
 	}
 }
 
+/* ---- clients ---- */
+
+static void
+check_client(struct topo_build *b, size_t i)
+{
+	const struct topo_client *c = &b->t->clients[i];
+	const struct topo_nets *pools =
+	    c->gateway >= 0 ? &b->t->gateways[c->gateway].p2s_pools : &b->t->nvas[c->nva].p2s_pools;
+	int other = topo_find_client_by_ip(b->t, c->ip);
+	char a[IPADDR_STRLEN];
+	bool found = false;
+
+	ipaddr_format(a, c->ip);
+	for (size_t k = 0; k < pools->n; k++)
+		found = found || ipnet_has_addr(pools->v[k], c->ip);
+	if (!found)
+		topo_build_error(b, TOPO_CLIENT, i, "/ip", "ClientAddressNotInPool",
+		    "%s is in none of the p2s_pools of %.64s", a,
+		    topo_get_text(b->props[TOPO_CLIENT][i], "via"));
+	if (other != (int)i)
+		topo_build_error(b, TOPO_CLIENT, i, "/ip", "PrivateIPAddressIsAllocated",
+		    "%s is allocated to %s", a, b->t->clients[other].name);
+}
+
 void
 topo_check_edges(struct topo_build *b)
 {
+	for (size_t i = 0; i < b->t->n_clients; i++)
+		if (b->t->clients[i].gateway >= 0 || b->t->clients[i].nva >= 0)
+			check_client(b, i);
 	check_publics(b);
 	check_balancers(b);
 }

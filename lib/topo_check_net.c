@@ -63,7 +63,7 @@ static size_t
 list_owners(const struct topo_build *b, struct owner *v)
 {
 	static const enum topo_kind kinds[] = { TOPO_ROUTE_SERVER, TOPO_NVA, TOPO_GATEWAY,
-		TOPO_CIRCUIT, TOPO_SITE, TOPO_VM, TOPO_LOAD_BALANCER };
+		TOPO_CIRCUIT, TOPO_SITE, TOPO_VM, TOPO_LOAD_BALANCER, TOPO_CLIENT };
 	static const enum topo_kind node_kinds[] = {
 		[TOPO_NODE_ROUTE_SERVER] = TOPO_ROUTE_SERVER,
 		[TOPO_NODE_ER_GATEWAY] = TOPO_GATEWAY,

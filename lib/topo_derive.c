@@ -380,6 +380,15 @@ topo_find_nic_by_ip(const struct topo *t, int vnet, uint32_t ip)
 }
 
 int
+topo_find_client_by_ip(const struct topo *t, uint32_t ip)
+{
+	for (size_t i = 0; i < t->n_clients; i++)
+		if (t->clients[i].ip == ip)
+			return (int)i;
+	return -1;
+}
+
+int
 topo_find_balancer_by_ip(const struct topo *t, int vnet, uint32_t ip)
 {
 	for (size_t i = 0; i < t->n_balancers; i++)

@@ -21,6 +21,7 @@ static const char *const kind_names[TOPO_KIND_COUNT] = {
 	[TOPO_SITE] = "site",
 	[TOPO_VM] = "vm",
 	[TOPO_LOAD_BALANCER] = "load_balancer",
+	[TOPO_CLIENT] = "client",
 };
 
 const char *

@@ -31,6 +31,7 @@ static const struct {
 	{ "sites", TOPO_SITE },
 	{ "vms", TOPO_VM },
 	{ "load_balancers", TOPO_LOAD_BALANCER },
+	{ "clients", TOPO_CLIENT },
 };
 #define N_SECTIONS (sizeof(sections) / sizeof(sections[0]))
 

@@ -377,6 +377,13 @@ static const struct topo_key load_balancer[] = {
 	{ NULL },
 };
 
+static const struct topo_key client[] = {
+	{ "via", TOPO_T_NAME, "VPN gateway or NVA that it dialled in to (VPN-20, B2B-8)",
+	    .required = true },
+	{ "ip", TOPO_T_ADDR, "its address, in one of the p2s_pools there", .required = true },
+	{ NULL },
+};
+
 /* clang-format on */
 
 const struct topo_key *
@@ -394,6 +401,7 @@ topo_keys_of(enum topo_kind kind)
 		[TOPO_SITE] = site,
 		[TOPO_VM] = vm,
 		[TOPO_LOAD_BALANCER] = load_balancer,
+		[TOPO_CLIENT] = client,
 	};
 
 	return tables[kind];

@@ -1,4 +1,4 @@
-"""What trace predicts is what a packet does: every ordered pair of VMs, sites and the Internet, in every fabric with NVAs,
+"""What trace predicts is what a packet does: every ordered pair of VMs, sites, clients and the Internet, in every fabric with NVAs,
 at rest and after each fault of a random sequence (the seed is in the failure; FAB_SEED sets it). Root only.
 """
 import itertools
@@ -29,7 +29,7 @@ class Truth:
         if CANNOT:
             raise unittest.SkipTest(CANNOT)
         super().setUpClass()
-        names = [end["name"] for kind in ("vm", "site") for end in cls.fabric.json("get", kind)
+        names = [end["name"] for kind in ("vm", "site", "client") for end in cls.fabric.json("get", kind)
                  if end["name"] not in cls.left_out] + ["internet"]
         for name in names:
             cls.address(name)

@@ -287,7 +287,7 @@ compare_trace(struct both *b, const char *from, uint32_t dst)
 		bool last = i + 1 == tr.n_hops && tr.verdict == FC_DELIVERED;
 
 		if ((h->place != FC_AT_NIC && h->place != FC_AT_SITE &&
-			h->place != FC_AT_INTERNET) ||
+			h->place != FC_AT_INTERNET && h->place != FC_AT_CLIENT) ||
 		    last || h->rule[0] == '\0' || is_nvas_own(b->f.t, h))
 			continue;
 		compare(b, &tr, i, h->src, dst);
@@ -357,6 +357,8 @@ list_destinations(struct both *b)
 	for (size_t i = 0; i < t->n_tables; i++)
 		for (size_t k = 0; k < t->tables[i].n_routes; k++)
 			add_edges(b, t->tables[i].routes[k].prefix);
+	for (size_t i = 0; i < t->n_clients; i++)
+		add_dst(b, t->clients[i].ip);
 	for (size_t i = 0; i < t->n_balancers; i++)
 		add_dst(b, t->balancers[i].ip);
 	for (size_t i = 0; i < t->n_nvas; i++)
@@ -382,6 +384,8 @@ compare_all(struct both *b)
 		}
 		for (size_t i = 0; i < b->f.t->n_sites; i++)
 			compare_trace(b, b->f.t->sites[i].name, b->dst[k]);
+		for (size_t i = 0; i < b->f.t->n_clients; i++)
+			compare_trace(b, b->f.t->clients[i].name, b->dst[k]);
 		if (is_public(b->f.t, b->dst[k]))
 			compare_trace(b, TOPO_INTERNET, b->dst[k]);
 	}
@@ -636,7 +640,9 @@ test_gateways(void)
 	      "public_ip: 198.51.100.20, snat: true}\n"
 	      "  dc2: {asn: 64902, prefixes: 172.22.0.0/16, run: [bird]}\n"
 	      "  branch1: {asn: 64901, prefixes: 172.21.0.0/16, run: [bird]}\n"
-	      "  branch2: {asn: 64903, prefixes: 172.23.0.0/16}\n" NVAS "vms:\n"
+	      "  branch2: {asn: 64903, prefixes: 172.23.0.0/16}\n" NVAS
+	      "clients: {c9: {via: vpn1, ip: 192.168.99.5}}\n"
+	      "vms:\n"
 	      "  vm11: {subnet: s11/vms, ip: 10.11.0.4}\n"
 	      "  work1: {subnet: hub1/work, ip: 10.1.3.4}\n");
 }

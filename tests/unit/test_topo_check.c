@@ -360,6 +360,12 @@ static const struct topo_case gateway_cases[] = {
 	{ SITE "circuits: {c: {site: dc, nic_next_hop: [10.24.0.4, 10.24.0.4]}}\n", 2,
 	    "NicNextHopOverlaps",
 	    "circuit c: nic_next_hop: 10.24.0.4 is used twice; set nic_next_hop" },
+	/* VPN-20 */
+	{ NET "gateways: {g: {vnet: hub, type: Vpn, p2s_pools: [192.168.9.0/24]}}\n"
+	    "clients: {c: {via: g, ip: 10.9.0.4}}\n", 5, "ClientAddressNotInPool",
+	    "client c: ip: 10.9.0.4 is in none of the p2s_pools of g" },
+	{ NET "clients: {c: {via: g, ip: 10.9.0.4}}\n", 4, "UnknownReference",
+	    "client c: via: there is no VPN gateway and no NVA \"g\"" },
 	/* RS-56 */
 	{ NET "vms: {v: {subnet: spoke/vms, ip: 10.11.0.4}}\n"
 	    "load_balancers: {lb: {subnet: hub/nva, ip: 10.1.2.100, backends: v}}\n", 5,
