@@ -374,6 +374,7 @@ nva(struct build *b)
 	c->relay = n->relay;
 	c->kernel_routes = b->urls->packets && topo_node_in_guest(b->t, b->node);
 	c->snat = n->snat;
+	c->stateful = c->kernel_routes && n->stateful;
 	adverts(b, n->adverts, n->n_adverts);
 }
 

@@ -231,6 +231,7 @@ router(struct fc_mem *m, const struct wire_conf *c)
 	out->relay = c->relay;
 	out->kernel_routes = c->kernel_routes;
 	out->snat = c->snat;
+	out->stateful = c->stateful;
 	return out;
 }
 

@@ -256,7 +256,7 @@ static const struct topo_key nva[] = {
 	    "translates what it forwards to the Internet to its own address (SC-J)",
 	    .def = "false" },
 	{ "ip_forwarding", TOPO_T_BOOL, "its NIC forwards packets (UDR-3)", .def = "true" },
-	{ "stateful", TOPO_T_BOOL, "a firewall that must see both directions (MR-9)",
+	{ "stateful", TOPO_T_BOOL, "a firewall that must see both directions (MR-9); our nvad in its guest then is one",
 	    .def = "false" },
 	{ "relay", TOPO_T_BOOL, "pass learned routes on to other peers", .def = "true" },
 	{ "hold", TOPO_T_DURATION, "hold time of its sessions; default: as timing" },

@@ -457,6 +457,7 @@ take_node(struct decode *d, const Fab__V1__NodeConfig *m)
 	c->relay = m->router != NULL && m->router->relay;
 	c->kernel_routes = m->router != NULL && m->router->kernel_routes;
 	c->snat = m->router != NULL && m->router->snat;
+	c->stateful = m->router != NULL && m->router->stateful;
 	if (c->name[0] == '\0' || c->asn == 0 || c->router_id == 0)
 		refuse(d, "name, ASN or router id missing");
 	if (c->instance > 1 || c->connect_retry_ms > CONNECT_RETRY_MAX)

@@ -173,6 +173,7 @@ struct wire_conf {
 	bool relay;                    /* nvad */
 	bool kernel_routes;            /* nvad: program the kernel */
 	bool snat;                     /* nvad: with source NAT towards the Internet */
+	bool stateful;                 /* nvad: a stateful firewall (MR-9) */
 	const struct wire_rs_conf *rs; /* NULL when absent, as the next two */
 	const struct wire_gw_conf *gw;
 	const struct wire_msee_conf *msee;

@@ -7,6 +7,7 @@
 #include "lib/err.h"
 #include "lib/log.h"
 #include "lib/rtnl.h"
+#include "nvad/nva_firewall.h"
 #include "nvad/nva_snat.h"
 #include "nvad/nva_tunnel.h"
 
@@ -40,7 +41,7 @@ struct nva_kernel {
 	uint32_t ip; /* 0: not wanted */
 	uint32_t gateway;
 	int index; /* of eth0; 0: the address is not there yet */
-	bool snat;
+	bool snat, stateful;
 	bool complained;
 };
 
@@ -328,6 +329,8 @@ sync_all(struct nva_kernel *k)
 		route_write(k, r, RTM_NEWROUTE);
 	if (nva_snat_apply(k->snat, k->ip, why) != FAB_OK && k->snat)
 		complain(k, why);
+	if (nva_firewall_apply(k->stateful, why) != FAB_OK && k->stateful)
+		complain(k, why);
 }
 
 /* ---- news ---- */
@@ -434,6 +437,7 @@ nva_kernel_config(struct nva_kernel *k, const struct wire_conf *conf)
 	tunnels_config(k, conf);
 	k->ip = conf->kernel_routes ? conf->address : 0;
 	k->snat = conf->snat;
+	k->stateful = conf->stateful;
 	k->index = 0;
 	if (k->ip != 0)
 		sync_all(k);

@@ -5,13 +5,13 @@
  * (SC-J): a table of nftables in the namespace that the NVA stands in. It stays when nvad ends, as
  * routes do. Needs CAP_NET_ADMIN in that namespace.
  */
+#include "nvad/nva_nft.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
-#define NVA_SNAT_WHY_MAX 192
-
 /* Puts it in force for that address of eth0, or takes it away. Connections that are there go on.
  * FAB_EIO: why[] says what, in one line. */
-int nva_snat_apply(bool on, uint32_t ip, char why[static NVA_SNAT_WHY_MAX]);
+int nva_snat_apply(bool on, uint32_t ip, char why[static NVA_NFT_WHY_MAX]);
 
 #endif
