@@ -57,7 +57,7 @@ class Truth:
         """By trace: the address that src knows dst by, and what seen() should say."""
         trace = self.fabric.json("trace", src, dst, "--both", expect=None)
         there, back = ({hop["node"] for hop in trace[key]}.intersection(self.nvas) for key in ("hops", "back_hops"))
-        if (trace["verdict"], trace["back_verdict"]) != ("delivered", "delivered"):
+        if (trace["verdict"], trace["back_verdict"]) != ("delivered", "delivered") or trace["stateful_break"]:
             return trace["dst_address"], None
         return trace["dst_address"], (there | back, len(back))
 
