@@ -91,11 +91,11 @@ def measure(args):
 
 
 def show(result):
-    print(f"{'what dies':10}{'runs':>6}  " + "".join(f"{f'{what} {key}':>15}" for what in ("lost", "outage ms")
+    print(f"{'what dies':10}{'runs':>6}  " + "".join(f"{f'{what} {key}':>18}" for what in ("lost", "outage ms")
                                                      for key in ("min", "median", "p99", "max")))
     for kind, row in result.items():
-        print(f"{kind:10}{row['runs']:>6}  " + "".join(f"{v:>15g}" for v in row["lost"].values()) +
-              "".join(f"{v:>15.1f}" for v in row["outage_ms"].values()))
+        print(f"{kind:10}{row['runs']:>6}  " + "".join(f"{v:>18g}" for v in row["lost"].values()) +
+              "".join(f"{v:>18.1f}" for v in row["outage_ms"].values()))
 
 
 def main():
