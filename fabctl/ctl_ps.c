@@ -34,6 +34,8 @@ ps_row(const struct ctl_state *s, const Fab__V1__NodeInfo *i, uint64_t now_us)
 	FAB_ASSERT(row != NULL);
 	if (i != NULL && i->n_counters > 0)
 		json_object_set_new(row, "counters", ctl_wire_counters(i->counters, i->n_counters));
+	if (i != NULL && i->engine[0] != '\0' && ps != CTL_PROC_DEAD)
+		json_object_set_new(row, "engine", json_string(i->engine));
 	return row;
 }
 
@@ -123,9 +125,14 @@ ps_text(FILE *fp, const json_t *value)
 	json_array_foreach(rows, i, row)
 	{
 		const json_t *s = json_object_get(row, "sessions");
+		const json_t *engine = json_object_get(row, "engine");
 
 		json_object_set_new(
 		    row, "sockets", open_sockets(json_object_get(row, "endpoints")));
+		if (engine != NULL)
+			json_object_set_new(row, "kind",
+			    json_sprintf(
+				"%s (%s)", ctl_str(row, "kind"), json_string_value(engine)));
 		json_object_set_new(row, "text",
 		    json_sprintf("%d/%d", (int)json_integer_value(json_object_get(s, "up")),
 			(int)json_integer_value(json_object_get(s, "configured"))));

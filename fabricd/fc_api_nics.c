@@ -76,6 +76,7 @@ fc_api_fill_switch(
 	if (h->reporter != NULL) {
 		out->pid = h->pid;
 		out->started_us = h->started_us;
+		out->engine = fc_unconst(h->engine);
 	}
 	if (h->url[0] != '\0' && (out->endpoints = fc_mem_take(mem, 1, sizeof(char *))) != NULL)
 		out->endpoints[out->n_endpoints++] = fc_unconst(h->url);

@@ -84,20 +84,27 @@ complain(const struct node_options *o, int option)
 	return fab_args_complain(o->args.program, what, o->own[option]);
 }
 
+/* Which one it is to be, by name; auto tries. */
 static int
 engine_start(struct vs_daemon *d, const struct node_options *o)
 {
 	const char *name = o->own[OWN_ENGINE] != NULL ? o->own[OWN_ENGINE] : "auto";
+	bool any = strcmp(name, "auto") == 0;
 	char why[VS_BPF_WHY_MAX];
 
-	if (strcmp(name, "bpf") == 0) {
-		if (vs_bpf_new(&d->engine, d->model, node_loop(d->node), why) == FAB_OK)
-			return FAB_OK;
-		fab_error("the BPF engine is not possible here: %s", why);
-		return FAB_ENOTSUP;
-	}
-	if (strcmp(name, "auto") != 0 && strcmp(name, "userspace") != 0)
+	if (!any && strcmp(name, "userspace") != 0 && strcmp(name, "bpf") != 0)
 		return complain(o, OWN_ENGINE);
+	if (strcmp(name, "userspace") != 0) {
+		if (vs_bpf_new(&d->engine, d->model, node_loop(d->node), why) == FAB_OK) {
+			fab_info("engine bpf: the kernel moves what is plain");
+			return FAB_OK;
+		}
+		if (!any) {
+			fab_error("the BPF engine is not possible here: %s", why);
+			return FAB_ENOTSUP;
+		}
+		fab_info("engine userspace: BPF is not possible here: %s", why);
+	}
 	return vs_user_new(&d->engine, d->model);
 }
 

@@ -87,6 +87,14 @@ def cannot_have_packets(*programs):
     return None if done.returncode == 0 else "network namespaces cannot be made here"
 
 
+def cannot_have_bpf():
+    """Why vswitchd cannot move packets by BPF here, or None; packets can be had."""
+    done = subprocess.run(["unshare", "--net", BIN / "vswitchd", "--engine", "bpf", "--name", "x", "--fabric",
+                           "ipc:///nowhere", "--listen", "ipc:///nowhere/x"], capture_output=True, text=True,
+                          check=False)
+    return done.stderr.strip() if done.returncode == 4 else None
+
+
 class Fabctl(Exception):
     """fabctl answered with another exit code than expected."""
 
@@ -96,13 +104,14 @@ class Fabric:
 
     bin = BIN  # where its fabctl is
 
-    def __init__(self, topology, wait="30s", packets="off"):
+    def __init__(self, topology, wait="30s", packets="off", engine="auto"):
         self.topology = pathlib.Path(topology)
         self.top = pathlib.Path(tempfile.mkdtemp(prefix="fab-"))
         self.run_dir = self.top / "run"
         self.url = f"ipc://{self.run_dir}/fabricd.ipc"
         self.wait = wait
         self.packets = packets
+        self.engine = engine
         self.up_info = None
 
     def fabctl(self, *args, expect=0, timeout=60, json_output=False):
@@ -122,7 +131,7 @@ class Fabric:
 
     def up(self):
         self.up_info = self.json("up", self.topology, "--run-dir", self.run_dir, "--wait",
-                                 self.wait, "--packets", self.packets, timeout=120)
+                                 self.wait, "--packets", self.packets, "--engine", self.engine, timeout=120)
         return self
 
     def down(self):
@@ -219,6 +228,7 @@ class FabricTestCase(unittest.TestCase):
     topology_text = None   # or the YAML itself
     wait = "30s"           # for it to converge; "0s" if it will not
     packets = "off"        # "on": with vswitchd and guests, see cannot_have_packets()
+    engine = "userspace"   # "bpf": see cannot_have_bpf()
 
     @classmethod
     def setUpClass(cls):
@@ -227,7 +237,7 @@ class FabricTestCase(unittest.TestCase):
         path = ROOT / cls.topology if cls.topology else cls.files / "topology.yaml"
         if cls.topology_text:
             path.write_text(cls.topology_text)
-        cls.fabric = Fabric(path, cls.wait, cls.packets)
+        cls.fabric = Fabric(path, cls.wait, cls.packets, cls.engine)
         cls.addClassCleanup(cls.fabric.down)
         cls.fabric.up()
 

@@ -1,4 +1,5 @@
 """Real packets: vswitchd between network namespaces, under faults. Root only."""
+import contextlib
 import json
 import os
 import pathlib
@@ -7,10 +8,11 @@ import signal
 import subprocess
 import unittest
 
-from fabric import (BIN, ROOT, Fabric, FabricTestCase, cannot_have_packets, find_program, processes_using,
+from fabric import (BIN, ROOT, Fabric, FabricTestCase, cannot_have_bpf, cannot_have_packets, find_program, processes_using,
                     until)
 
 CANNOT = cannot_have_packets("ip", "ping")
+CANNOT_BPF = CANNOT or cannot_have_bpf()
 MULTI_REGION = ROOT / "topologies/multi-region.yaml"
 
 
@@ -281,6 +283,84 @@ class Packets(Guests, FabricTestCase):
         self.assertEqual(self.run_in("nva1", "cat", "/proc/sys/net/ipv4/ip_forward"), "1\n")
 
 
+@unittest.skipIf(CANNOT_BPF, CANNOT_BPF)
+class PacketsByBpf(Packets):
+    """The same with the BPF engine, but for what only the userspace engine notices."""
+
+    engine = "bpf"
+    test_the_timeline_tells_what_packets_noticed = None  # they notice nothing of a switch that dies
+
+    def test_kill_of_vswitchd(self):
+        """Fail-static: plain packets go on, also while the next one takes over; guests notice nothing."""
+        self.run_in("vm11", "ip", "route", "add", "198.51.100.0/24", "via", "10.11.0.1")
+        self.addCleanup(self.run_in, "vm11", "ip", "route", "del", "198.51.100.0/24")
+        before = {guest: self.interface(guest) for guest in ("vm11", "nva1", "vm12")}
+        with self.running_probe() as told:
+            self.fabric.fabctl("kill", "vswitchd")
+            self.assertTrue(self.pings("vm11", "10.12.0.4"))
+            self.start("vswitchd")
+            self.until(self.all_attached, "the guests come back")
+        self.assertEqual((told["lost"], told["duplicated"]), (0, 0))
+        self.assertEqual({guest: self.interface(guest) for guest in before}, before)
+        self.assertFalse(self.pings("vm11", "10.11.0.77"))  # and the next one has the trunk
+        self.until(lambda: self.drops("vm11", "no-owner") > 0, "its drops are counted")
+
+    def test_vswitchd_hangs(self):
+        self.fabric.fabctl("pause", "vswitchd")
+        told = self.probe("vm11", "vm12", "--duration", "200ms")
+        self.fabric.fabctl("resume", "vswitchd")
+        self.assertEqual(told["lost"], 0)
+
+    def test_stop_of_vswitchd(self):
+        """Ended on purpose it carries nothing."""
+        self.fabric.fabctl("stop", "vswitchd")
+        self.assertFalse(self.pings("vm11", "10.12.0.4"))
+        self.start("vswitchd")
+        self.until_pings("vm11", "10.12.0.4")
+
+    def test_link_of_a_guest(self):
+        """What is for a guest whose interface is down is dropped, and counted."""
+        self.until_pings("jump1", "10.11.0.4")
+        before = self.drops("jump1", "port-down")
+        self.run_in("vm11", "ip", "link", "set", "eth0", "down")
+        self.until(lambda: not self.pings("jump1", "10.11.0.4") and self.drops("jump1", "port-down") > before,
+                   "drops are counted")
+        self.run_in("vm11", "ip", "link", "set", "eth0", "up")
+        self.run_in("vm11", "ip", "route", "add", "default", "via", "10.11.0.1")
+        self.until_pings("jump1", "10.11.0.4")
+
+    def test_counters(self):
+        """The fast path counts too."""
+        before = self.fabric.json("nics", "vm12")["value"][0]
+        self.probe("vm11", "vm12", "--pps", "500", "--duration", "400ms")
+
+        def counted():
+            now = self.fabric.json("nics", "vm12")["value"][0]
+            return all(int(now[key]) - int(before[key]) >= 200 for key in ("rxPackets", "txPackets"))
+        self.until(counted, "what was probed is counted")
+
+    def test_engine_is_named(self):
+        self.assertEqual(self.fabric.ps()["vswitchd"]["engine"], "bpf")
+
+    # What it takes.
+
+    def all_attached(self):
+        return all(nic["attached"] for nic in self.fabric.json("nics")["value"])
+
+    @contextlib.contextmanager
+    def running_probe(self):
+        """A probe around what the block does; its result is what is yielded, afterwards."""
+        told, before = {}, self.received("vm12")
+        with subprocess.Popen([BIN / "fabctl", "--url", self.fabric.url, "-o", "json", "probe", "vm11", "vm12",
+                               "--pps", "500", "--duration", "1h"], stdout=subprocess.PIPE) as probe:
+            try:
+                self.until(lambda: self.received("vm12") > before + 50, "packets flow")
+                yield told
+            finally:
+                probe.send_signal(signal.SIGINT)
+                told.update(json.loads(probe.communicate(timeout=30)[0]))
+
+
 @unittest.skipIf(CANNOT, CANNOT)
 class ForeignNvas(Guests, FabricTestCase):
     """BIRD and FRR in their guests, by configurations as in production: 10.1.0.4 and 10.1.0.5 on port 179."""
@@ -519,6 +599,11 @@ class Changes(Guests, FabricTestCase):
         self.fabric.fabctl("delete", "vm", "vm11")
         self.apply(SMALL.replace("vms:\n  vm11: {", "  vm11: {asn: 65009, "))
         self.until(lambda: self.run_in("vm11", "cat", "/proc/sys/net/ipv4/ip_forward") == "1\n", "it forwards")
+
+
+@unittest.skipIf(CANNOT_BPF, CANNOT_BPF)
+class ChangesByBpf(Changes):
+    engine = "bpf"
 
 
 @unittest.skipIf(CANNOT, CANNOT)

@@ -9,9 +9,10 @@ import subprocess
 import tempfile
 import unittest
 
-from fabric import FabricTestCase, cannot_have_packets, until
+from fabric import FabricTestCase, cannot_have_bpf, cannot_have_packets, until
 
 CANNOT = cannot_have_packets("nsenter", "ping")
+CANNOT_BPF = CANNOT or cannot_have_bpf()
 SEED = int(os.environ.get("FAB_SEED", "0")) or random.SystemRandom().randrange(1, 1 << 31)
 FAULTS = 3
 
@@ -114,6 +115,16 @@ class VpnToExpressRoute(Truth, FabricTestCase):
     """SC-D: branch1 is behind a tunnel of the NVA's own."""
 
     topology = "topologies/vpn-to-expressroute.yaml"
+
+
+@unittest.skipIf(CANNOT_BPF, CANNOT_BPF)
+class MultiRegionByBpf(MultiRegion):
+    engine = "bpf"
+
+
+@unittest.skipIf(CANNOT_BPF, CANNOT_BPF)
+class VpnToExpressRouteByBpf(VpnToExpressRoute):
+    engine = "bpf"
 
 
 class ActivePassive(Truth, FabricTestCase):
@@ -238,6 +249,11 @@ class DeadEnds(Truth, FabricTestCase):
                     check = self.check_loop if trace["verdict"] == "loop" else self.check_drop
                     check(src, dst, trace)
         self.assertEqual(verdicts, {"loop", "blackhole"})
+
+
+@unittest.skipIf(CANNOT_BPF, CANNOT_BPF)
+class DeadEndsByBpf(DeadEnds):
+    engine = "bpf"
 
 
 if __name__ == "__main__":
