@@ -201,6 +201,15 @@ select_route(const struct fast_root *root, const struct fast_port *p, __u32 dst)
 	return best ? root->groups + best->group : FAST_NONE;
 }
 
+/* MR-6, as select_group(). */
+static __always_inline __u32
+select_group(const struct fast_root *root, const struct fast_port *p, __u32 dst)
+{
+	struct fast_entry *e = cell(fast_entries, longest(root, p->tunnel, dst));
+
+	return e ? root->groups + e->group : select_route(root, p, dst);
+}
+
 /* ---- next hops ---- */
 
 static __always_inline __u32
@@ -332,7 +341,7 @@ to_next_hop(const struct fast_root *root, const struct fast_port *from,
 static __always_inline __u32
 follow(const struct fast_root *root, const struct fast_port *from, const struct packet *k)
 {
-	__u32 at = select_route(root, from, k->dst);
+	__u32 at = select_group(root, from, k->dst);
 	struct fast_group *g = cell(fast_groups, at);
 
 	if (!g)

@@ -39,10 +39,11 @@ struct fast_root {
 
 struct fast_port {
 	__u32 ip;
-	__u32 user, bgp, system; /* slots of tables, FAST_NONE */
-	__u16 mtu;               /* 0: any */
+	__u32 user, bgp, system, tunnel; /* slots of tables, FAST_NONE */
+	__u16 mtu;                       /* 0: any */
 	__u16 flags;
 	__u32 zone; /* between ports of different zones everything is the userspace engine's */
+	__u32 pad;  /* cells are multiples of 8 octets */
 };
 
 struct fast_table {
@@ -65,8 +66,8 @@ struct fast_entry {
 	__u32 parent; /* cell of the next shorter entry << FAST_LEN_BITS | own length */
 };
 
-/* The order of enum vs_group_kind. */
-enum fast_kind { FAST_DROP, FAST_DELIVER, FAST_VIA, FAST_PORTS, FAST_INTERNET };
+/* The order of enum vs_group_kind; further kinds are the userspace engine's. */
+enum fast_kind { FAST_DROP, FAST_DELIVER, FAST_VIA, FAST_PORTS };
 
 struct fast_group {
 	__u8 kind;
@@ -78,7 +79,7 @@ struct fast_group {
 
 struct fast_member {
 	__u32 what; /* VIA: an address; PORTS: a slot */
-	__u32 pad;  /* cells are multiples of 8 octets */
+	__u32 pad;
 };
 
 /* Where a slot's packets go out: no part of a generation. */

@@ -11,8 +11,7 @@
 #define ROOM_MORE  4096
 
 _Static_assert((int)FAST_DROP == VS_GROUP_DROP && (int)FAST_DELIVER == VS_GROUP_DELIVER &&
-		   (int)FAST_VIA == VS_GROUP_VIA && (int)FAST_PORTS == VS_GROUP_PORTS &&
-		   (int)FAST_INTERNET == VS_GROUP_INTERNET,
+		   (int)FAST_VIA == VS_GROUP_VIA && (int)FAST_PORTS == VS_GROUP_PORTS,
     "kinds are in one order");
 _Static_assert(VS_ROUTES_MAX < FAST_CELLS_MAX / (ROOM_TIMES + 1), "cells of entries have numbers");
 
@@ -309,7 +308,7 @@ meet_ports(struct vs_flat *f, const struct vs_set *set)
 static uint16_t
 port_flags(const struct vs_flat *f, const struct vs_port_conf *p)
 {
-	bool special = vs_links_among_ports(f->links, p->id) || p->tunnel != VS_NONE ||
+	bool special = vs_links_among_ports(f->links, p->id) ||
 		       (f->conf.special != NULL && f->conf.special(f->conf.ctx, p->name));
 
 	return (uint16_t)(FAST_PORT_HERE | (p->up ? FAST_PORT_UP : 0) |
@@ -347,6 +346,7 @@ put_ports(struct vs_flat *f)
 			.user = slot_of(&f->tables, p->user),
 			.bgp = slot_of(&f->tables, p->bgp),
 			.system = slot_of(&f->tables, p->system),
+			.tunnel = slot_of(&f->tables, p->tunnel),
 			.mtu = p->mtu,
 			.flags = port_flags(f, p),
 			.zone = zones ? p->region : 0 };

@@ -119,6 +119,8 @@ random_port(struct world *w, uint32_t id)
 	p->user = pick(w, 3) == 0 ? VS_NONE : T_USER + pick(w, 3);
 	p->bgp = pick(w, 3) == 0 ? VS_NONE : T_BGP + pick(w, 3);
 	p->system = pick(w, 20) == 0 ? VS_NONE : T_SYS + pick(w, 3);
+	p->tunnel = pick(w, 6) == 0 ? T_USER + pick(w, 3) : VS_NONE;
+	p->public_ip = pick(w, 2) == 0 ? random_addr(w) : 0;
 	p->region = pick(w, 3);
 }
 
@@ -298,7 +300,7 @@ expect(struct world *w, uint32_t from, const uint8_t *frame, size_t len)
 	if (v.action != VS_TO_PORT)
 		return e;
 	e.port = v.port;
-	e.plain = !is_special(w, from, v.port);
+	e.plain = v.src == 0 && v.dst == 0 && !is_special(w, from, v.port);
 	CU_ASSERT_TRUE(!e.plain || v.n_links == 0 || w->routers);
 	return e;
 }
