@@ -553,3 +553,9 @@ vs_bpf_new(struct vs_engine **out, struct vs_model *m, struct fab_loop *loop,
 	*out = &b->engine;
 	return FAB_OK;
 }
+
+size_t
+vs_bpf_memory(const struct vs_engine *e)
+{
+	return ((const struct vs_bpf *)e)->plane->octets;
+}

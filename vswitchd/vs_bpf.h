@@ -24,4 +24,7 @@ struct fab_loop;
 int vs_bpf_new(struct vs_engine **out, struct vs_model *m, struct fab_loop *loop,
     char why[static VS_BPF_WHY_MAX]);
 
+/* Octets of the arrays that the kernel and we share. */
+size_t vs_bpf_memory(const struct vs_engine *e);
+
 #endif

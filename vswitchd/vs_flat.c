@@ -9,6 +9,8 @@
 
 #define ROOM_TIMES 3 /* what is in force, what rests, what is to come */
 #define ROOM_MORE  4096
+#define REST_TIMES 6 /* more of what rests: many updates a second need not wait for packets ... */
+#define REST_MAX   (1u << 20) /* ... but not at any price */
 
 _Static_assert((int)FAST_DROP == VS_GROUP_DROP && (int)FAST_DELIVER == VS_GROUP_DELIVER &&
 		   (int)FAST_VIA == VS_GROUP_VIA && (int)FAST_PORTS == VS_GROUP_PORTS,
@@ -54,7 +56,9 @@ struct vs_flat {
 static uint32_t
 enough(uint64_t n)
 {
-	n = n * ROOM_TIMES + ROOM_MORE;
+	uint64_t rest = n * REST_TIMES;
+
+	n = n * ROOM_TIMES + ROOM_MORE + (rest < REST_MAX ? rest : REST_MAX);
 	return n < UINT32_MAX ? (uint32_t)n : UINT32_MAX;
 }
 
