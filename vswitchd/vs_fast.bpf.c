@@ -124,7 +124,7 @@ fast_system(__u32 t, __u32 groups, __u32 addr, __u32 overridden)
 
 		if (!e || !(g = cell(fast_groups, groups + e->group)))
 			break;
-		if (best == FAST_NONE && !(overridden && g->none))
+		if (best == FAST_NONE && !(overridden && g->drop == FAST_DROP_NONE))
 			best = at;
 		if (g->kind == FAST_DELIVER)
 			below = (__u64)length(e);
@@ -206,8 +206,11 @@ static __always_inline __u32
 select_group(const struct fast_root *root, const struct fast_port *p, __u32 dst)
 {
 	struct fast_entry *e = cell(fast_entries, longest(root, p->tunnel, dst));
+	struct fast_group *g = e ? cell(fast_groups, root->groups + e->group) : 0;
 
-	return e ? root->groups + e->group : select_route(root, p, dst);
+	if (!g || g->drop == FAST_DROP_NO_ROUTE)
+		return select_route(root, p, dst);
+	return root->groups + e->group;
 }
 
 /* ---- next hops ---- */

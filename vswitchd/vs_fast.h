@@ -69,9 +69,12 @@ struct fast_entry {
 /* The order of enum vs_group_kind; further kinds are the userspace engine's. */
 enum fast_kind { FAST_DROP, FAST_DELIVER, FAST_VIA, FAST_PORTS };
 
+#define FAST_DROP_NONE     1 /* next hop None */
+#define FAST_DROP_NO_ROUTE 2 /* in a port's table of tunnels: the other tables have it */
+
 struct fast_group {
 	__u8 kind;
-	__u8 none; /* DROP with next hop None */
+	__u8 drop; /* DROP: one of these, 0: for another reason */
 	__u16 n;   /* VIA, PORTS: members */
 	__u32 arg; /* DELIVER: slot of the table. VIA, PORTS: the address or slot if there is one
 		      member, else the cell of the first */

@@ -462,6 +462,16 @@ group_arg(const struct vs_flat *f, const struct object *obj, const struct vs_gro
 	return obj->a != NULL ? obj->a->at : 0;
 }
 
+static uint8_t
+group_drop(const struct vs_group_conf *g)
+{
+	if (g->kind != VS_GROUP_DROP)
+		return 0;
+	if (g->reason == VS_DROP_NONE_ROUTE)
+		return FAST_DROP_NONE;
+	return g->reason == VS_DROP_NO_ROUTE ? FAST_DROP_NO_ROUTE : 0;
+}
+
 static int
 put_group(struct vs_flat *f, struct object *obj, const struct vs_group_conf *g,
     struct fast_group *out, bool ports_moved)
@@ -474,7 +484,7 @@ put_group(struct vs_flat *f, struct object *obj, const struct vs_group_conf *g,
 		return err;
 	obj->was = g;
 	*out = (struct fast_group){ .kind = (uint8_t)g->kind,
-		.none = g->kind == VS_GROUP_DROP && g->reason == VS_DROP_NONE_ROUTE,
+		.drop = group_drop(g),
 		.n = (uint16_t)g->n_members,
 		.arg = group_arg(f, obj, g) };
 	return FAB_OK;
