@@ -13,7 +13,7 @@ _fabctl() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} words=() i
 	local kinds="vnet peering route_table route_server nva gateway circuit site vm fabric"
 	local verbs="up down check apply diff get set delete ps kill pause resume stop start restart link routes
-		gateway circuit router nexthop explain trace nics exec probe capture wait test events timeline health help"
+		gateway circuit router nexthop explain trace nics metrics exec probe capture wait test events timeline health help"
 	local _fabctl_where=()
 
 	case $prev in

@@ -116,6 +116,7 @@ CTL_VERB(explain);
 CTL_VERB(trace);
 CTL_VERB(exec);    /* ctl_packets.c */
 CTL_VERB(nics);    /* ctl_nics.c */
+CTL_VERB(metrics); /* ctl_metrics.c */
 CTL_VERB(probe);   /* ctl_probe.c */
 CTL_VERB(capture); /* ctl_capture.c */
 CTL_VERB(wait);    /* ctl_events.c */

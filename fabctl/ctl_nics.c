@@ -1,10 +1,17 @@
 /* The verb that shows NICs as the packet path sees them. */
 #include "fabctl/ctl.h"
+#include "fabctl/ctl_packets.h"
+#include "fabctl/ctl_power.h"
+#include "fabctl/ctl_run.h"
+#include "lib/clock.h"
 #include "lib/err.h"
 #include "lib/pbjson.h"
 #include "proto/fabric.pb-c.h"
 
 #include <stdint.h>
+#include <string.h>
+
+#define TURN_MS 20 /* between two questions whether guests are there */
 
 /* "source 3, no-route 1" */
 static json_t *
@@ -68,4 +75,66 @@ ctl_nics(struct ctl *c, const struct ctl_args *args)
 	value = pbjson_encode(reply, PBJSON_CAMEL | PBJSON_NUMBERS, NULL);
 	ctl_reply_free(reply);
 	return ctl_answer(c, value, &view);
+}
+
+/* ---- waiting for guests ---- */
+
+static bool
+runs(const char *run_dir, const char *name)
+{
+	struct ctl_state s;
+	bool running;
+
+	if (ctl_state_load(&s, run_dir, name) != FAB_OK)
+		return false;
+	running = ctl_proc_state(s.proc) == CTL_PROC_RUNNING;
+	ctl_state_fini(&s);
+	return running;
+}
+
+/* The first one that is to be plugged in and is not. False: there is none. */
+static bool
+is_missing(const Fab__V1__NicList *list, const json_t *off, char out[static 64])
+{
+	for (size_t i = 0; i < list->n_value; i++) {
+		const Fab__V1__NicInfo *n = list->value[i];
+
+		if (n->attached || !n->running || json_object_get(off, n->name) != NULL)
+			continue;
+		snprintf(out, 64, "%s", n->name);
+		return true;
+	}
+	return false;
+}
+
+static bool
+ask_missing(struct ctl *c, char out[static 64])
+{
+	Fab__V1__NicRequest req = FAB__V1__NIC_REQUEST__INIT;
+	ProtobufCMessage *reply;
+	char why[256];
+	json_t *off;
+	bool missing;
+
+	if (ctl_ask(c, &fab__v1__fabric__descriptor, "Nics", &req.base, CTL_CALL_MS, CTL_CONNECT_MS,
+		&reply, why) != FAB_RPC_OK)
+		return false; /* who waits finds out by himself */
+	off = ctl_power_off(c->run_dir);
+	missing = is_missing(CTL_REPLY(Fab__V1__NicList, reply), off, out);
+	json_decref(off);
+	ctl_reply_free(reply);
+	return missing;
+}
+
+bool
+ctl_guests_attached(
+    struct ctl *c, struct fab_mono since, uint32_t timeout_ms, char missing[static 64])
+{
+	while (c->run_dir[0] != '\0' && runs(c->run_dir, CTL_VSWITCHD) &&
+	       runs(c->run_dir, CTL_GUESTS) && ask_missing(c, missing)) {
+		if (fab_mono_us_between(since, fab_mono_now()) / 1000 > timeout_ms)
+			return false;
+		fab_loop_turn(c->loop, TURN_MS);
+	}
+	return true;
 }

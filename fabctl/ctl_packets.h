@@ -11,6 +11,7 @@
  *   RUN_DIR/guests/vswitchd   link to the one that vswitchd stands in
  */
 #include "fabctl/ctl.h"
+#include "lib/clock.h"
 #include "lib/topo.h"
 
 #include <jansson.h>
@@ -53,5 +54,10 @@ int ctl_guest_await(const char *run_dir, const char *name, bool there);
 size_t ctl_guest_end_all(ino_t netns);
 /* Ends what runs in the guests' namespaces, so that these can go: SIGTERM, later SIGKILL. */
 void ctl_guests_clear(const char *run_dir);
+
+/* Waits until every guest that is not off is plugged in, where a local vswitchd and the guests run;
+ * else there is nothing to wait for. False: not by then, missing is one of them. */
+bool ctl_guests_attached(
+    struct ctl *c, struct fab_mono since, uint32_t timeout_ms, char missing[static 64]);
 
 #endif

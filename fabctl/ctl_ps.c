@@ -106,8 +106,37 @@ open_sockets(const json_t *endpoints)
 	return list;
 }
 
+/* Below the table: what each vswitchd counted. */
 static void
-ps_text(FILE *fp, const json_t *value)
+packets_text(FILE *fp, const json_t *row)
+{
+	const json_t *counters = json_object_get(row, "counters"), *value;
+	static const char *const sums[] = { "attached", "rx_packets", "rx_octets", "tx_packets",
+		"tx_octets" };
+	const char *name, *comma = "; dropped: ";
+
+	if (counters == NULL)
+		return;
+	fprintf(fp, "\n%s: %lld NICs plugged in, %lld packets from guests, %lld to guests",
+	    ctl_str(row, "name"), json_integer_value(json_object_get(counters, "attached")),
+	    json_integer_value(json_object_get(counters, "rx_packets")),
+	    json_integer_value(json_object_get(counters, "tx_packets")));
+	json_object_foreach((json_t *)(uintptr_t)counters, name, value)
+	{
+		size_t i = 0;
+
+		while (i < sizeof(sums) / sizeof(sums[0]) && strcmp(sums[i], name) != 0)
+			i++;
+		if (i < sizeof(sums) / sizeof(sums[0]))
+			continue;
+		fprintf(fp, "%s%s %lld", comma, name, json_integer_value(value));
+		comma = ", ";
+	}
+	fprintf(fp, "\n");
+}
+
+void
+ctl_ps_table(FILE *fp, const json_t *value)
 {
 	static const struct ctl_column columns[] = {
 		{ "Name", "name" },
@@ -139,6 +168,19 @@ ps_text(FILE *fp, const json_t *value)
 	}
 	ctl_table(fp, rows, columns);
 	json_decref(rows);
+}
+
+static void
+ps_text(FILE *fp, const json_t *value)
+{
+	const json_t *row;
+	size_t i;
+
+	ctl_ps_table(fp, value);
+	json_array_foreach((json_t *)(uintptr_t)value, i, row)
+	{
+		packets_text(fp, row);
+	}
 }
 
 const struct ctl_view ctl_ps_view = { .text = ps_text };

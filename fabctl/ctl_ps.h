@@ -19,5 +19,7 @@ json_t *ctl_ps_join(
 
 /* As text: one table, sessions as up/configured. */
 extern const struct ctl_view ctl_ps_view;
+/* Its table alone, without what each vswitchd counted. */
+void ctl_ps_table(FILE *fp, const json_t *value);
 
 #endif

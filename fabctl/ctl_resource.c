@@ -256,6 +256,8 @@ ctl_get(struct ctl *c, const struct ctl_args *args)
 	json_t *value;
 	int status;
 
+	if (strcmp(args->pos[0], "nic") == 0 || strcmp(args->pos[0], "nics") == 0)
+		return ctl_nics(c, &(struct ctl_args){ .pos = { name }, .n_pos = args->n_pos - 1 });
 	if ((status = fetch(c, args->pos[0], name, &value)) != CTL_OK)
 		return status;
 	if (name != NULL && json_is_array(value)) {

@@ -389,7 +389,7 @@ up_wait(struct up *u)
 static void
 up_text(FILE *fp, const json_t *v)
 {
-	ctl_ps_view.text(fp, json_object_get(v, "processes"));
+	ctl_ps_table(fp, json_object_get(v, "processes"));
 	fprintf(fp, "\n%s is up in %s", ctl_str(v, "name"), ctl_str(v, "run_dir"));
 	if (json_is_integer(json_object_get(v, "converged_ms")))
 		fprintf(fp, ", converged after %.2f s",

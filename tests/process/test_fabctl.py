@@ -51,7 +51,7 @@ class Words(FabctlTestCase):
     def test_usage_errors(self):
         for args, error in [
             (["fly"], "unknown verb 'fly'; 'fabctl help' lists them"),
-            (["up"], "usage: fabctl up FILE [--wait TIME] [--packets HOW]"),
+            (["up"], "usage: fabctl up FILE [--wait TIME] [--packets HOW] [--engine E]"),
             (["routes", "effective"], "usage: fabctl routes effective NIC"),
             (["ps", "--sideways"], "unknown option '--sideways'"),
             (["ps", "--both"], "'ps' does not take --both"),
@@ -78,9 +78,11 @@ class Words(FabctlTestCase):
         text = self.fabctl("help").stdout
         for verb in ["up", "down", "check", "apply", "diff", "get", "set", "delete", "ps", "kill",
                      "pause", "resume", "stop", "start", "restart", "link cut", "link restore",
+                     "link set", "link clear", "link list", "link get",
                      "routes effective", "routes learned", "routes advertised", "gateway learned",
                      "gateway advertised", "gateway peers", "circuit routes", "router routes",
-                     "nexthop", "explain", "trace", "nics", "exec", "probe", "wait", "test", "events", "timeline", "health"]:
+                     "nexthop", "explain", "trace", "nics", "metrics", "exec", "probe", "capture", "wait", "test",
+                     "events", "timeline", "health"]:
             with self.subTest(verb=verb):
                 self.assertIn(f"\n  {verb} ", text)
                 self.assertIn(f"Usage: fabctl {verb}", self.fabctl("help", *verb.split()).stdout)
@@ -247,7 +249,7 @@ class Completion(unittest.TestCase):
     def test_words_and_options(self):
         for words, want in [
             (["routes", "e"], ["effective"]),
-            (["link", ""], ["cut", "restore"]),
+            (["link", "c"], ["cut", "clear"]),
             (["-o", ""], ["table", "json", "yaml"]),
             (["up", "--w"], ["--wait"]),
             (["circuit", "routes", "circuit1", "s"], ["secondary"]),

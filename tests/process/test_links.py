@@ -161,6 +161,40 @@ class Links(Guests, FabricTestCase):
         told = self.probe("vm11", "vm12", "--tcp", "--pps", "200", "--duration", "1s")
         self.assertEqual((told["lost"], told["reordered"]), (0, 0))
 
+    # What is counted.
+
+    def test_counters(self):
+        """The same in get nic, nics, ps and metrics: packets, drops by reason, who is plugged in."""
+        self.link("cut", "vm12", "--one-way")
+        self.addCleanup(self.link, "clear", "vm12")
+        self.until_silent("vm11", "10.12.0.4")
+        self.until(lambda: self.drops("vm12", "link-cut"), "the drop is counted")
+        nic, = self.fabric.json("get", "nic", "vm12")["value"]
+        self.assertTrue(nic["attached"])
+        self.assertEqual(self.fabric.json("nics", "vm12")["value"][0]["name"], nic["name"])
+        self.assertEqual(len(self.fabric.json("get", "nics")["value"]), len(self.fabric.json("nics")["value"]))
+        self.fabric.fabctl("get", "nic", "vm99", expect=4)
+        text = self.fabric.fabctl("metrics").stdout
+        value = {name: int(v) for name, v in re.findall(r"^(hubspoke_\S+\{.*\}) (\d+)$", text, re.M)}
+        self.assertEqual(value['hubspoke_nic_attached{nic="vm12",vnet="spoke12",host="vswitchd"}'], 1)
+        self.assertGreaterEqual(value['hubspoke_nic_drops_total{nic="vm12",reason="link-cut"}'], 1)
+        self.assertGreaterEqual(value['hubspoke_nic_packets_total{nic="vm12",direction="in"}'], int(nic["txPackets"]))
+        self.assertGreater(value['hubspoke_nic_octets_total{nic="vm11",direction="out"}'], 0)
+        self.assertEqual(value['hubspoke_node_up{node="rs1-0",kind="route_server"}'], 1)
+        self.assertEqual(value['hubspoke_node_sessions_up{node="rs1-0"}'], value['hubspoke_node_sessions{node="rs1-0"}'])
+        comments = {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE")}
+        self.assertEqual(comments, {name.split("{")[0] for name in value})
+        self.assertRegex(self.fabric.fabctl("ps").stdout,
+                         r"\nvswitchd: \d+ NICs plugged in, \d+ packets from guests, \d+ to guests; dropped: .*link-cut \d")
+
+    def test_converged_waits_for_guests(self):
+        """Once vswitchd is back and everybody is plugged in again, and not before."""
+        self.fabric.fabctl("kill", "vswitchd")
+        self.fabric.converged()  # nobody can be plugged in
+        self.fabric.fabctl("start", "vswitchd")
+        self.fabric.converged()
+        self.assertEqual([nic["name"] for nic in self.fabric.json("nics")["value"] if not nic["attached"]], [])
+
     def test_what_is_no_link(self):
         for args in (["cut", "vm11", "vm12"], ["cut", "nobody"], ["get", "nobody"], ["set", "nobody", "--delay", "1ms"],
                      ["cut", "westeurope", "westeurope"]):
