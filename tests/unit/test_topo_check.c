@@ -21,6 +21,17 @@ static const struct topo_case reference_cases[] = {
 	    "UnknownReference", "vnet a: subnets.s.route_table: there is no route_table \"rt\"" },
 	{ NET "peerings: [{from: hub, to: spok}]\n", 4, "UnknownReference",
 	    "peering hub/spok: there is no vnet \"spok\"; did you mean \"spoke\"?" },
+	{ "vnets: {a: {region: west, address_space: 10.1.0.0/16}}\n"
+	    "regions:\n  delays:\n    - {between: [west, north], delay: 1ms}\n", 4,
+	    "UnknownReference", "fabric: regions.delays.0.between: no VNet is in region \"north\"" },
+	{ "vnets: {a: {region: west, address_space: 10.1.0.0/16}}\n"
+	    "regions: {delays: [{between: [west, west], delay: 1ms}]}\n", 2, "InvalidRegionPair",
+	    "fabric: regions.delays.0.between: a region and itself; within a region packets take no "
+	    "time" },
+	{ "vnets: {a: {region: w, address_space: 10.1.0.0/16}, b: {region: n, address_space: "
+	    "10.2.0.0/16}}\nregions:\n  delays:\n    - {between: [n, w], delay: 1ms}\n"
+	    "    - {between: [w, n], delay: 1ms}\n", 3, "InvalidRegionPair",
+	    "fabric: regions.delays: n and w are there twice" },
 	{ NET "route_servers: {rs: {vnet: nowhere}}\n", 4, "UnknownReference",
 	    "route_server rs: vnet: there is no vnet \"nowhere\"" },
 	{ NET "route_servers:\n  rs:\n    vnet: hub\n    peers:\n      nva9:\n", 8,

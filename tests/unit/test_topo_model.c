@@ -483,6 +483,34 @@ test_bgp_through_the_data_plane(void)
 	topo_free(t);
 }
 
+static void
+test_regions(void)
+{
+	struct topo *t = build_text("regions:\n"
+				    "  delay: 3ms\n"
+				    "  delays: [{between: [w, n], delay: 9ms, jitter: 1ms}]\n"
+				    "vnets:\n"
+				    "  a: {region: w, address_space: 10.1.0.0/16}\n"
+				    "  b: {region: n, address_space: 10.2.0.0/16}\n"
+				    "  c: {region: e, address_space: 10.3.0.0/16}\n"
+				    "  d: {region: w, address_space: 10.4.0.0/16}\n");
+	int e = topo_find_region(t, "e"), n = topo_find_region(t, "n"),
+	    w = topo_find_region(t, "w");
+
+	CU_ASSERT_EQUAL(t->n_regions, 3);
+	CU_ASSERT_TRUE(e == 0 && n == 1 && w == 2 && topo_find_region(t, "x") == -1);
+	CU_ASSERT_TRUE(t->vnets[0].region_index == w && t->vnets[3].region_index == w);
+	CU_ASSERT_TRUE(
+	    topo_region_path(t, w, n).delay_ms == 9 && topo_region_path(t, n, w).delay_ms == 9);
+	CU_ASSERT_TRUE(topo_region_path(t, n, w).jitter_ms == 1);
+	CU_ASSERT_TRUE(
+	    topo_region_path(t, e, w).delay_ms == 3 && topo_region_path(t, e, w).jitter_ms == 0);
+	topo_free(t);
+	t = build_text("vnets: {a: {address_space: 10.1.0.0/16}}\n");
+	CU_ASSERT_TRUE(t->n_regions == 1 && t->region_delay_ms == 0);
+	topo_free(t);
+}
+
 static CU_TestInfo tests[] = {
 	{ "multi-region builds, with its nodes in order", test_multi_region },
 	{ "topologies/ is good", test_topologies },
@@ -490,6 +518,7 @@ static CU_TestInfo tests[] = {
 	    test_derived_addresses },
 	{ "defaults are Azure's: TIME-1", test_defaults },
 	{ "timing profiles and overrides", test_timing },
+	{ "regions and the delays between them", test_regions },
 	{ "peerings, their states and scopes: PEER-1, PEER-7, PEER-8", test_peerings },
 	{ "gateway transit over global peering: PEER-11", test_gateway_transit_is_global },
 	{ "peers of Route Servers: RS-38", test_route_server_peers },
