@@ -105,7 +105,7 @@ class Truth:
         def condition():
             last[:] = self.disagreements()
             return not last
-        until(condition, lambda: f"seed {SEED}, after {after}: " + "; ".join(last), timeout=30)
+        until(condition, lambda: f"seed {SEED}, after {after}: " + "; ".join(last), timeout=60)
 
     def test_every_pair_at_rest_and_after_faults(self):
         self.fabric.converged()
