@@ -190,7 +190,7 @@ add_direct(struct fc_img_links *l, const struct fc_image *img, int vnet, const c
 		if (fc_scope_of(t, t->nics[i].vnet) == vnet)
 			from[e.n++] = img->nics[i]->id;
 	e.v = from;
-	snprintf(name, sizeof(name), "%s > %s", t->vnets[vnet].name, msee);
+	snprintf(name, sizeof(name), "%.70s > %.70s", t->vnets[vnet].name, msee);
 	err = add(l, FC_IMG_LINK_HOP, name, e, ports_of(img, msee, to), s);
 	free(from);
 	return err;
