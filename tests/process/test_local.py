@@ -31,7 +31,7 @@ route_tables:
 route_servers:
   rs1: {vnet: hub1, peers: {nva1: {}}}
 nvas:
-  nva1: {subnet: hub1/nva, ip: 10.1.2.4, asn: 65001, advertise: [0.0.0.0/0]}
+  nva1: {subnet: hub1/nva, ip: 10.1.2.4, asn: 65001, advertise: [0.0.0.0/0], public_ip: 198.51.100.4, snat: true}
 vms:
   vm11: {subnet: spoke11/vms, ip: 10.11.0.4}
 """
@@ -165,7 +165,7 @@ class Small(FabricTestCase):
         for args in [["routes", "effective", "vm99"], ["routes", "learned", "rs9", "nva1"],
                      ["routes", "learned", "rs1", "nva9"], ["nexthop", "vm11", "10.1.2"],
                      ["explain", "vm11", "10.1.2.4/16"], ["trace", "vm99", "vm11"],
-                     ["trace", "8.8.8.8", "vm11"], ["gateway", "peers", "er1"],
+                     ["trace", "10.99.0.1", "vm11"], ["gateway", "peers", "er1"],
                      ["circuit", "routes", "c1", "primary"], ["router", "routes", "dc1"],
                      ["get", "apple"], ["get", "vm", "vm99"], ["delete", "vm", "vm99"],
                      ["set", "nva", "nva9", "asn=1"], ["kill", "nva9"], ["start", "../nva1"],

@@ -59,7 +59,7 @@ class Files(unittest.TestCase):
         path.write_text(f"scenario: {name}\n{head}\nsteps:\n{steps}\n")
         return path
 
-    def test(self, *args, expect=0, env=None):
+    def run_test(self, *args, expect=0, env=None):
         done = subprocess.run([BIN / "fabctl", "test", *map(str, args)], capture_output=True, text=True, check=False,
                               timeout=300, env=env)
         self.kept |= {line.split("kept: ")[1] for line in done.stdout.splitlines() if "kept: " in line}
@@ -69,11 +69,11 @@ class Files(unittest.TestCase):
     def test_shipped(self):
         """SC-B, SC-G, RS-90, MR-6: the files in scenarios/ hold, several at a time."""
         files = sorted((ROOT / "scenarios").glob("*.yaml"))
-        self.assertIn(f"{len(files)} of {len(files)} scenarios hold", self.test(*files).stdout)
+        self.assertIn(f"{len(files)} of {len(files)} scenarios hold", self.run_test(*files).stdout)
 
     def test_every_kind_of_step(self):
         before = set(pathlib.Path("/tmp").glob("fab-test-*"))
-        self.assertIn("1 of 1 scenarios hold", self.test(self.write("everything", EVERYTHING)).stdout)
+        self.assertIn("1 of 1 scenarios hold", self.run_test(self.write("everything", EVERYTHING)).stdout)
         self.assertEqual(set(pathlib.Path("/tmp").glob("fab-test-*")), before)
 
     def test_what_fails_is_told_and_kept(self):
@@ -81,7 +81,7 @@ class Files(unittest.TestCase):
                                 "    within: 100ms\n  - kill: nva1")
         good = self.write("good", "  - expect: converged")
         junit = self.dir / "junit.xml"
-        out = self.test(bad, good, "--junit", junit, expect=1).stdout
+        out = self.run_test(bad, good, "--junit", junit, expect=1).stdout
         self.assertIn("1 of 2 scenarios hold", out)
         self.assertIn(f"{bad}:14: routes vm1", out)
         for line in ("- 0.0.0.0/0 10.1.2.4", "+ 0.0.0.0/0 Internet", "+ 10.1.0.0/16 VnetLocal",
@@ -98,16 +98,16 @@ class Files(unittest.TestCase):
 
     def test_tap_and_json(self):
         good = self.write("good", "  - expect: converged")
-        self.assertEqual(self.test(good, "--tap").stdout, "1..1\nok 1 - good\n")
-        (result,) = json.loads(self.test(good, "-o", "json").stdout)
+        self.assertEqual(self.run_test(good, "--tap").stdout, "1..1\nok 1 - good\n")
+        (result,) = json.loads(self.run_test(good, "-o", "json").stdout)
         self.assertEqual((result["ok"], result["steps"], result["file"]), (True, 1, str(good)))
 
     def test_a_condition_that_does_not_hold(self):
         bad = self.write("bad", "  - expect: trace vm1 vm2 blackhole\n    within: 50ms")
-        self.assertIn("trace vm1 vm2 blackhole: not within ", self.test(bad, expect=1).stdout)
+        self.assertIn("trace vm1 vm2 blackhole: not within ", self.run_test(bad, expect=1).stdout)
         bad = self.write("bad", "  - expect: session nva1 rs1 up\n    stays: 20s", head=INSIDE)
         killer = self.write("killer", "  - expect: node nva1 up\n    stays: 100ms\n  - kill: nva9")
-        out = self.test(killer, expect=1).stdout
+        out = self.run_test(killer, expect=1).stdout
         self.assertIn("kill nva9", out)
         self.assertIn("exit 4: NOT_FOUND", out)
 
@@ -115,7 +115,7 @@ class Files(unittest.TestCase):
         path = self.write("wrong", "  - explode: nva1\n  - kill: [a, b, c]\n  - expect: converged\n    lost: 5\n"
                                    "  - routes: vm1\n  - expect: converged\n    within: soon\n"
                                    "  - probe: vm1 vm2\n  - routes: vm1\n    lacks: [10.1.0.1/16]\n", head="topology: x\n")
-        said = self.test(path, self.write("good", "  - expect: converged"), expect=4).stderr
+        said = self.run_test(path, self.write("good", "  - expect: converged"), expect=4).stderr
         self.assertEqual([line.split(": ", 2)[0::2] for line in said.splitlines()], [
             [f"{path}:5", "no step begins with 'explode'; see docs/scenarios.md"],
             [f"{path}:6", "kill a, b, c: expected NAME"],
@@ -128,10 +128,10 @@ class Files(unittest.TestCase):
                            ("a: [", ""), ("scenario: x\ntopology: y\nsteps: []", "steps: a list of steps")):
             path = self.dir / "file.yaml"
             path.write_text(text)
-            self.assertIn(want, self.test(path, expect=4).stderr)
-        self.test(self.dir / "absent.yaml", expect=2)
-        self.test(path, "--jobs", "many", expect=2)
-        out = self.test(self.write("nowhere", "  - expect: converged", head="topology: absent.yaml"), expect=1).stdout
+            self.assertIn(want, self.run_test(path, expect=4).stderr)
+        self.run_test(self.dir / "absent.yaml", expect=2)
+        self.run_test(path, "--jobs", "many", expect=2)
+        out = self.run_test(self.write("nowhere", "  - expect: converged", head="topology: absent.yaml"), expect=1).stdout
         self.assertIn("the fabric does not come up: FILE: cannot read absent.yaml", out)
 
     def test_interrupted(self):
@@ -159,10 +159,10 @@ class Files(unittest.TestCase):
         good = self.write("good", "  - probe: vm11 vm12 --pps 200\n    lost: at most 0\n    during:\n      - kill: nva1\n"
                                   "      - expect: effective vm11 0.0.0.0/0 via 10.1.2.5\n"
                                   "  - exec: vm11 true\n  - probe: vm11 vm12 --duration 200ms\n    lost: 0", head)
-        self.test(good)
+        self.run_test(good)
         bad = self.write("bad", "  - set: [vm, vm12, running=false]\n  - probe: vm11 vm12 --duration 200ms\n    lost: 5",
                          head)
-        self.assertRegex(self.test(bad, expect=1).stdout, r"probe vm11 vm12 --duration 200ms\n +200 of 200 packets lost")
+        self.assertRegex(self.run_test(bad, expect=1).stdout, r"probe vm11 vm12 --duration 200ms\n +200 of 200 packets lost")
 
 
 if __name__ == "__main__":
