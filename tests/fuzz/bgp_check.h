@@ -15,8 +15,7 @@ bgp_check_update(struct bgp_attr_table *t, const struct bgp_update *u)
 		FAB_ASSERT(u->withdrawn[i].len <= 32 &&
 			   ipnet_has_addr(u->withdrawn[i], u->withdrawn[i].addr));
 	for (size_t i = 0; i < u->n_nlri; i++)
-		FAB_ASSERT(
-		    u->nlri[i].len <= 32 && ipnet_has_addr(u->nlri[i], u->nlri[i].addr));
+		FAB_ASSERT(u->nlri[i].len <= 32 && ipnet_has_addr(u->nlri[i], u->nlri[i].addr));
 	FAB_ASSERT(!u->end_of_rib || u->n_nlri + u->n_withdrawn == 0);
 	if (u->n_nlri == 0 || u->treat_as_withdraw)
 		return;

@@ -22,8 +22,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		FAB_ASSERT(bgp_attr_table_new(&table) == FAB_OK);
 	if (size == 0 || size > BGP_MESSAGE_EXTENDED)
 		return 0;
-	opts = (struct bgp_decode_opts){ .as4 = data[0] & 1, .ibgp = data[0] & 2,
-		.extended = data[0] & 4, .local_addr = 0x0a010004 };
+	opts = (struct bgp_decode_opts){ .as4 = data[0] & 1,
+		.ibgp = data[0] & 2,
+		.extended = data[0] & 4,
+		.local_addr = 0x0a010004 };
 	if (data[0] & 8)
 		rc = bgp_msg_decode(&m, &scratch, &opts, data + 1, size - 1, &err);
 	else

@@ -82,9 +82,14 @@ say_message(struct world *w, int i, struct fab_buf *b)
 static void
 say_open(struct world *w, int i, uint8_t flags)
 {
-	const struct bgp_open open = { .version = 4, .asn = 65001,
-		.router_id = flags & 1 ? 9 : 1, .hold_sec = flags & 2 ? 3 : 0, .ipv4 = true,
-		.as4 = flags & 4, .refresh = flags & 8, .extended_message = flags & 16,
+	const struct bgp_open open = { .version = 4,
+		.asn = 65001,
+		.router_id = flags & 1 ? 9 : 1,
+		.hold_sec = flags & 2 ? 3 : 0,
+		.ipv4 = true,
+		.as4 = flags & 4,
+		.refresh = flags & 8,
+		.extended_message = flags & 16,
 		.enhanced_refresh = flags & 32 };
 
 	say_message(w, i, bgp_msg_encode_open(&open));
@@ -180,10 +185,17 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const struct bgp_session_cb callbacks = { .down = on_down, .update = on_update };
-	static const struct bgp_session_conf conf = { .local_name = "rs1-0", .peer_name = "nva1",
-		.local_as = 65515, .peer_as = 65001, .router_id = 5, .hold_ms = 3000,
-		.connect_retry_ms = 50, .transport = BGP_TRANSPORT_TCP, .passive = true,
-		.offer_extended_message = true, .offer_enhanced_refresh = true };
+	static const struct bgp_session_conf conf = { .local_name = "rs1-0",
+		.peer_name = "nva1",
+		.local_as = 65515,
+		.peer_as = 65001,
+		.router_id = 5,
+		.hold_ms = 3000,
+		.connect_retry_ms = 50,
+		.transport = BGP_TRANSPORT_TCP,
+		.passive = true,
+		.offer_extended_message = true,
+		.offer_enhanced_refresh = true };
 	struct world w = { .fd = { -1, -1 } };
 
 	if (loop == NULL) {

@@ -21,8 +21,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		FAB_ASSERT(bgp_attr_table_new(&table) == FAB_OK);
 	if (size == 0)
 		return 0;
-	opts = (struct bgp_decode_opts){ .as4 = true, .ibgp = data[0] & 2,
-		.local_addr = 0x0a010004 };
+	opts =
+	    (struct bgp_decode_opts){ .as4 = true, .ibgp = data[0] & 2, .local_addr = 0x0a010004 };
 	rc = wire_bgp_decode(&m, &scratch, &opts, data + 1, size - 1, &err);
 	FAB_ASSERT(rc == FAB_OK || rc == FAB_EBADMSG);
 	if (rc == FAB_OK)

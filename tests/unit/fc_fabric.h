@@ -92,7 +92,7 @@ struct fake {
 	/* What it has received. */
 	struct wire_conf *conf;
 	unsigned configs, faults;
-	enum fab_rpc_status ended; /* status with which its watch ended last */
+	enum fab_rpc_status ended;   /* status with which its watch ended last */
 	Fab__V1__FaultRequest fault; /* the last one */
 	char faulted[32];            /* its peer */
 	/* What it says. */
