@@ -69,8 +69,11 @@ ip_finish(uint8_t *ip)
 static void
 l4_finish(uint8_t *ip, uint8_t *field)
 {
+	uint16_t check;
+
 	put16(field, 0);
-	put16(field, (uint16_t)~l4_check(ip));
+	check = (uint16_t)~l4_check(ip);
+	put16(field, check == 0 && ip[9] == 17 ? 0xffff : check); /* RFC 768: UDP's 0 is none */
 }
 
 /* ---- packets ---- */
