@@ -86,25 +86,13 @@ finish(struct capture *k, int status)
 	fab_loop_stop(k->loop);
 }
 
-static void
-time_text(char *buf, size_t size, uint64_t at_us)
-{
-	time_t sec = (time_t)(at_us / 1000000);
-	struct tm tm;
-	size_t n;
-
-	localtime_r(&sec, &tm);
-	n = strftime(buf, size, "%H:%M:%S", &tm);
-	snprintf(buf + n, size - n, ".%06u", (unsigned)(at_us % 1000000));
-}
-
 static int
 put_line(const struct capture *k, const Fab__V1__CapturedPacket *p)
 {
 	char at[32], text[CTL_PACKET_TEXT];
 	json_t *v;
 
-	time_text(at, sizeof(at), p->at_us);
+	ctl_time_text(at, sizeof(at), p->at_us);
 	ctl_packet_text(text, p->data.data, p->data.len);
 	if (k->c->format == CTL_TABLE) {
 		if (p->lost > 0)

@@ -94,18 +94,6 @@ struct follower {
 };
 
 static void
-time_text(char *buf, size_t size, uint64_t at_us)
-{
-	time_t sec = (time_t)(at_us / 1000000);
-	struct tm tm;
-	size_t n;
-
-	localtime_r(&sec, &tm);
-	n = strftime(buf, size, "%H:%M:%S", &tm);
-	snprintf(buf + n, size - n, ".%06u", (unsigned)(at_us % 1000000));
-}
-
-static void
 event_print(struct follower *f, const Fab__V1__Event *e)
 {
 	char at[32];
@@ -113,7 +101,7 @@ event_print(struct follower *f, const Fab__V1__Event *e)
 	int err;
 
 	if (f->c->format == CTL_TABLE) {
-		time_text(at, sizeof(at), e->at_us);
+		ctl_time_text(at, sizeof(at), e->at_us);
 		printf("%s  %-8s %-18s %s\n", at, e->kind, e->subject, e->text);
 		err = fflush(stdout) == 0 ? FAB_OK : FAB_EIO;
 	} else {

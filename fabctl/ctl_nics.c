@@ -92,9 +92,8 @@ runs(const char *run_dir, const char *name)
 	return running;
 }
 
-/* The first one that is to be plugged in and is not. False: there is none. */
-static bool
-is_missing(const Fab__V1__NicList *list, const json_t *off, char out[static 64])
+bool
+ctl_guest_missing(const Fab__V1__NicList *list, const json_t *off, char out[static 64])
 {
 	for (size_t i = 0; i < list->n_value; i++) {
 		const Fab__V1__NicInfo *n = list->value[i];
@@ -120,7 +119,7 @@ ask_missing(struct ctl *c, char out[static 64])
 		&reply, why) != FAB_RPC_OK)
 		return false; /* who waits finds out by himself */
 	off = ctl_power_off(c->run_dir);
-	missing = is_missing(CTL_REPLY(Fab__V1__NicList, reply), off, out);
+	missing = ctl_guest_missing(CTL_REPLY(Fab__V1__NicList, reply), off, out);
 	json_decref(off);
 	ctl_reply_free(reply);
 	return missing;

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define COLUMNS_MAX 16
 
@@ -288,4 +289,16 @@ ctl_print(FILE *fp, enum ctl_format format, const json_t *value, const struct ct
 	if (err == FAB_OK && (fflush(fp) != 0 || ferror(fp)))
 		err = FAB_EIO;
 	return err;
+}
+
+void
+ctl_time_text(char *buf, size_t size, uint64_t at_us)
+{
+	time_t sec = (time_t)(at_us / 1000000);
+	struct tm tm;
+	size_t n;
+
+	localtime_r(&sec, &tm);
+	n = strftime(buf, size, "%H:%M:%S", &tm);
+	snprintf(buf + n, size - n, ".%06u", (unsigned)(at_us % 1000000));
 }

@@ -5,6 +5,7 @@
  * it as it is, a view says how it reads as text.
  */
 #include <jansson.h>
+#include <stdint.h>
 #include <stdio.h>
 
 enum ctl_format { CTL_TABLE, CTL_JSON, CTL_YAML };
@@ -40,6 +41,9 @@ void ctl_table(FILE *fp, const json_t *rows, const struct ctl_column *columns);
 
 /* Compact JSON and a newline: one object a line. */
 int ctl_json_line(FILE *fp, const json_t *value);
+
+/* Wall time as the clock here shows it: "07:49:16.418009". */
+void ctl_time_text(char *buf, size_t size, uint64_t at_us);
 
 /* String member of an object, "" if absent. */
 const char *ctl_str(const json_t *object, const char *key);

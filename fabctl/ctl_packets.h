@@ -13,6 +13,7 @@
 #include "fabctl/ctl.h"
 #include "lib/clock.h"
 #include "lib/topo.h"
+#include "proto/fabric.pb-c.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -55,6 +56,9 @@ size_t ctl_guest_end_all(ino_t netns);
 /* Ends what runs in the guests' namespaces, so that these can go: SIGTERM, later SIGKILL. */
 void ctl_guests_clear(const char *run_dir);
 
+/* The first one that is to be plugged in and is not, in out; off: names of those without power, may
+ * be NULL. False: there is none. */
+bool ctl_guest_missing(const Fab__V1__NicList *list, const json_t *off, char out[static 64]);
 /* Waits until every guest that is not off is plugged in, where a local vswitchd and the guests run;
  * else there is nothing to wait for. False: not by then, missing is one of them. */
 bool ctl_guests_attached(

@@ -245,11 +245,7 @@ guests_done(
 	u->asking_guests = false;
 	if (status != FAB_RPC_OK)
 		return;
-	u->attached = true;
-	for (size_t i = 0; i < list->n_value && u->attached; i++) {
-		u->attached = list->value[i]->attached || !list->value[i]->running;
-		snprintf(u->missing, sizeof(u->missing), "%s", list->value[i]->name);
-	}
+	u->attached = !ctl_guest_missing(list, NULL, u->missing); /* none is off yet */
 	if (u->attached)
 		u->converged_ms = (uint32_t)(fab_mono_us_between(u->since, fab_mono_now()) / 1000);
 }

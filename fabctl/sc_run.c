@@ -22,6 +22,7 @@ struct run {
 	const struct sc_file *f;
 	char top[64]; /* the scenario's own directory: run/, and what is kept */
 	char run_dir[80], url[128];
+	char inside[96]; /* the topology, if it is the scenario's own */
 	const struct sc_step *failed;
 	char why[1024];
 };
@@ -404,28 +405,26 @@ do_steps(struct run *r, const struct sc_step *steps, size_t n)
 /* ---- up and down ---- */
 
 static bool
-write_inside(struct run *r, char *path, size_t size)
+write_inside(struct run *r)
 {
-	FILE *fp;
+	FILE *fp = fopen(r->inside, "we");
 	bool ok;
 
-	snprintf(path, size, "%s/topology.json", r->top);
-	if ((fp = fopen(path, "we")) == NULL)
-		return fail(r, "cannot write %s: %s", path, strerror(errno));
+	if (fp == NULL)
+		return fail(r, "cannot write %s: %s", r->inside, strerror(errno));
 	ok = fputs(r->f->inside, fp) >= 0;
 	ok = fclose(fp) == 0 && ok;
-	return ok || fail(r, "cannot write %s: %s", path, strerror(errno));
+	return ok || fail(r, "cannot write %s: %s", r->inside, strerror(errno));
 }
 
 static bool
 up(struct run *r)
 {
-	char inside[96];
-	const char *topology = r->f->topology != NULL ? r->f->topology : inside;
+	const char *topology = r->f->topology != NULL ? r->f->topology : r->inside;
 	struct sc_call c;
 	bool ok;
 
-	if (r->f->topology == NULL && !write_inside(r, inside, sizeof(inside)))
+	if (r->f->topology == NULL && !write_inside(r))
 		return false;
 	ok = sc_call(&c, r->f->dir, NULL, false,
 		 (const char *[]){ "up", topology, "--run-dir", r->run_dir, "--wait", UP_WAIT,
@@ -520,7 +519,6 @@ sc_run(const struct sc_file *f, bool keep)
 {
 	struct run r = { .f = f, .top = "/tmp/fab-test-XXXXXX" };
 	struct fab_mono since = fab_mono_now();
-	char inside[96];
 	bool ok;
 
 	if (mkdtemp(r.top) == NULL) {
@@ -528,6 +526,7 @@ sc_run(const struct sc_file *f, bool keep)
 		return result(&r, false, false, 0);
 	}
 	snprintf(r.run_dir, sizeof(r.run_dir), "%s/run", r.top);
+	snprintf(r.inside, sizeof(r.inside), "%s/topology.json", r.top);
 	snprintf(r.url, sizeof(r.url), "ipc://%s/fabricd.ipc", r.run_dir);
 	setenv("XDG_RUNTIME_DIR", r.top, 1); /* the user's own current fabric stays that */
 	ok = up(&r) && do_steps(&r, f->steps, f->n);
@@ -535,9 +534,8 @@ sc_run(const struct sc_file *f, bool keep)
 		keep_all(&r);
 	if (!keep)
 		down(&r);
-	snprintf(inside, sizeof(inside), "%s/topology.json", r.top);
 	if (ok && !keep) {
-		unlink(inside);
+		unlink(r.inside);
 		rmdir(r.top);
 	}
 	return result(&r, ok, keep, (double)fab_mono_us_between(since, fab_mono_now()) / 1e6);
