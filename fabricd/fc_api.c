@@ -2,7 +2,6 @@
  * Service Fabric (see fc_api.h): the table, resources, waiting and faults.
  */
 #include "fabricd/fc_api.h"
-#include "fabricd/fc_carrier.h"
 
 #include "fabricd/fc_api_impl.h"
 #include "fabricd/fc_apply.h"

@@ -9,14 +9,6 @@
 
 /* ---- knows ---- */
 
-static bool
-is_router(const struct topo *t, const char *name)
-{
-	int i = topo_find_node(t, name);
-
-	return i >= 0 && (t->nodes[i].kind == TOPO_NODE_NVA || t->nodes[i].kind == TOPO_NODE_SITE);
-}
-
 int
 fc_cond_knows(const struct fc *f, const struct fc_expr *e, bool *holds, char why[static FC_WHY_MAX])
 {
@@ -25,7 +17,7 @@ fc_cond_knows(const struct fc *f, const struct fc_expr *e, bool *holds, char why
 	const char *peer = "";
 	char net[IPNET_STRLEN];
 
-	if (!is_router(f->topo, e->a)) {
+	if (!fc_is_router(f->topo, e->a)) {
 		snprintf(why, FC_WHY_MAX, "no NVA or site '%.60s'", e->a);
 		return FAB_ENOENT;
 	}

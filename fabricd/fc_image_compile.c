@@ -321,16 +321,8 @@ fc_img_depends(
     const struct fc_image *img, const struct fc_img_table *table, const struct topo_node *n)
 {
 	const struct topo *t = img->l->topo;
-	int vnet = -1;
 
 	switch (n->kind) {
-	case TOPO_NODE_ROUTE_SERVER:
-		vnet = t->servers[n->index].vnet;
-		break;
-	case TOPO_NODE_ER_GATEWAY:
-	case TOPO_NODE_VPN_GATEWAY:
-		vnet = t->gateways[n->index].vnet;
-		break;
 	case TOPO_NODE_NVA:
 		if (table->source == FC_IMG_TUNNEL)
 			return fc_img_tunnel_depends(n);
@@ -344,7 +336,7 @@ fc_img_depends(
 		break;
 	}
 	if (table->source == FC_IMG_BGP)
-		return table->a == vnet;
+		return table->a == topo_node_vnet(t, n);
 	return fc_img_far_depends(img, table, n);
 }
 

@@ -31,8 +31,8 @@ fc_routers_free(struct fc_router **all)
 	}
 }
 
-static bool
-is_router(const struct topo *t, const char *node)
+bool
+fc_is_router(const struct topo *t, const char *node)
 {
 	int i = topo_find_node(t, node);
 
@@ -45,7 +45,7 @@ fc_routers_bind(struct fc_router **all, const struct topo *t)
 	struct fc_router *r, *tmp;
 
 	HASH_ITER (hh, *all, r, tmp) {
-		if (is_router(t, r->name))
+		if (fc_is_router(t, r->name))
 			continue;
 		HASH_DEL(*all, r);
 		router_free(r);
@@ -153,7 +153,7 @@ fc_router_apply(struct fc_router **all, const struct topo *t, const char *node,
 	struct fc_router *r = fc_router_find(*all, node);
 	int err = FAB_OK;
 
-	if (!is_router(t, node))
+	if (!fc_is_router(t, node))
 		return FAB_ENOENT;
 	if (b != NULL && !fc_batch_valid(b))
 		return FAB_EINVAL;

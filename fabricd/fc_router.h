@@ -21,6 +21,9 @@ struct fc_router {
 	size_t n_peers;
 };
 
+/* An NVA or a site of t. */
+bool fc_is_router(const struct topo *t, const char *node);
+
 void fc_routers_free(struct fc_router **all);
 /* Forgets those that are no node of t any more. */
 void fc_routers_bind(struct fc_router **all, const struct topo *t);

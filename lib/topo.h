@@ -456,6 +456,8 @@ int topo_find_balancer_by_ip(const struct topo *t, int vnet, uint32_t ip);
 struct topo_region_path topo_region_path(const struct topo *t, int a, int b);
 /* Region of the node's VNet, -1: it is in none. */
 int topo_node_region(const struct topo *t, const struct topo_node *n);
+/* The VNet that the node is in; -1: none (MSEEs, sites). */
+int topo_node_vnet(const struct topo *t, const struct topo_node *n);
 /* VNet and Azure address of a Route Server or gateway instance; false for other nodes, and for the
  * standby of an active-standby VPN gateway, which has none (VPN-1). */
 bool topo_platform_address(

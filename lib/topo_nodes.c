@@ -76,6 +76,24 @@ topo_nodes_build(struct topo_build *b)
 		qsort_r(t->index->nodes_by_name, n, sizeof(int), by_node_name, t->nodes);
 }
 
+int
+topo_node_vnet(const struct topo *t, const struct topo_node *n)
+{
+	switch (n->kind) {
+	case TOPO_NODE_ROUTE_SERVER:
+		return t->servers[n->index].vnet;
+	case TOPO_NODE_ER_GATEWAY:
+	case TOPO_NODE_VPN_GATEWAY:
+		return t->gateways[n->index].vnet;
+	case TOPO_NODE_NVA:
+		return t->nvas[n->index].vnet;
+	case TOPO_NODE_MSEE:
+	case TOPO_NODE_SITE:
+		break;
+	}
+	return -1;
+}
+
 bool
 topo_platform_address(const struct topo *t, const struct topo_node *n, int *vnet, uint32_t *ip)
 {

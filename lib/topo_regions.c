@@ -47,23 +47,8 @@ topo_find_region(const struct topo *t, const char *name)
 int
 topo_node_region(const struct topo *t, const struct topo_node *n)
 {
-	int vnet = -1;
+	int vnet = topo_node_vnet(t, n);
 
-	switch (n->kind) {
-	case TOPO_NODE_ROUTE_SERVER:
-		vnet = t->servers[n->index].vnet;
-		break;
-	case TOPO_NODE_ER_GATEWAY:
-	case TOPO_NODE_VPN_GATEWAY:
-		vnet = t->gateways[n->index].vnet;
-		break;
-	case TOPO_NODE_NVA:
-		vnet = t->nvas[n->index].vnet;
-		break;
-	case TOPO_NODE_MSEE:
-	case TOPO_NODE_SITE:
-		break;
-	}
 	return vnet >= 0 ? t->vnets[vnet].region_index : -1;
 }
 
