@@ -203,6 +203,10 @@ struct fab_rpc_sub_ops {
 int fab_rpc_subscribe(struct fab_rpc_sub **out, struct fab_rpc_client *c,
     const ProtobufCServiceDescriptor *service, const char *method, const ProtobufCMessage *req,
     const struct fab_rpc_sub_ops *ops, void *ctx);
+/* What it asks from now on whenever it opens itself again; for a request that says something about
+ * the state of who asks. The stream that is open goes on. req is copied and of the same type.
+ * FAB_ENOMEM: it goes on asking the old one. */
+int fab_rpc_sub_set_request(struct fab_rpc_sub *s, const ProtobufCMessage *req);
 void fab_rpc_sub_free(struct fab_rpc_sub *s);
 
 /* Opens a client stream and keeps it open across reconnects. snapshot() is never called from inside

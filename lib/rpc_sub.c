@@ -138,6 +138,19 @@ fab_rpc_subscribe(struct fab_rpc_sub **out, struct fab_rpc_client *c,
 	return FAB_OK;
 }
 
+int
+fab_rpc_sub_set_request(struct fab_rpc_sub *s, const ProtobufCMessage *req)
+{
+	ProtobufCMessage *copy;
+	int err = message_copy(&copy, req);
+
+	if (err != FAB_OK)
+		return err;
+	protobuf_c_message_free_unpacked(s->req, NULL);
+	s->req = copy;
+	return FAB_OK;
+}
+
 void
 fab_rpc_sub_free(struct fab_rpc_sub *s)
 {

@@ -287,6 +287,17 @@ watch_item(void *ctx, const ProtobufCMessage *item, const struct fab_rpc_item *i
 	}
 }
 
+/* Whether we forward is another thing now than when the stream was opened. */
+static void
+ask_as_we_are(struct vs_sync *s)
+{
+	Fab__V1__SwitchHello hello;
+
+	fill_hello(s, &hello);
+	if (s->watch != NULL && fab_rpc_sub_set_request(s->watch, &hello.base) != FAB_OK)
+		fab_warn("out of memory: fabricd may take us for one that has no tables");
+}
+
 /* The library asks again by itself; one line for each new reason is enough. */
 static void
 watch_ended(void *ctx, enum fab_rpc_status status, const char *message)
@@ -294,6 +305,7 @@ watch_ended(void *ctx, enum fab_rpc_status status, const char *message)
 	struct vs_sync *s = ctx;
 
 	s->current = false;
+	ask_as_we_are(s);
 	if (status == s->refused || status == FAB_RPC_UNAVAILABLE)
 		return; /* a lost connection has its own line */
 	s->refused = status;

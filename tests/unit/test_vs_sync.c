@@ -29,6 +29,7 @@ struct fabric {
 	/* What it was told. */
 	unsigned hellos, reports;
 	char host[32], url[64], engine[16];
+	bool forwarding; /* as it said when it opened its watch last */
 	uint64_t started_us, acked;
 	struct {
 		char name[32];
@@ -120,6 +121,7 @@ watch_open(void *ctx, const ProtobufCMessage *req, struct fab_rpc_stream *s,
 	if (f->refuse != FAB_RPC_OK)
 		return f->refuse;
 	take_hello(f, (const Fab__V1__SwitchHello *)req);
+	f->forwarding = ((const Fab__V1__SwitchHello *)req)->forwarding;
 	f->watch = s;
 	*ops = &stream_ops;
 	*stream_ctx = f;
@@ -371,6 +373,7 @@ test_the_loss_of_fabricd_changes_nothing(void)
 
 	sync_init(&y);
 	AWAIT(y.f.loop, y.f.acked == 100);
+	CU_ASSERT_FALSE(y.f.forwarding);
 	fab_rpc_server_free(y.f.server);
 	AWAIT(y.f.loop, !fab_rpc_client_connected(y.client));
 	CU_ASSERT_FALSE(vs_sync_current(y.s));
@@ -383,6 +386,7 @@ test_the_loss_of_fabricd_changes_nothing(void)
 	AWAIT(y.f.loop, y.f.acked == 7);
 	CU_ASSERT_EQUAL(y.f.snapshots, 2);
 	CU_ASSERT_EQUAL(y.f.hellos, 2);
+	CU_ASSERT_TRUE(y.f.forwarding); /* so that a fabricd that knows little yet can wait */
 	CU_ASSERT_EQUAL(action(&y, &why), VS_DROPPED);
 	sync_fini(&y);
 }
