@@ -3,6 +3,7 @@
  */
 #include "fabricd/fc_control.h"
 
+#include "fabricd/fc_image.h"
 #include "fabricd/fc_switch.h"
 #include "fabricd/wire_batch.h"
 #include "lib/err.h"
@@ -26,7 +27,8 @@ struct fc_reporter {
 	struct fc *f;
 	struct fc_node *node; /* NULL: no hello yet, refused, or taken over */
 	uint64_t started_us;
-	bool warned; /* of something in its reports; once is enough */
+	bool warned;   /* of something in its reports; once is enough */
+	bool complete; /* all that the node had to say when it came is here */
 	struct fab_timer *patience;
 	bool waited; /* long enough: it counts as converged, whatever session is missing */
 };
@@ -160,13 +162,22 @@ reports_layers(const struct topo_node *tn)
 		   tn->kind == TOPO_NODE_VPN_GATEWAY);
 }
 
+/* What a node says about itself does not count before its routes are here: its status may come
+ * first. */
+static bool
+is_complete(const struct fc_node *n)
+{
+	return n->reporter != NULL && n->reporter->complete;
+}
+
 /* The layers hear how a reporter is; that may move NICs to another instance (RS-66, RS-93). */
 static void
 tell_layers(struct fc *f, const struct fc_node *n, const char *text)
 {
 	uint64_t before = fc_layers_generation(f->layers);
-	bool converged = (n->status_converged && n->status_generation == n->generation) ||
-			 (n->reporter != NULL && n->reporter->waited);
+	bool converged =
+	    is_complete(n) &&
+	    (n->reporter->waited || (n->status_converged && n->status_generation == n->generation));
 
 	if (reports_layers(fc_node_topo(f->nodes, n)))
 		fc_layers_reporter_state(f->layers, n->name, fc_node_connected(n), converged);
@@ -184,6 +195,18 @@ tell_layers(struct fc *f, const struct fc_node *n, const char *text)
 		fc_timeline_batch(f->timeline, &b);
 		fc_touch(f, true);
 	}
+}
+
+bool
+fc_control_settled(const struct fc *f)
+{
+	const struct fc_node *n;
+
+	for (n = fc_node_next(f->nodes, NULL); n != NULL; n = fc_node_next(f->nodes, n))
+		if (!n->foreign && fc_image_reads(f->topo, fc_node_topo(f->nodes, n)) &&
+		    !is_complete(n))
+			return false;
+	return fc_layers_settled(f->layers);
 }
 
 void
@@ -323,12 +346,14 @@ snapshot_end(struct fc_reporter *r)
 	HASH_ITER (hh, r->node->sessions, s, tmp)
 		if (!s->repeated)
 			fc_session_remove(r->node, s);
+	r->complete = true;
 	if (!reports_layers(fc_node_topo(r->f->nodes, r->node))) {
 		fc_layers_router_apply(r->f->layers, r->node->name, &none, false, true);
 		fc_switch_touch_node(r->f->sw, r->node->name, r->node->name, "routes of a site");
 		return;
 	}
 	fc_layers_snapshot_end(r->f->layers, r->node->name, &changed);
+	tell_layers(r->f, r->node, "all routes are here");
 	if (changed == 0)
 		return;
 	b.changed = (uint32_t)changed;

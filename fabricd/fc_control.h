@@ -13,6 +13,9 @@ extern const struct fab_rpc_handler fc_control_table[];
 
 /* The node's configuration changed: sends it, if somebody watches. */
 void fc_control_push(struct fc *f, struct fc_node *n);
+/* Whether every node whose routes the switch's tables are made of is there and has told all of
+ * them: before that these tables are not to be trusted. */
+bool fc_control_settled(const struct fc *f);
 /* The layers were bound anew: tells them how the node is. */
 void fc_control_restate(struct fc *f, struct fc_node *n);
 /* The node left the topology: sends a configuration without peers, so that its sessions close, and

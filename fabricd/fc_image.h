@@ -24,6 +24,8 @@
 
 struct fc_layers;
 struct fc_linkset;
+struct topo;
+struct topo_node;
 
 #define FC_IMAGE_NONE          0  /* no table */
 #define FC_IMAGE_MEMBERS       64 /* of a group */
@@ -138,6 +140,8 @@ void fc_image_touch_node(struct fc_image *img, const char *node);
 /* Somebody did something to links. */
 void fc_image_touch_links(struct fc_image *img);
 bool fc_image_is_due(const struct fc_image *img);
+/* Whether tables are made of what this node says about its own table, beside the BGP layers. */
+bool fc_image_reads(const struct topo *t, const struct topo_node *n);
 
 /* Brings the image up to date. FAB_ENOMEM: what could not be compiled stays as it was told last and
  * stays due; what was told is consistent. */

@@ -27,6 +27,20 @@ fc_img_tunnel_declare(struct fc_image *img, struct fc_img_port_conf *c, int nva)
 			c->tunnel = fc_img_table_declare(img, FC_IMG_TUNNEL, nva, -1);
 }
 
+bool
+fc_image_reads(const struct topo *t, const struct topo_node *n)
+{
+	const struct topo_nva *nva;
+
+	if (n == NULL || n->kind != TOPO_NODE_NVA)
+		return n != NULL && n->kind == TOPO_NODE_SITE;
+	nva = &t->nvas[n->index];
+	for (size_t i = 0; i < nva->n_peers; i++)
+		if (is_ours(&nva->peers[i]))
+			return true;
+	return false;
+}
+
 /* To the other end; NULL: its NIC's routes decide. */
 static struct fc_img_group *
 peer_group(struct fc_img_build *b, const struct topo_router_peer *p)

@@ -4,6 +4,7 @@
 #include "fabricd/fc_switch.h"
 
 #include "fabricd/fc_carrier.h"
+#include "fabricd/fc_control.h"
 #include "fabricd/fc_link.h"
 #include "fabricd/fc_mem.h"
 #include "fabricd/wire_switch.h"
@@ -350,7 +351,7 @@ watch_new(
 static bool
 is_settling(const struct fc *f)
 {
-	return !fc_layers_settled(f->layers) &&
+	return !fc_control_settled(f) &&
 	       fab_mono_us_between(f->started, fab_mono_now()) < FC_SWITCH_SETTLE_MS * 1000;
 }
 

@@ -1,12 +1,21 @@
 /*
  * fabricd with stand-in nodes: configurations out, reports in, and what becomes of them.
  */
+#include "fabricd/fc_control.h"
 #include "lib/err.h"
 #include "tests/unit/fc_fabric.h"
 
 #define FOREIGN                                                                                    \
 	SMALL_NET("")                                                                              \
 	"nvas: {fw: {subnet: hub/nva, ip: 10.1.2.9, asn: 65003, run: [bird]}}\n"
+
+static const struct fab_rpc_sink_ops *
+report_row(void)
+{
+	for (const struct fab_rpc_handler *row = fc_control_table;; row++)
+		if (strcmp(row->method, "Report") == 0)
+			return row->sink;
+}
 
 static bool
 connected(struct fixture *fx, const char *name)
@@ -363,6 +372,68 @@ put_bad_batch(struct fake *k, unsigned what)
 	fab_rpc_stream_put(k->report, &item.base);
 }
 
+/* A report as it comes in, without a stream: a test says itself what is whole. */
+static void
+say(struct fixture *fx, void *reporter, int body, void *part, struct fab_rpc_item info)
+{
+	Fab__V1__ReportItem item = FAB__V1__REPORT_ITEM__INIT;
+
+	item.body_case = (Fab__V1__ReportItem__BodyCase)body;
+	item.hello = part;
+	report_row()->item(fx->f, reporter, &item.base, &info);
+}
+
+static void *
+say_hello(struct fixture *fx, const char *name)
+{
+	Fab__V1__ReportHello hello = FAB__V1__REPORT_HELLO__INIT;
+	Fab__V1__NodeStatus status = FAB__V1__NODE_STATUS__INIT;
+	void *r;
+
+	report_row()->open(fx->f, &r);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(r);
+	hello.name = (char *)(uintptr_t)name;
+	say(fx, r, FAB__V1__REPORT_ITEM__BODY_HELLO, &hello,
+	    (struct fab_rpc_item){ .snapshot_begin = true, .in_snapshot = true });
+	status.generation = fc_node_find(fx->f->nodes, name)->generation;
+	status.converged = true;
+	say(fx, r, FAB__V1__REPORT_ITEM__BODY_STATUS, &status,
+	    (struct fab_rpc_item){ .in_snapshot = true });
+	return r;
+}
+
+static void
+say_all(struct fixture *fx, void *reporter)
+{
+	report_row()->item(fx->f, reporter, NULL,
+	    &(struct fab_rpc_item){ .in_snapshot = true, .snapshot_end = true });
+}
+
+/* The switch may have tables when all those that they are made of have told all their routes: Route
+ * Server instances and sites; not before because one says that it has converged. */
+static void
+test_routes_are_known_when_all_have_told_them(void)
+{
+	struct fixture fx;
+	void *rs0, *rs1, *dc1;
+
+	fixture_init(&fx, SMALL "sites: {dc1: {asn: 64900, prefixes: [172.20.0.0/16]}}\n", false);
+	CU_ASSERT_FALSE(fc_control_settled(fx.f));
+	rs0 = say_hello(&fx, "rs-0");
+	rs1 = say_hello(&fx, "rs-1");
+	dc1 = say_hello(&fx, "dc1");
+	say_all(&fx, dc1);
+	say_all(&fx, rs0);
+	CU_ASSERT_FALSE(fc_control_settled(fx.f));
+	say_all(&fx, rs1);
+	CU_ASSERT_TRUE(fc_control_settled(fx.f));
+	report_row()->closed(fx.f, dc1);
+	CU_ASSERT_FALSE(fc_control_settled(fx.f));
+	report_row()->closed(fx.f, rs0);
+	report_row()->closed(fx.f, rs1);
+	fixture_fini(&fx);
+}
+
 static void
 test_bad_batches_are_refused_whole(void)
 {
@@ -430,6 +501,8 @@ static CU_TestInfo tests[] = {
 	{ "RS-66: an instance does not wait for ever", test_an_instance_does_not_wait_for_ever },
 	{ "a restart of fabricd brings the routes back",
 	    test_a_restart_of_fabricd_brings_the_routes_back },
+	{ "routes are known when all have told them",
+	    test_routes_are_known_when_all_have_told_them },
 	{ "bad batches are refused whole", test_bad_batches_are_refused_whole },
 	{ "names and numbers of nodes are limited", test_names_and_numbers_of_nodes_are_limited },
 	CU_TEST_INFO_NULL,
