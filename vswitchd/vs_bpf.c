@@ -489,18 +489,18 @@ trunk_open(struct vs_bpf *b, char why[static VS_BPF_WHY_MAX])
 	return err;
 }
 
-/* Flows are spread over the processors, or a veth would mix their order up. Where it may not be
- * written the owner of the namespace has done so (compose: sysctls), or lives with one. */
+/* A frame goes its whole way on the processor of who sends it. Handing it to another one at each of
+ * our ends (RPS) would keep the order of a flow whose sender moves between processors, which costs
+ * it twice what the way itself does; senders move rarely, and TCP does not mind. Where it may not
+ * be written the owner of the namespace decides. */
 static void
-spread(void)
+stay_on_processor(void)
 {
-	int cpus = (int)sysconf(_SC_NPROCESSORS_CONF);
 	FILE *fp = fopen("/proc/sys/net/core/rps_default_mask", "we");
 
 	if (fp == NULL)
 		return;
-	if (cpus > 0 && cpus <= 32)
-		fprintf(fp, "%x\n", cpus == 32 ? UINT32_MAX : (1u << cpus) - 1);
+	fputs("0\n", fp);
 	fclose(fp);
 }
 
@@ -514,7 +514,7 @@ start(struct vs_bpf *b, struct fab_loop *loop, char why[static VS_BPF_WHY_MAX])
 		return err;
 	if ((err = rtnl_open(&b->rtnl, 0)) != FAB_OK)
 		return err;
-	spread();
+	stay_on_processor();
 	if ((err = vs_user_new(&b->user, b->model)) != FAB_OK ||
 	    (err = trunk_open(b, why)) != FAB_OK || (err = trunk_attach(b, why)) != FAB_OK ||
 	    (err = vs_carrier_new(&b->carrier, loop, on_carrier, b)) != FAB_OK ||
