@@ -46,6 +46,13 @@ CELLS(fast_members, struct fast_member);
 CELLS(fast_links, struct fast_link);
 CELLS(fast_tallies, struct fast_tally);
 
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, FAST_MEMOS);
+	__type(key, __u32);
+	__type(value, struct fast_memo);
+} fast_memos SEC(".maps");
+
 #define RANGE_STEPS 27 /* halvings of a table, however large */
 #define CHAIN_MAX   33 /* prefixes around an address, 0 to 32 */
 #define MEMBERS_MAX 64
@@ -445,6 +452,20 @@ may_take(const struct fast_port *p, const struct fast_port *from)
 	       p->zone == from->zone;
 }
 
+/* The flow's own cell among those of this processor, whatever is in there; NULL never. */
+static __always_inline struct fast_memo *
+memo_of(__u32 slot, const struct packet *k)
+{
+	return cell(fast_memos, (k->hash ^ slot * 0x9e3779b1u) & (FAST_MEMOS - 1));
+}
+
+static __always_inline bool
+remembers(const struct fast_memo *m, __u32 epoch, __u32 slot, const struct packet *k)
+{
+	return m->epoch == epoch && m->slot == slot && m->dst == k->dst && m->hash == k->hash &&
+	       m->pair == k->pair;
+}
+
 /* Slot of the taker of what slot sent, and the address of that; FAST_NONE: the userspace engine's.
  */
 static __always_inline __u32
@@ -452,20 +473,33 @@ decide(struct __sk_buff *skb, const struct fast_control *c, __u32 slot, __u32 *i
 {
 	struct fast_root *root = cell(fast_roots, c->root), r;
 	struct fast_port *from, *to;
+	struct fast_memo *m;
 	struct packet k;
+	__u32 taker;
 
 	if (!root || !parse(skb, &k))
 		return FAST_NONE;
 	r = *root;
 	from = port_at(&r, slot);
-	if (!from || !may_send(from, &k))
+	if (!from || !may_send(from, &k) || !(m = memo_of(slot, &k)))
 		return FAST_NONE;
-	slot = follow(&r, from, &k);
-	to = port_at(&r, slot);
+	if (remembers(m, r.epoch, slot, &k)) {
+		*ip = m->ip;
+		return m->taker;
+	}
+	taker = follow(&r, from, &k);
+	to = port_at(&r, taker);
 	if (!to || !may_take(to, from))
 		return FAST_NONE;
 	*ip = to->ip;
-	return slot;
+	*m = (struct fast_memo){ .epoch = r.epoch,
+		.slot = slot,
+		.dst = k.dst,
+		.hash = k.hash,
+		.pair = k.pair,
+		.taker = taker,
+		.ip = to->ip };
+	return taker;
 }
 
 /* ---- on the wire ---- */

@@ -29,6 +29,8 @@ struct fast_control {
 struct fast_root {
 	__u32 ports, n_ports; /* slots 0 ... n_ports - 1 */
 	__u32 tables, groups;
+	__u32 epoch; /* another one for each root that was ever in force; never 0 */
+	__u32 pad;
 };
 
 #define FAST_PORT_HERE       1 /* this generation has it */
@@ -88,6 +90,16 @@ struct fast_member {
 /* Where a slot's packets go out: no part of a generation. */
 struct fast_link {
 	__u32 ifindex; /* our end of its veth; 0: none that takes packets */
+	__u32 pad;
+};
+
+/* Where a flow of one slot went, by the tables of an epoch: what is asked again for every packet of
+ * it. Each processor has its own, so no cell changes while it is read. */
+#define FAST_MEMOS 4096 /* a power of two */
+struct fast_memo {
+	__u32 epoch, slot, dst; /* of all that the way depends on */
+	__u32 hash, pair;
+	__u32 taker, ip;
 	__u32 pad;
 };
 

@@ -521,7 +521,8 @@ put_root(struct vs_flat *f)
 	f->conf.cells.roots[(*s)->at] = (struct fast_root){ .ports = f->in_force[PORTS]->at,
 		.n_ports = f->n_port_cells,
 		.tables = f->in_force[TABLES]->at,
-		.groups = f->in_force[GROUPS]->at };
+		.groups = f->in_force[GROUPS]->at,
+		.epoch = (uint32_t)f->round };
 	__atomic_store_n(&f->conf.cells.control->root, (*s)->at, __ATOMIC_RELEASE);
 	put_gone(f);
 	return FAB_OK;
