@@ -23,18 +23,21 @@
 
 enum sc_kind {
 	SC_COMMAND,  /* a command line of fabctl that must succeed */
+	SC_EXEC,     /* the same, and what it prints matters */
+	SC_WAIT,     /* time passes */
+	SC_OVERLAY,  /* a part of a topology, to be laid over the one that runs */
 	SC_ANNOUNCE, /* words: router, prefix */
 	SC_WITHDRAW,
-	SC_EXPECT, /* words: conditions of `fabctl wait` */
-	SC_ROUTES, /* words: the NIC */
+	SC_EXPECT, /* words: conditions of `fabctl wait`, and events */
+	SC_TABLE,  /* words: a command line of fabctl that lists routes */
 	SC_PROBE,  /* words: from, to, and options of `fabctl probe` */
 };
 
-/* Rows of a NIC's effective routes: prefix -> "Internet", "10.1.2.4 10.1.2.5" or "" (any). */
+/* Rows of a table of routes: prefix -> what must be said of it, "" for anything (sc_table.h). */
 struct sc_rows {
 	bool given;
 	size_t n;
-	const char **prefix, **hop;
+	const char **prefix, **want;
 };
 
 struct sc_step {
@@ -43,11 +46,13 @@ struct sc_step {
 	const char *text;   /* "kill nva1" */
 	const char **words; /* end with NULL */
 	size_t n_words;
-	uint32_t within_ms;                     /* EXPECT, ROUTES */
-	uint32_t stays_ms;                      /* EXPECT: and holds on for so long */
-	struct sc_rows contains, equals, lacks; /* ROUTES */
-	uint32_t lost;                          /* PROBE: at most */
-	struct sc_step *during;                 /* PROBE: done while packets flow */
+	uint32_t within_ms;                     /* EXPECT, TABLE; WAIT: how long */
+	uint32_t stays_ms;                      /* EXPECT, TABLE: and holds on for so long */
+	struct sc_rows contains, equals, lacks; /* TABLE */
+	const char *output;     /* EXEC: must be in what it prints; NULL: anything */
+	json_t *overlay;        /* OVERLAY; the file's */
+	uint32_t lost;          /* PROBE: at most */
+	struct sc_step *during; /* PROBE: done while packets flow */
 	size_t n_during;
 };
 

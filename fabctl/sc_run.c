@@ -1,11 +1,8 @@
-#include "fabctl/sc_run.h"
-
 #include "fabctl/ctl_out.h"
-#include "fabctl/sc_call.h"
-#include "lib/clock.h"
+#include "fabctl/sc_run_int.h"
+#include "fabctl/sc_table.h"
 #include "lib/err.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -15,24 +12,12 @@
 #include <unistd.h>
 
 #define UP_WAIT   "60s"
-#define LOOK_MS   50 /* between two looks at a NIC's routes */
 #define WORDS_MAX 64
-
-struct run {
-	const struct sc_file *f;
-	char top[64]; /* the scenario's own directory: run/, and what is kept */
-	char run_dir[80], url[128];
-	char inside[96]; /* the topology, if it is the scenario's own */
-	const struct sc_step *failed;
-	char why[1024];
-};
 
 /* ---- calls ---- */
 
-static bool fail(struct run *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-
-static bool
-fail(struct run *r, const char *fmt, ...)
+bool
+sc_fail(struct run *r, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -42,22 +27,21 @@ fail(struct run *r, const char *fmt, ...)
 	return false;
 }
 
-/* A command line that must succeed. */
-static bool
-command(struct run *r, const char *const *words)
+bool
+sc_command(struct run *r, const char *const *words)
 {
 	struct sc_call c;
 	bool ok = sc_call(&c, r->f->dir, r->url, false, words) == 0;
 
 	if (!ok)
-		fail(r, "exit %d: %s", c.status, sc_call_why(&c));
+		sc_fail(r, "exit %d: %s", c.status, sc_call_why(&c));
 	sc_call_fini(&c);
 	return ok;
 }
 
-/* The answer as JSON, NULL after fail(). */
-static json_t *
-ask(struct run *r, const char *const *words)
+/* The answer as JSON, NULL after sc_fail(). */
+json_t *
+sc_ask(struct run *r, const char *const *words)
 {
 	struct sc_call c;
 	json_t *answer = NULL;
@@ -65,7 +49,7 @@ ask(struct run *r, const char *const *words)
 	if (sc_call(&c, r->f->dir, r->url, true, words) == 0)
 		answer = json_loads(sc_call_out(&c), 0, NULL);
 	if (answer == NULL)
-		fail(r, "exit %d: %s", c.status, sc_call_why(&c));
+		sc_fail(r, "exit %d: %s", c.status, sc_call_why(&c));
 	sc_call_fini(&c);
 	return answer;
 }
@@ -92,7 +76,7 @@ change_list(struct run *r, json_t *list, const char *prefix, bool announce)
 		return json_array_append_new(list, json_string(prefix)) == 0;
 	if (!announce && i < json_array_size(list))
 		return json_array_remove(list, i) == 0;
-	return fail(r, "%s is %s already", prefix, announce ? "announced" : "not announced");
+	return sc_fail(r, "%s is %s already", prefix, announce ? "announced" : "not announced");
 }
 
 /* What an NVA advertises, or the prefixes of a site. */
@@ -100,17 +84,17 @@ static bool
 announce(struct run *r, const struct sc_step *s)
 {
 	const char *router = s->words[0], *prefix = s->words[1], *kind = "nva", *key = "advertise";
-	json_t *node = ask(r, (const char *[]){ "get", kind, router, NULL }), *list;
+	json_t *node = sc_ask(r, (const char *[]){ "get", kind, router, NULL }), *list;
 	char *text = NULL;
 	bool ok;
 
 	if (node == NULL) {
 		kind = "site";
 		key = "prefixes";
-		node = ask(r, (const char *[]){ "get", kind, router, NULL });
+		node = sc_ask(r, (const char *[]){ "get", kind, router, NULL });
 	}
 	if (node == NULL)
-		return fail(r, "no NVA or site '%s'", router);
+		return sc_fail(r, "no NVA or site '%s'", router);
 	list = json_deep_copy(json_object_get(json_object_get(node, "properties"), key));
 	json_decref(node);
 	if (list == NULL)
@@ -120,7 +104,7 @@ announce(struct run *r, const struct sc_step *s)
 		char *setting = NULL;
 
 		FAB_ASSERT(asprintf(&setting, "%s=%s", key, text) > 0);
-		ok = command(r, (const char *[]){ "set", kind, router, setting, NULL });
+		ok = sc_command(r, (const char *[]){ "set", kind, router, setting, NULL });
 		free(setting);
 	}
 	free(text);
@@ -144,9 +128,9 @@ holds(struct run *r, const char *condition, uint32_t within_ms)
 	    (const char *[]){ "wait", condition, "--timeout", time, NULL });
 	why = sc_call_why(&c);
 	if (status == 1 && strncmp(why, timeout, strlen(timeout)) == 0)
-		fail(r, "%s: %s", condition, why + strlen(timeout));
+		sc_fail(r, "%s: %s", condition, why + strlen(timeout));
 	else if (status != 0)
-		fail(r, "%s: exit %d: %s", condition, status, why);
+		sc_fail(r, "%s: exit %d: %s", condition, status, why);
 	sc_call_fini(&c);
 	return status == 0;
 }
@@ -166,15 +150,15 @@ stays(struct run *r, const char *condition, uint32_t ms)
 	status = sc_call(&c, r->f->dir, r->url, false,
 	    (const char *[]){ "wait", opposite, "--timeout", time, NULL });
 	if (status == 0)
-		fail(r, "%s: held, but not for %u ms", condition, ms);
+		sc_fail(r, "%s: held, but not for %u ms", condition, ms);
 	else if (status != 1)
-		fail(r, "%s: exit %d: %s", condition, status, sc_call_why(&c));
+		sc_fail(r, "%s: exit %d: %s", condition, status, sc_call_why(&c));
 	sc_call_fini(&c);
 	return status == 1;
 }
 
-static uint32_t
-left(struct fab_mono since, uint32_t ms)
+uint32_t
+sc_left(struct fab_mono since, uint32_t ms)
 {
 	uint64_t gone = fab_mono_us_between(since, fab_mono_now()) / 1000;
 
@@ -186,135 +170,57 @@ expect(struct run *r, const struct sc_step *s)
 {
 	struct fab_mono since = fab_mono_now();
 
-	for (size_t i = 0; i < s->n_words; i++)
-		if (!holds(r, s->words[i], left(since, s->within_ms)))
+	for (size_t i = 0; i < s->n_words; i++) {
+		uint32_t ms = sc_left(since, s->within_ms);
+
+		if (!(sc_is_event(s->words[i]) ? sc_event_holds : holds)(r, s->words[i], ms))
 			return false;
+	}
 	since = fab_mono_now();
-	for (size_t i = 0; i < s->n_words && s->stays_ms > 0; i++)
-		if (!stays(r, s->words[i], left(since, s->stays_ms) + 1))
+	for (size_t i = 0; i < s->n_words && s->stays_ms > 0; i++) {
+		uint32_t ms = sc_left(since, s->stays_ms) + 1;
+
+		if (!(sc_is_event(s->words[i]) ? sc_event_stays : stays)(r, s->words[i], ms))
 			return false;
+	}
 	return true;
 }
 
-/* ---- routes ---- */
-
-/* {"0.0.0.0/0": "VirtualNetworkGateway 10.1.2.4 10.1.2.5"} of the Active rows. */
-static json_t *
-route_table(struct run *r, const char *nic)
-{
-	json_t *answer = ask(r, (const char *[]){ "routes", "effective", nic, NULL });
-	json_t *table = json_object(), *row, *net, *hop;
-	char text[512];
-	size_t i, k;
-
-	json_array_foreach(json_object_get(answer, "value"), i, row)
-	{
-		size_t len =
-		    (size_t)snprintf(text, sizeof(text), "%s", ctl_str(row, "nextHopType"));
-
-		if (strcmp(ctl_str(row, "state"), "Active") != 0)
-			continue;
-		json_array_foreach(
-		    json_object_get(row, "nextHopIpAddress"), k, hop) if (len < sizeof(text)) len +=
-		    (size_t)snprintf(text + len, sizeof(text) - len, " %s", json_string_value(hop));
-		json_array_foreach(json_object_get(row, "addressPrefix"), k, net)
-		    json_object_set_new(table, json_string_value(net), json_string(text));
-	}
-	if (answer == NULL) {
-		json_decref(table);
-		return NULL;
-	}
-	json_decref(answer);
-	return table;
-}
-
-/* "VirtualNetworkGateway 10.1.2.4" as it is, "10.1.2.4", "Internet", or anything for "". */
-static bool
-is_hop(const char *got, const char *want)
-{
-	const char *addresses = got != NULL ? strchr(got, ' ') : NULL;
-
-	return got != NULL && (want[0] == '\0' || strcmp(got, want) == 0 ||
-				  (addresses != NULL && strcmp(addresses + 1, want) == 0));
-}
-
-static const char *
-wanted(const struct sc_rows *rows, const char *prefix)
-{
-	for (size_t i = 0; i < rows->n; i++)
-		if (strcmp(rows->prefix[i], prefix) == 0)
-			return rows->hop[i];
-	return NULL;
-}
-
-struct diff {
-	char *text;
-	size_t size;
-	FILE *fp;
-	size_t n;
-};
-
-static void
-line(struct diff *d, char sign, const char *prefix, const char *hop)
-{
-	fprintf(d->fp, "\n  %c %s%s%s", sign, prefix, hop[0] != '\0' ? " " : "", hop);
-	d->n++;
-}
-
-/* What is missing (-), and what is there against expectation (+). */
-static void
-compare(struct diff *d, const struct sc_step *s, const json_t *table)
-{
-	const struct sc_rows *must = s->equals.given ? &s->equals : &s->contains;
-	const char *prefix;
-	json_t *hop;
-
-	for (size_t i = 0; i < must->n; i++) {
-		const char *got = json_string_value(json_object_get(table, must->prefix[i]));
-
-		if (is_hop(got, must->hop[i]))
-			continue;
-		line(d, '-', must->prefix[i], must->hop[i]);
-		if (got != NULL)
-			line(d, '+', must->prefix[i], got);
-	}
-	json_object_foreach((json_t *)(uintptr_t)table, prefix, hop)
-	{
-		const char *got = json_string_value(hop), *lacked = wanted(&s->lacks, prefix);
-
-		if ((s->equals.given && wanted(&s->equals, prefix) == NULL) ||
-		    (lacked != NULL && is_hop(got, lacked)))
-			line(d, '+', prefix, got);
-	}
-}
+/* ---- tables ---- */
 
 static bool
-routes_are(struct run *r, const struct sc_step *s)
+table_is(struct run *r, const struct sc_step *s)
 {
-	json_t *table = route_table(r, s->words[0]);
-	struct diff d = { 0 };
+	json_t *answer = sc_ask(r, s->words), *tables;
+	char *diff;
+	bool ok;
 
-	if (table == NULL)
+	if (answer == NULL)
 		return false;
-	FAB_ASSERT((d.fp = open_memstream(&d.text, &d.size)) != NULL);
-	compare(&d, s, table);
-	fclose(d.fp);
-	if (d.n > 0)
-		fail(r, "expected (-) and found (+):%s", d.text);
-	free(d.text);
-	json_decref(table);
-	return d.n == 0;
+	tables = sc_table_make(answer);
+	diff = sc_table_diff(tables, s);
+	ok = diff[0] == '\0' || sc_fail(r, "expected (-) and found (+):%s", diff);
+	free(diff);
+	json_decref(tables);
+	json_decref(answer);
+	return ok;
 }
 
 static bool
-routes(struct run *r, const struct sc_step *s)
+table(struct run *r, const struct sc_step *s)
 {
 	struct fab_mono since = fab_mono_now();
 
-	while (!routes_are(r, s)) {
-		if (left(since, s->within_ms) == 0 || sc_interrupted)
+	while (!table_is(r, s)) {
+		if (sc_left(since, s->within_ms) == 0 || sc_interrupted)
 			return false;
-		usleep(LOOK_MS * 1000);
+		usleep(SC_LOOK_MS * 1000);
+	}
+	since = fab_mono_now();
+	while (sc_left(since, s->stays_ms) > 0 && !sc_interrupted) {
+		if (!table_is(r, s))
+			return false;
+		usleep(SC_LOOK_MS * 1000);
 	}
 	return true;
 }
@@ -331,9 +237,9 @@ judge_probe(struct run *r, const struct sc_step *s, struct sc_call *c)
 	bool ok = told != NULL && lost <= (json_int_t)s->lost;
 
 	if (told == NULL)
-		fail(r, "exit %d: %s", c->status, sc_call_why(c));
+		sc_fail(r, "exit %d: %s", c->status, sc_call_why(c));
 	else if (!ok)
-		fail(r, "%lld of %lld packets lost, longest gap %.1f ms", (long long)lost,
+		sc_fail(r, "%lld of %lld packets lost, longest gap %.1f ms", (long long)lost,
 		    (long long)json_integer_value(json_object_get(told, "sent")),
 		    json_number_value(json_object_get(told, "longest_gap_ms")));
 	json_decref(told);
@@ -357,7 +263,7 @@ probe(struct run *r, const struct sc_step *s)
 	}
 	words[n] = NULL;
 	if (sc_call_begin(&c, r->f->dir, r->url, true, words) != FAB_OK)
-		return fail(r, "cannot start a probe: %s", strerror(errno));
+		return sc_fail(r, "cannot start a probe: %s", strerror(errno));
 	if (s->n_during > 0) {
 		ok = do_steps(r, s->during, s->n_during);
 		kill(c.pid, SIGINT);
@@ -368,19 +274,52 @@ probe(struct run *r, const struct sc_step *s)
 	return ok;
 }
 
+/* What it prints goes to the reader of a failure. */
+static bool
+exec(struct run *r, const struct sc_step *s)
+{
+	struct sc_call c;
+	bool ok = sc_call(&c, r->f->dir, r->url, false, s->words) == 0;
+
+	if (!ok)
+		sc_fail(r, "exit %d: %s", c.status, sc_call_why(&c));
+	else if (s->output != NULL && strstr(sc_call_out(&c), s->output) == NULL)
+		ok = sc_fail(r, "'%s' is not in what it prints:\n%s", s->output, sc_call_out(&c));
+	sc_call_fini(&c);
+	return ok;
+}
+
+static bool
+pass_time(uint32_t ms)
+{
+	struct fab_mono since = fab_mono_now();
+
+	while (sc_left(since, ms) > 0 && !sc_interrupted)
+		usleep(SC_LOOK_MS * 1000);
+	return true;
+}
+
 static bool
 do_step(struct run *r, const struct sc_step *s)
 {
+	if (s->kind != SC_EXPECT && s->kind != SC_TABLE)
+		r->since_us = fab_wall_us();
 	switch (s->kind) {
 	case SC_COMMAND:
-		return command(r, s->words);
+		return sc_command(r, s->words);
+	case SC_EXEC:
+		return exec(r, s);
+	case SC_WAIT:
+		return pass_time(s->within_ms);
+	case SC_OVERLAY:
+		return sc_overlay(r, s->overlay);
 	case SC_ANNOUNCE:
 	case SC_WITHDRAW:
 		return announce(r, s);
 	case SC_EXPECT:
 		return expect(r, s);
-	case SC_ROUTES:
-		return routes(r, s);
+	case SC_TABLE:
+		return table(r, s);
 	case SC_PROBE:
 		return probe(r, s);
 	}
@@ -394,7 +333,7 @@ do_steps(struct run *r, const struct sc_step *steps, size_t n)
 		if (do_step(r, &steps[i]) && !sc_interrupted)
 			continue;
 		if (sc_interrupted)
-			fail(r, "interrupted");
+			sc_fail(r, "interrupted");
 		if (r->failed == NULL) /* the innermost */
 			r->failed = &steps[i];
 		return false;
@@ -411,10 +350,10 @@ write_inside(struct run *r)
 	bool ok;
 
 	if (fp == NULL)
-		return fail(r, "cannot write %s: %s", r->inside, strerror(errno));
+		return sc_fail(r, "cannot write %s: %s", r->inside, strerror(errno));
 	ok = fputs(r->f->inside, fp) >= 0;
 	ok = fclose(fp) == 0 && ok;
-	return ok || fail(r, "cannot write %s: %s", r->inside, strerror(errno));
+	return ok || sc_fail(r, "cannot write %s: %s", r->inside, strerror(errno));
 }
 
 static bool
@@ -430,58 +369,9 @@ up(struct run *r)
 		 (const char *[]){ "up", topology, "--run-dir", r->run_dir, "--wait", UP_WAIT,
 		     "--packets", r->f->packets, NULL }) == 0;
 	if (!ok)
-		fail(r, "the fabric does not come up: %s", sc_call_why(&c));
+		sc_fail(r, "the fabric does not come up: %s", sc_call_why(&c));
 	sc_call_fini(&c);
 	return ok;
-}
-
-/* What a command prints, into a file of that name. */
-static void
-keep_answer(struct run *r, const char *name, const char *const *words)
-{
-	char path[128];
-	struct sc_call c;
-	FILE *fp;
-
-	sc_call(&c, r->f->dir, r->url, false, words);
-	snprintf(path, sizeof(path), "%s/%s.txt", r->top, name);
-	if ((fp = fopen(path, "we")) != NULL) {
-		fputs(sc_call_out(&c), fp);
-		fclose(fp);
-	}
-	sc_call_fini(&c);
-}
-
-/* The logs outlive the run directory by their links. */
-static void
-keep_logs(const struct run *r)
-{
-	DIR *d = opendir(r->run_dir);
-	char from[400], to[400];
-	struct dirent *e;
-
-	while (d != NULL && (e = readdir(d)) != NULL) {
-		size_t len = strlen(e->d_name);
-
-		if (len < 4 || strcmp(e->d_name + len - 4, ".log") != 0)
-			continue;
-		snprintf(from, sizeof(from), "%s/%s", r->run_dir, e->d_name);
-		snprintf(to, sizeof(to), "%s/%s", r->top, e->d_name);
-		if (link(from, to) != 0)
-			continue;
-	}
-	if (d != NULL)
-		closedir(d);
-}
-
-static void
-keep_all(struct run *r)
-{
-	keep_answer(r, "events", (const char *[]){ "events", NULL });
-	keep_answer(r, "timeline", (const char *[]){ "timeline", NULL });
-	keep_answer(r, "ps", (const char *[]){ "ps", NULL });
-	keep_answer(r, "nics", (const char *[]){ "nics", NULL });
-	keep_logs(r);
 }
 
 static void
@@ -514,6 +404,20 @@ result(const struct run *r, bool ok, bool keep, double seconds)
 	return v;
 }
 
+/* Nothing is left of what held. */
+static void
+clean(const struct run *r)
+{
+	char path[128];
+
+	unlink(r->inside);
+	for (unsigned i = 1; i <= r->applied; i++) {
+		snprintf(path, sizeof(path), "%s/applied-%u.json", r->top, i);
+		unlink(path);
+	}
+	rmdir(r->top);
+}
+
 json_t *
 sc_run(const struct sc_file *f, bool keep)
 {
@@ -522,7 +426,7 @@ sc_run(const struct sc_file *f, bool keep)
 	bool ok;
 
 	if (mkdtemp(r.top) == NULL) {
-		fail(&r, "cannot make %s: %s", r.top, strerror(errno));
+		sc_fail(&r, "cannot make %s: %s", r.top, strerror(errno));
 		return result(&r, false, false, 0);
 	}
 	snprintf(r.run_dir, sizeof(r.run_dir), "%s/run", r.top);
@@ -531,12 +435,10 @@ sc_run(const struct sc_file *f, bool keep)
 	setenv("XDG_RUNTIME_DIR", r.top, 1); /* the user's own current fabric stays that */
 	ok = up(&r) && do_steps(&r, f->steps, f->n);
 	if (!ok)
-		keep_all(&r);
+		sc_keep(&r);
 	if (!keep)
 		down(&r);
-	if (ok && !keep) {
-		unlink(r.inside);
-		rmdir(r.top);
-	}
+	if (ok && !keep)
+		clean(&r);
 	return result(&r, ok, keep, (double)fab_mono_us_between(since, fab_mono_now()) / 1e6);
 }

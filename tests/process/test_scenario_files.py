@@ -45,6 +45,39 @@ EVERYTHING = """
   - expect: effective vm1 10.60.0.0/16 via 10.1.2.4
     within: 20s
 """
+CHANGES = """
+  - learned: rs1 nva1
+    equals: {10.50.0.0/16: via 10.1.2.4 path 65001 from 10.1.2.4 origin EBgp}
+  - advertised: rs1 nva1
+    equals: {10.1.0.0/16: path 65515}
+    lacks: [10.50.0.0/16]
+  - apply:
+      vnets: {spoke: {address_space: [10.11.0.0/16], subnets: {vms: 10.11.0.0/24}}}
+      peerings: [{hub: hub, spoke: spoke}]
+      nvas: {nva1: {advertise: [{prefix: 10.50.0.0/16, prepend: 2}]}}
+      vms: {vm1: null, vm11: {subnet: spoke/vms, ip: 10.11.0.4}}
+  - expect: [event config vm1 delete vm vm1, event config nva1, no event fault nva1, no event session * down]
+    stays: 300ms
+  - knows: nva1
+    contains: {10.11.0.0/16: via 10.1.0.4 10.1.0.5 path 65515 community 65518:65518, 10.50.0.0/16: path none}
+    lacks: {10.1.0.0/16: community 65518:65518}
+  - routes: vm11
+    contains: {10.50.0.0/16: 10.1.2.4, 10.1.0.0/16: VNetPeering, 10.11.0.0/16: VnetLocal, 0.0.0.0/0: Default Internet}
+  - set: [nva, nva1, advertise.0.prepend=1]
+  - learned: rs1 nva1
+    equals: {10.50.0.0/16: path 65001-65001}
+  - apply: {peerings: {hub/spoke: null, spoke/hub: null}, route_tables: {rt: {routes: {a: {prefix: 0.0.0.0/0, next_hop: None}}}},
+      vnets: {hub: {subnets: {vms: {route_table: rt}}}}}
+  - routes: vm2
+    contains: {0.0.0.0/0: User None, 10.50.0.0/16: VirtualNetworkGateway}
+    lacks: {0.0.0.0/0: Default, 10.11.0.0/16: ""}
+    stays: 200ms
+  - routes: vm2
+    contains: {0.0.0.0/0: Invalid Internet}
+  - wait: 100ms
+  - pause: nva1
+  - expect: "event session rs1-0 session nva1 down: hold timer"
+"""
 
 
 class Files(unittest.TestCase):
@@ -73,7 +106,8 @@ class Files(unittest.TestCase):
 
     def test_every_kind_of_step(self):
         before = set(pathlib.Path("/tmp").glob("fab-test-*"))
-        self.assertIn("1 of 1 scenarios hold", self.run_test(self.write("everything", EVERYTHING)).stdout)
+        files = [self.write("everything", EVERYTHING), self.write("changes", CHANGES)]
+        self.assertIn("2 of 2 scenarios hold", self.run_test(*files).stdout)
         self.assertEqual(set(pathlib.Path("/tmp").glob("fab-test-*")), before)
 
     def test_what_fails_is_told_and_kept(self):
@@ -110,6 +144,28 @@ class Files(unittest.TestCase):
         out = self.run_test(killer, expect=1).stdout
         self.assertIn("kill nva9", out)
         self.assertIn("exit 4: NOT_FOUND", out)
+
+    def test_tables_and_events_that_differ(self):
+        """Each instance of a Route Server is a table of its own."""
+        for steps, want in (
+                ("  - learned: rs1 nva1\n    equals: {10.50.0.0/16: path 65001-65001}",
+                 ["- RouteServiceRole_IN_0 10.50.0.0/16 path 65001-65001",
+                  "+ RouteServiceRole_IN_0 10.50.0.0/16 via 10.1.2.4 path 65001 origin EBgp"]),
+                ("  - knows: nva1\n    equals: {10.50.0.0/16: path none, 10.60.0.0/16: via 10.1.0.4}",
+                 ["- 10.60.0.0/16 via 10.1.0.4", "+ 10.1.0.0/16 via 10.1.0.4 10.1.0.5 path 65515"]),
+                ("  - knows: nva1\n    contains: {10.1.0.0/16: via 10.1.0.4}", ["- 10.1.0.0/16 via 10.1.0.4"]),
+                ("  - knows: nva1\n    contains: {10.1.0.0/16: community 1:1}", ["- 10.1.0.0/16 community 1:1"]),
+                ("  - routes: vm1\n    lacks: {10.50.0.0/16: 10.1.2.4}",
+                 ["+ 10.50.0.0/16 VirtualNetworkGateway 10.1.2.4"]),
+                ("  - kill: nva1\n  - expect: event node nva1 lost\n  - expect: no event fault nva1",
+                 ["no event fault nva1: it happened"]),
+                ("  - expect: event node nva1 lost", ["event node nva1 lost: nothing like that happened"]),
+                ("  - apply: {vms: {vm1: {ip: 10.9.9.9}}}", ["PrivateIPAddressNotInSubnet"])):
+            with self.subTest(steps=steps):
+                path = self.write("bad", steps + ("" if "apply" in steps or "no event" in steps else "\n    within: 300ms"))
+                out = self.run_test(path, expect=1).stdout
+                for line in want:
+                    self.assertIn(line, out)
 
     def test_mistakes_are_told_before_anything_runs(self):
         path = self.write("wrong", "  - explode: nva1\n  - kill: [a, b, c]\n  - expect: converged\n    lost: 5\n"
