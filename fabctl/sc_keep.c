@@ -56,3 +56,16 @@ sc_keep(struct run *r)
 	keep_answer(r, "nics", (const char *[]){ "nics", NULL });
 	keep_logs(r);
 }
+
+void
+sc_empty_dir(const char *path)
+{
+	DIR *d = opendir(path);
+	struct dirent *e;
+
+	while (d != NULL && (e = readdir(d)) != NULL)
+		unlinkat(dirfd(d), e->d_name, 0);
+	if (d != NULL)
+		closedir(d);
+	rmdir(path);
+}

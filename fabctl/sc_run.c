@@ -410,6 +410,7 @@ clean(const struct run *r)
 {
 	char path[128];
 
+	sc_empty_dir(r->mrt_dir);
 	unlink(r->inside);
 	for (unsigned i = 1; i <= r->applied; i++) {
 		snprintf(path, sizeof(path), "%s/applied-%u.json", r->top, i);
@@ -432,7 +433,10 @@ sc_run(const struct sc_file *f, bool keep)
 	snprintf(r.run_dir, sizeof(r.run_dir), "%s/run", r.top);
 	snprintf(r.inside, sizeof(r.inside), "%s/topology.json", r.top);
 	snprintf(r.url, sizeof(r.url), "ipc://%s/fabricd.ipc", r.run_dir);
+	snprintf(r.mrt_dir, sizeof(r.mrt_dir), "%s/mrt", r.top);
 	setenv("XDG_RUNTIME_DIR", r.top, 1); /* the user's own current fabric stays that */
+	if (mkdir(r.mrt_dir, 0755) == 0)
+		setenv("FAB_MRT_DIR", r.mrt_dir, 1);
 	ok = up(&r) && do_steps(&r, f->steps, f->n);
 	if (!ok)
 		sc_keep(&r);

@@ -12,7 +12,7 @@
 struct run {
 	const struct sc_file *f;
 	char top[64]; /* the scenario's own directory: run/, and what is kept */
-	char run_dir[80], url[128];
+	char run_dir[80], mrt_dir[80], url[128];
 	char inside[96];   /* the topology, if it is the scenario's own */
 	uint64_t since_us; /* wall time at which the last step began that did something */
 	unsigned applied;  /* maps so far */
@@ -37,7 +37,10 @@ bool sc_event_stays(struct run *r, const char *condition, uint32_t ms);
 /* Lays a part of a topology over the one that runs: a map is merged, null takes away. */
 bool sc_overlay(struct run *r, const json_t *part);
 
-/* Logs, events, timeline, processes and NICs, into r->top. */
+/* Logs, events, timeline, processes and NICs, into r->top; what the nodes said in BGP is there
+ * already, in r->mrt_dir. */
 void sc_keep(struct run *r);
+/* Removes a directory of files. */
+void sc_empty_dir(const char *path);
 
 #endif

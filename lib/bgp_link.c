@@ -3,6 +3,7 @@
  * what a transport tells into events for the state machine (bgp_fsm.c).
  */
 #include "lib/bgp_fsm.h"
+#include "lib/bgp_mrt.h"
 #include "lib/err.h"
 
 #include <stdlib.h> /* arc4random */
@@ -36,6 +37,15 @@ bgp_link_event(struct bgp_link *l, enum bgp_event ev)
 
 /* ---- sending and receiving ---- */
 
+static void
+record(const struct bgp_link *l, bool out, const uint8_t *data, size_t len)
+{
+	const struct bgp_mrt_ends e = { &l->s->conf, l->opts.as4 };
+
+	if (bgp_mrt_is_open())
+		bgp_mrt_message(&e, out, data, len);
+}
+
 void
 bgp_link_send(struct bgp_link *l, struct fab_buf *b)
 {
@@ -47,6 +57,7 @@ bgp_link_send(struct bgp_link *l, struct fab_buf *b)
 	}
 	s->stats.msgs_out++;
 	s->stats.octets_out += b->len;
+	record(l, true, b->data, b->len);
 	if (s->cut_out)
 		bgp_cut_hold_out(l, b);
 	else if (l->t->ops->send(l->t, b) == FAB_ENOMEM)
@@ -93,6 +104,7 @@ bgp_link_receive(struct bgp_link *l, const uint8_t *data, size_t len)
 		return;
 	s->stats.msgs_in++;
 	s->stats.octets_in += len;
+	record(l, false, data, len);
 	hold_heard(l);
 	l->err = (struct bgp_notify){ BGP_ERR_HEADER, BGP_HEADER_BAD_TYPE, 0, NULL };
 	rc = l->t->ops->decode(&m, &s->scratch, &l->opts, data, len, &l->err);
@@ -175,6 +187,8 @@ bgp_link_close(struct bgp_link *l, const struct bgp_notify *n)
 		last = l->t->ops->encode_notify(n);
 		s->stats.notifications_out++;
 		s->stats.msgs_out++;
+		if (last != NULL)
+			record(l, true, last->data, last->len);
 	}
 	if (s->cut_out)
 		bgp_cut_park(s, l->t);

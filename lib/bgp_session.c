@@ -8,6 +8,7 @@
 #include "lib/bgp_session.h"
 
 #include "lib/bgp_fsm.h"
+#include "lib/bgp_mrt.h"
 #include "lib/err.h"
 
 #include <stdarg.h>
@@ -72,6 +73,7 @@ bgp_session_changed(struct bgp_session *s, enum bgp_state now)
 	if (s->state == before)
 		return;
 	s->since_us = fab_wall_us();
+	bgp_mrt_state(&(struct bgp_mrt_ends){ .conf = &s->conf }, before, s->state);
 	if (s->quiet)
 		return;
 	if (s->cb.state != NULL)

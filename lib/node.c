@@ -5,11 +5,14 @@
  */
 #include "lib/node.h"
 
+#include "lib/bgp_mrt.h"
 #include "lib/err.h"
 #include "lib/log.h"
 #include "lib/node_impl.h"
 #include "lib/version.h"
 
+#include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -223,6 +226,20 @@ node_free(struct node *n)
 	free(n);
 }
 
+/* FAB_MRT_DIR is for whoever looks for a fault; it does not keep a node from starting. */
+static void
+record_bgp(const char *name)
+{
+	const char *dir = getenv("FAB_MRT_DIR");
+	char path[PATH_MAX];
+
+	if (dir == NULL || dir[0] == '\0')
+		return;
+	snprintf(path, sizeof(path), "%s/%s.mrt", dir, name);
+	if (bgp_mrt_open(path) != FAB_OK)
+		fab_warn("cannot record BGP in %s: %s", path, strerror(errno));
+}
+
 static int
 run(const struct node_options *options, const struct node_ops *ops)
 {
@@ -231,6 +248,7 @@ run(const struct node_options *options, const struct node_ops *ops)
 	char why[256];
 	int err;
 
+	record_bgp(options->name);
 	if (fab_loop_new(&loop) != FAB_OK || fab_loop_handle_signals(loop) != FAB_OK) {
 		fprintf(stderr, "%s: cannot create the event loop\n", ops->program);
 		return 3;
@@ -247,6 +265,7 @@ run(const struct node_options *options, const struct node_ops *ops)
 	}
 	fab_loop_drain(loop, LAST_WORDS_MS);
 	fab_loop_free(loop);
+	bgp_mrt_close();
 	if (err == FAB_OK)
 		return 0;
 	return err == FAB_EINVAL ? 2 : err == FAB_ENOTSUP ? 4 : 3;

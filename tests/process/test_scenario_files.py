@@ -123,12 +123,34 @@ class Files(unittest.TestCase):
             self.assertIn(f"        {line}\n", out)
         (kept,) = self.kept
         names = {path.name for path in pathlib.Path(kept).iterdir()}
-        self.assertLessEqual({"events.txt", "timeline.txt", "ps.txt", "fabricd.log", "nva1.log", "rs1-0.log"}, names)
+        self.assertLessEqual({"events.txt", "timeline.txt", "ps.txt", "mrt", "fabricd.log", "nva1.log", "rs1-0.log"}, names)
         self.assertEqual(processes_using(pathlib.Path(kept) / "run"), [])
         suite = ElementTree.parse(junit).getroot()
         self.assertEqual((suite.get("tests"), suite.get("failures")), ("2", "1"))
         (failure,) = suite.iter("failure")
         self.assertEqual(failure.get("message"), "line 14: routes vm1")
+
+    @unittest.skipUnless(shutil.which("bgpdump"), "bgpdump is not installed")
+    def test_what_was_said_in_bgp_is_kept(self):
+        """Each node's messages, over NNG too, as bgpdump reads them; also those after a restart."""
+        bad = self.write("bad", "  - announce: nva1 10.60.0.0/16\n  - learned: rs1 nva1\n    contains: [10.60.0.0/16]\n"
+                                "  - restart: nva1\n  - expect: session nva1 rs1 up\n  - set: [nva, nva1, asn=65003]\n"
+                                "  - expect: trace vm1 vm2 loop\n    within: 1ms")
+        self.run_test(bad, expect=1)
+        (kept,) = self.kept
+        said = {}
+        for name in ("nva1", "rs1-0", "rs1-1"):
+            done = subprocess.run(["bgpdump", "-m", f"{kept}/mrt/{name}.mrt"], capture_output=True, text=True, check=True)
+            said[name] = [line.split("|") for line in done.stdout.splitlines()]
+            long = subprocess.run(["bgpdump", f"{kept}/mrt/{name}.mrt"], capture_output=True, text=True, check=True).stdout
+            for kind in ("Open", "Keepalive", "Notify", "Update"):
+                self.assertIn(f"TYPE: BGP4MP_ET/MESSAGE/{kind}\n", long)
+        for name in said:
+            updates = {tuple(row[i] for i in (2, 3, 4, 5, 6)) for row in said[name] if row[2] == "A"}
+            self.assertIn(("A", "10.1.2.4", "65001", "10.60.0.0/16", "65001"), updates)
+            states = {(row[3], row[5], row[6]) for row in said[name] if row[2] == "STATE"}
+            peers = {"10.1.0.4", "10.1.0.5"} if name == "nva1" else {"10.1.2.4"}
+            self.assertLessEqual({(peer, "5", "6") for peer in peers}, states)
 
     def test_tap_and_json(self):
         good = self.write("good", "  - expect: converged")
