@@ -157,27 +157,70 @@ fc_ask_free(struct fc_ask *a)
 }
 
 int
-fc_ask_routes(struct fc_ask **out, struct fc_nodes *ns, const char *server, const char *peer,
-    bool learned, fc_ask_fn *fn, void *ctx)
+fc_ask_expr(
+    struct fc_ask **out, struct fc_nodes *ns, const struct fc_expr *e, fc_ask_fn *fn, void *ctx)
 {
 	Fab__V1__PeerRoutesRequest req = FAB__V1__PEER_ROUTES_REQUEST__INIT;
-	const struct fc_question q = { .name = server,
+	Fab__V1__Empty empty = FAB__V1__EMPTY__INIT;
+	struct fc_question q = { .name = e->a,
 		.kinds = 1u << TOPO_NODE_ROUTE_SERVER,
 		.instance = -1,
-		.method = learned ? "ListLearned" : "ListAdvertised",
+		.method = e->kind == FC_EXPR_LEARNED ? "ListLearned" : "ListAdvertised",
 		.req = &req.base };
 
-	req.peer = fc_unconst(peer);
+	req.peer = fc_unconst(e->b);
+	if (e->kind == FC_EXPR_KNOWS) {
+		q.kinds = 1u << TOPO_NODE_NVA | 1u << TOPO_NODE_SITE;
+		q.method = "ListRoutes";
+		q.req = &empty.base;
+	}
 	return fc_ask_new(out, ns, &q, fn, ctx);
 }
 
+/* "65515-65001", "none" */
+static bool
+path_is(const Fab__V1__BgpRoute *r, const char *want)
+{
+	char number[16];
+
+	if (strcmp(want, "none") == 0)
+		return r->n_as_path == 0;
+	for (size_t i = 0; i < r->n_as_path; i++) {
+		int len = snprintf(number, sizeof(number), "%s%u", i > 0 ? "-" : "", r->as_path[i]);
+
+		if (strncmp(want, number, (size_t)len) != 0)
+			return false;
+		want += len;
+	}
+	return *want == '\0' && r->n_as_path > 0;
+}
+
+static bool
+has_community(const Fab__V1__BgpRoute *r, uint32_t community)
+{
+	for (size_t i = 0; i < r->n_communities; i++)
+		if (r->communities[i] == community)
+			return true;
+	return false;
+}
+
+static bool
+route_is(const Fab__V1__BgpRoute *r, const struct fc_expr *e)
+{
+	return r->addr == e->prefix.addr && r->len == e->prefix.len &&
+	       (e->kind != FC_EXPR_KNOWS ||
+		   (r->best && (!e->has_via || strcmp(r->peer, e->way) == 0))) &&
+	       (e->path[0] == '\0' || path_is(r, e->path)) &&
+	       (!e->has_community || has_community(r, e->community));
+}
+
 bool
-fc_answer_has(const struct fc_answer *a, struct ipnet prefix)
+fc_answer_has(const struct fc_answer *a, const struct fc_expr *e)
 {
 	const Fab__V1__BgpRouteList *list = (const Fab__V1__BgpRouteList *)a->reply;
 
 	for (size_t i = 0; list != NULL && i < list->n_routes; i++)
-		if (list->routes[i]->addr == prefix.addr && list->routes[i]->len == prefix.len)
+		if (route_is(list->routes[i], e))
 			return true;
 	return false;
 }

@@ -4,6 +4,7 @@
  * A question to the Speaker service of some nodes at once, and their answers when all are there. A
  * node that does not run, does not answer in time or refuses is an answer too: not reachable.
  */
+#include "fabricd/fc_expr.h"
 #include "fabricd/fc_nodes.h"
 
 #define FC_ASK_TIMEOUT_MS 2000
@@ -37,10 +38,11 @@ int fc_ask_new(struct fc_ask **out, struct fc_nodes *ns, const struct fc_questio
 /* Forgets the question. NULL is fine. */
 void fc_ask_free(struct fc_ask *a);
 
-/* What the instances of a Route Server learned from a peer, or announce to it. */
-int fc_ask_routes(struct fc_ask **out, struct fc_nodes *ns, const char *server, const char *peer,
-    bool learned, fc_ask_fn *fn, void *ctx);
-/* Whether such an answer has the prefix. */
-bool fc_answer_has(const struct fc_answer *a, struct ipnet prefix);
+/* What decides a condition that fc_expr_asks(): what the instances of a Route Server learned from a
+ * peer or announce to it, or the table of a router. */
+int fc_ask_expr(
+    struct fc_ask **out, struct fc_nodes *ns, const struct fc_expr *e, fc_ask_fn *fn, void *ctx);
+/* Whether such an answer has it. */
+bool fc_answer_has(const struct fc_answer *a, const struct fc_expr *e);
 
 #endif

@@ -120,3 +120,69 @@ fc_cond_symmetric(
 	free(t);
 	return FAB_OK;
 }
+
+/* ---- loop ---- */
+
+/* Endpoint i of all that can send: NICs, sites, clients, the Internet. NULL: there are no more. */
+static const char *
+end_name(const struct topo *t, size_t i)
+{
+	if (i < t->n_nics)
+		return t->nics[i].name;
+	i -= t->n_nics;
+	if (i < t->n_sites)
+		return t->sites[i].name;
+	i -= t->n_sites;
+	if (i < t->n_clients)
+		return t->clients[i].name;
+	return i == t->n_clients ? TOPO_INTERNET : NULL;
+}
+
+static bool
+loops(const struct fc *f, const char *a, const char *b, struct fc_trace *t)
+{
+	struct fc_endpoint src, dst;
+
+	return fc_endpoint_parse(f->layers, &src, a) == FAB_OK &&
+	       fc_endpoint_parse(f->layers, &dst, b) == FAB_OK &&
+	       (fc_trace_run(f->layers, src, dst, t), t->verdict == FC_LOOP);
+}
+
+static void
+any_loop(const struct fc *f, bool *holds, char why[static FC_WHY_MAX], struct fc_trace *t)
+{
+	const char *a, *b;
+
+	snprintf(why, FC_WHY_MAX, "no packet loops");
+	for (size_t i = 0; (a = end_name(f->topo, i)) != NULL; i++)
+		for (size_t k = 0; (b = end_name(f->topo, k)) != NULL; k++) {
+			if (i == k || !loops(f, a, b, t))
+				continue;
+			*holds = true;
+			snprintf(why, FC_WHY_MAX, "%.60s to %.60s: loop: %.100s", a, b, t->reason);
+			return;
+		}
+}
+
+int
+fc_cond_loop(const struct fc *f, const struct fc_expr *e, bool *holds, char why[static FC_WHY_MAX])
+{
+	size_t n = f->topo->n_nics + f->topo->n_sites + f->topo->n_clients + 1;
+	struct fc_expr one = *e;
+	struct fc_trace *t;
+
+	one.verdict = FC_LOOP;
+	if (e->a[0] != '\0')
+		return fc_cond_trace(f, &one, holds, why);
+	if (n > FC_COND_LOOP_ENDS) {
+		snprintf(why, FC_WHY_MAX,
+		    "%zu endpoints are too many to try every pair; name two of them", n);
+		return FAB_ETOOBIG;
+	}
+	if ((t = malloc(sizeof(*t))) == NULL)
+		return FAB_ENOMEM;
+	*holds = false;
+	any_loop(f, holds, why, t);
+	free(t);
+	return FAB_OK;
+}

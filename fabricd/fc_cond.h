@@ -12,5 +12,9 @@ int fc_cond_trace(
     const struct fc *f, const struct fc_expr *e, bool *holds, char why[static FC_WHY_MAX]);
 int fc_cond_symmetric(
     const struct fc *f, const struct fc_expr *e, bool *holds, char why[static FC_WHY_MAX]);
+/* Without names it tries every pair of at most FC_COND_LOOP_ENDS endpoints; FAB_ETOOBIG above. */
+#define FC_COND_LOOP_ENDS 64
+int fc_cond_loop(
+    const struct fc *f, const struct fc_expr *e, bool *holds, char why[static FC_WHY_MAX]);
 
 #endif

@@ -242,6 +242,9 @@ fc_expr_holds(const struct fc *f, const struct fc_expr *e, bool *holds, char why
 	case FC_EXPR_SYMMETRIC:
 		err = fc_cond_symmetric(f, e, holds, why);
 		break;
+	case FC_EXPR_LOOP:
+		err = fc_cond_loop(f, e, holds, why);
+		break;
 	case FC_EXPR_LEARNED:
 	case FC_EXPR_ADVERTISED:
 	case FC_EXPR_KIND_COUNT:

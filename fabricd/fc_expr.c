@@ -3,26 +3,31 @@
  */
 #include "fabricd/fc_expr.h"
 
+#include "lib/bgp_attr.h"
 #include "lib/err.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#define WORDS_MAX 8
+#define WORDS_MAX 12
 
-/* Arguments: a and b names, p prefix, u up or down, d verdict; at the end an optional "via ADDR"
- * (v) or "via WORD" (w). */
+/* Arguments: a and b names, p prefix, u up or down, d verdict; a question mark: all of them or
+ * none. Behind them, in any order and as one likes: "via ADDR" (v) or "via WORD" (w), "path P" and
+ * "community C" (s). */
 static const struct {
 	const char *word, *args, *usage;
 } forms[] = {
 	[FC_EXPR_CONVERGED] = { "converged", "", "converged" },
 	[FC_EXPR_EFFECTIVE] = { "effective", "apv", "effective NIC PREFIX [via ADDR]" },
-	[FC_EXPR_LEARNED] = { "learned", "abp", "learned RS PEER PREFIX" },
-	[FC_EXPR_ADVERTISED] = { "advertised", "abp", "advertised RS PEER PREFIX" },
-	[FC_EXPR_KNOWS] = { "knows", "apw", "knows ROUTER PREFIX [via NODE]" },
+	[FC_EXPR_LEARNED] = { "learned", "abps", "learned RS PEER PREFIX [path P] [community C]" },
+	[FC_EXPR_ADVERTISED] = { "advertised", "abps",
+	    "advertised RS PEER PREFIX [path P] [community C]" },
+	[FC_EXPR_KNOWS] = { "knows", "apws",
+	    "knows ROUTER PREFIX [via NODE] [path P] [community C]" },
 	[FC_EXPR_TRACE] = { "trace", "abdw",
 	    "trace SRC DST delivered|loop|blackhole|filtered [via NVA,NVA...|via none]" },
 	[FC_EXPR_SYMMETRIC] = { "symmetric", "ab", "symmetric A B" },
+	[FC_EXPR_LOOP] = { "loop", "?ab", "loop [A B]" },
 	[FC_EXPR_SESSION] = { "session", "abu", "session A B up|down" },
 	[FC_EXPR_NODE] = { "node", "au", "node NAME up|down" },
 };
@@ -80,24 +85,78 @@ take_via(struct fc_expr *e, char type, const char *word, char why[static 256])
 	return FAB_EINVAL;
 }
 
+static int
+take_path(struct fc_expr *e, const char *word, char why[static 256])
+{
+	if (strcmp(word, "none") != 0 &&
+	    (strspn(word, "0123456789-") != strlen(word) || word[0] == '-')) {
+		snprintf(why, 256, "'%.60s' is not a path such as 65515-65001, or none", word);
+		return FAB_EINVAL;
+	}
+	snprintf(e->path, sizeof(e->path), "%s", word);
+	return FAB_OK;
+}
+
+static int
+take_community(struct fc_expr *e, const char *word, char why[static 256])
+{
+	e->has_community = true;
+	if (bgp_community_parse(&e->community, word) == FAB_OK)
+		return FAB_OK;
+	snprintf(why, 256, "'%.60s' is not a community such as 65517:65517", word);
+	return FAB_EINVAL;
+}
+
+/* Two words that may be there; *known is false if not for this condition. */
+static int
+take_option(struct fc_expr *e, const char *args, char **words, bool *known, char why[static 256])
+{
+	bool attrs = strchr(args, 's') != NULL;
+	const char *via = strpbrk(args, "vw");
+
+	*known = true;
+	if (via != NULL && strcmp(words[0], "via") == 0)
+		return take_via(e, *via, words[1], why);
+	if (attrs && strcmp(words[0], "path") == 0)
+		return take_path(e, words[1], why);
+	if (attrs && strcmp(words[0], "community") == 0)
+		return take_community(e, words[1], why);
+	*known = false;
+	return FAB_EINVAL;
+}
+
+static int
+usage(const struct fc_expr *e, char why[static 256])
+{
+	snprintf(why, 256, "expected: %s", forms[e->kind].usage);
+	return FAB_EINVAL;
+}
+
 /* n words behind the keyword. */
 static int
 take_args(struct fc_expr *e, char **words, size_t n, char why[static 256])
 {
 	const char *args = forms[e->kind].args;
-	size_t need = strcspn(args, "vw"), i;
+	bool may_lack = args[0] == '?', known = true;
+	size_t need = strcspn(args += may_lack, "vws"), i;
 	int err = FAB_OK;
 
-	if (n != need &&
-	    !(args[need] != '\0' && n == need + 2 && strcmp(words[need], "via") == 0)) {
-		snprintf(why, 256, "expected: %s", forms[e->kind].usage);
-		return FAB_EINVAL;
-	}
+	if (may_lack && n == 0)
+		return FAB_OK;
+	if (n < need || (n - need) % 2 != 0)
+		return usage(e, why);
 	for (i = 0; i < need && err == FAB_OK; i++)
 		err = take_arg(e, args[i], words[i], why);
-	if (err != FAB_OK || n == need)
-		return err;
-	return take_via(e, args[need], words[need + 1], why);
+	for (; i < n && err == FAB_OK && known; i += 2)
+		err = take_option(e, args + need, &words[i], &known, why);
+	return known ? err : usage(e, why);
+}
+
+bool
+fc_expr_asks(const struct fc_expr *e)
+{
+	return e->kind == FC_EXPR_LEARNED || e->kind == FC_EXPR_ADVERTISED ||
+	       (e->kind == FC_EXPR_KNOWS && (e->path[0] != '\0' || e->has_community));
 }
 
 static int

@@ -6,12 +6,16 @@
  *   converged                        every node runs, has its configuration and its sessions,
  *                                    and nothing has changed for timing.converge_quiet
  *   effective NIC PREFIX [via ADDR]  an active route for exactly this prefix (and this next hop)
- *   learned RS PEER PREFIX           every running instance holds the prefix from this peer
- *   advertised RS PEER PREFIX        every running instance announces the prefix to this peer
- *   knows ROUTER PREFIX [via NODE]   the NVA or site has it in its table (and from this neighbour)
+ *   learned RS PEER PREFIX [AS]      every running instance holds the prefix from this peer
+ *   advertised RS PEER PREFIX [AS]   every running instance announces the prefix to this peer
+ *   knows ROUTER PREFIX [via NODE] [AS]
+ *                                    the NVA or site has it in its table (and from this neighbour);
+ *                                    AS: path 65515-65001 (none: empty), community 65517:65517
  *   trace SRC DST VERDICT [via WAY]  the modelled path ends so: delivered, loop, blackhole or
  *                                    filtered; WAY: the NVAs on it in order, nva1,nva3 or none
  *   symmetric A B                    delivered both ways, and by the same nodes
+ *   loop [A B]                       a packet from A to B goes in circles; without names: one from
+ *                                    anybody to anybody
  *   session A B up|down              all sessions between A and B: up when both their ends
  *                                    say so, down when one end says that
  *   node NAME up|down                its processes are connected, or none is
@@ -32,6 +36,7 @@ enum fc_expr_kind {
 	FC_EXPR_KNOWS,
 	FC_EXPR_TRACE,
 	FC_EXPR_SYMMETRIC,
+	FC_EXPR_LOOP,
 	FC_EXPR_SESSION,
 	FC_EXPR_NODE,
 	FC_EXPR_KIND_COUNT
@@ -47,7 +52,13 @@ struct fc_expr {
 	char way[FC_EXPR_WORD]; /* knows: NODE; trace: WAY, "none" is "" */
 	enum fc_verdict verdict;
 	bool up;
+	char path[FC_EXPR_WORD]; /* "65515-65001", "none"; "": any */
+	bool has_community;
+	uint32_t community;
 };
+
+/* Whether only the node's own answer can tell. */
+bool fc_expr_asks(const struct fc_expr *e);
 
 /* FAB_EINVAL with one line in why. */
 int fc_expr_parse(struct fc_expr *out, const char *text, char why[static 256]);

@@ -20,7 +20,7 @@ struct fc_wait {
 	fc_wait_fn *fn;
 	void *ctx;
 	char why[FC_WHY_MAX];
-	/* `learned`, `advertised`: a round of questions, and its latest answer. */
+	/* What fc_expr_asks(): a round of questions, and its latest answer. */
 	struct fc_ask *ask;
 	bool answered, have;
 	struct fc_wait *prev, *next;
@@ -63,7 +63,7 @@ fc_wait_cancel(struct fc_wait *w)
 	wait_end(w, FC_WAIT_CANCELLED);
 }
 
-/* ---- learned, advertised ---- */
+/* ---- what has to be asked ---- */
 
 static void
 routes_answer(void *ctx, const struct fc_answer *answers, size_t n)
@@ -73,14 +73,20 @@ routes_answer(void *ctx, const struct fc_answer *answers, size_t n)
 
 	for (size_t i = 0; i < n; i++) {
 		up += answers[i].reachable;
-		have += fc_answer_has(&answers[i], w->expr.prefix);
+		have += fc_answer_has(&answers[i], &w->expr);
 	}
 	w->ask = NULL;
 	w->answered = true;
 	w->have = up > 0 && have == up;
-	snprintf(w->why, sizeof(w->why), "%zu of %zu running instances of %.60s %s %.60s", have, up,
-	    w->expr.a, w->expr.kind == FC_EXPR_LEARNED ? "have it from" : "announce it to",
-	    w->expr.b);
+	if (w->expr.kind == FC_EXPR_KNOWS)
+		snprintf(w->why, sizeof(w->why), "%.60s %s", w->expr.a,
+		    up == 0    ? "does not run"
+		    : have > 0 ? "knows it so"
+			       : "does not know it so");
+	else
+		snprintf(w->why, sizeof(w->why), "%zu of %zu running instances of %.60s %s %.60s",
+		    have, up, w->expr.a,
+		    w->expr.kind == FC_EXPR_LEARNED ? "have it from" : "announce it to", w->expr.b);
 	fc_waits_check(w->ws);
 }
 
@@ -100,10 +106,13 @@ routes_hold(struct fc_wait *w, bool *holds, uint64_t *recheck_ms)
 		return FAB_OK;
 	}
 	if (!w->answered)
-		err = fc_ask_routes(&w->ask, w->ws->f->nodes, w->expr.a, w->expr.b,
-		    w->expr.kind == FC_EXPR_LEARNED, routes_answer, w);
+		err = fc_ask_expr(&w->ask, w->ws->f->nodes, &w->expr, routes_answer, w);
 	if (err == FAB_ENOENT)
-		snprintf(w->why, sizeof(w->why), "no Route Server '%.60s'", w->expr.a);
+		snprintf(w->why, sizeof(w->why), "no %s '%.60s'",
+		    w->expr.kind == FC_EXPR_KNOWS ? "NVA or site" : "Route Server", w->expr.a);
+	if (err == FAB_ENOTSUP)
+		snprintf(
+		    w->why, sizeof(w->why), "%.60s runs software that cannot be asked", w->expr.a);
 	return err;
 }
 
@@ -116,7 +125,7 @@ look(struct fc_wait *w)
 	bool holds = false;
 	int err;
 
-	if (w->expr.kind == FC_EXPR_LEARNED || w->expr.kind == FC_EXPR_ADVERTISED)
+	if (fc_expr_asks(&w->expr))
 		err = routes_hold(w, &holds, &recheck_ms);
 	else
 		err = fc_expr_holds(w->ws->f, &w->expr, &holds, w->why, &recheck_ms);

@@ -391,7 +391,11 @@ class ScG(Scenario):
                           "knows dc1 10.11.0.0/16", "no knows dc1 10.99.0.0/16", "knows nva1 10.21.0.0/16 via nva3",
                           "trace vm11 vm12 delivered via nva1", "trace vm11 jump1 delivered via none",
                           "trace vm11 10.21.0.4 delivered via nva1,nva3", "trace dc1 vm11 delivered",
-                          "no trace vm11 vm12 delivered via nva2", "symmetric vm11 vm21"):
+                          "no trace vm11 vm12 delivered via nva2", "symmetric vm11 vm21", "no loop", "no loop vm11 vm21",
+                          "learned rs1 nva1 10.21.0.0/16 path 65001-65002 community no-advertise",
+                          "advertised rs1 nva1 172.20.0.0/16 path 65515-12076-64900 community 65517:65517",
+                          "knows nva1 10.11.0.0/16 path 65515 community 65518:65518 via rs1-0",
+                          "no knows nva1 10.11.0.0/16 path none"):
             with self.subTest(condition=condition):
                 self.fabric.fabctl("wait", condition, "--timeout", "10s")
         for condition, why in (
@@ -399,11 +403,14 @@ class ScG(Scenario):
                 ("knows dc1 10.99.0.0/16", "dc1 does not know 10.99.0.0/16"),
                 ("trace vm11 vm12 delivered via nva2", "vm11 to vm12: delivered via nva1"),
                 ("no symmetric vm11 vm12", "vm11 to vm12: delivered via nva1; back: delivered via nva1"),
+                ("learned rs1 nva1 10.21.0.0/16 path 65001", "0 of 2 running instances of rs1 have it from nva1"),
+                ("knows nva1 10.11.0.0/16 community 65517:65517", "nva1 does not know it so"),
+                ("loop", "no packet loops"), ("loop vm11 vm12", "vm11 to vm12: delivered via nva1"),
                 ("advertised rs1 nva1 10.99.0.0/16", "0 of 2 running instances of rs1 announce it to nva1")):
             with self.subTest(condition=condition):
                 done = self.fabric.fabctl("wait", condition, "--timeout", "10ms", expect=1)
                 self.assertIn(why, done.stderr)
-        for condition in ("knows rs1 10.0.0.0/8", "trace vm99 vm11 delivered", "trace 10.99.0.1 vm11 delivered",
+        for condition in ("knows rs1 10.0.0.0/8", "knows rs1 10.0.0.0/8 path none", "loop vm99 vm11", "trace vm99 vm11 delivered", "trace 10.99.0.1 vm11 delivered",
                           "symmetric vm11 10.99.0.1"):
             with self.subTest(condition=condition):
                 self.fabric.fabctl("wait", condition, expect=4)
@@ -450,6 +457,7 @@ class ScG(Scenario):
                          ("delivered", ["vm11", "nva1", "nva3", "vm21"]))
         self.change("nva", "nva1", "peers={nva3: {tunnel: false}, nva4: {tunnel: false}}")
         self.becomes(lambda: self.trace("vm11", "vm21"), ("loop", ["vm11", "nva1"]))
+        self.fabric.fabctl("wait", "loop")
 
     def test_a_udr_instead_of_the_tunnel(self):
         """MR-7: a route table on the NVAs' subnet leads to the other region's NVA."""

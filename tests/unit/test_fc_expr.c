@@ -58,6 +58,24 @@ test_conditions_that_parse(void)
 								    .way = "nva1,nva3" } },
 		{ "trace vm11 vm12 delivered via none",
 		    { .kind = FC_EXPR_TRACE, .a = "vm11", .b = "vm12", .has_via = true } },
+		{ "learned rs1 nva1 10.21.0.0/16 path 65001-65002 community 65517:65517",
+		    { .kind = FC_EXPR_LEARNED,
+			.a = "rs1",
+			.b = "nva1",
+			.prefix = { 0x0a150000, 16 },
+			.path = "65001-65002",
+			.has_community = true,
+			.community = 0xffedffed } },
+		{ "no knows dc1 10.11.0.0/16 path none via circuit1-primary",
+		    { .kind = FC_EXPR_KNOWS,
+			.negate = true,
+			.a = "dc1",
+			.prefix = { 0x0a0b0000, 16 },
+			.has_via = true,
+			.way = "circuit1-primary",
+			.path = "none" } },
+		{ "no loop", { .kind = FC_EXPR_LOOP, .negate = true } },
+		{ "loop vm11 internet", { .kind = FC_EXPR_LOOP, .a = "vm11", .b = "internet" } },
 		{ "symmetric vm11 dc1", { .kind = FC_EXPR_SYMMETRIC, .a = "vm11", .b = "dc1" } },
 		{ "session rs1-0 nva1 up",
 		    { .kind = FC_EXPR_SESSION, .a = "rs1-0", .b = "nva1", .up = true } },
@@ -84,6 +102,9 @@ test_conditions_that_parse(void)
 		CU_ASSERT_STRING_EQUAL(e.way, w->way);
 		CU_ASSERT_EQUAL(e.verdict, w->verdict);
 		CU_ASSERT_EQUAL(e.up, w->up);
+		CU_ASSERT_STRING_EQUAL(e.path, w->path);
+		CU_ASSERT_EQUAL(e.has_community, w->has_community);
+		CU_ASSERT_EQUAL(e.community, w->community);
 	}
 }
 
@@ -112,7 +133,15 @@ test_conditions_that_are_refused(void)
 		{ "session rs1 nva1", "expected: session A B up|down" },
 		{ "session rs1 nva1 open", "'open' is neither up nor down" },
 		{ "node nva1 up down", "expected: node NAME up|down" },
-		{ "a b c d e f g h i", "a condition has at most 8 words of 127 characters" },
+		{ "effective vm11 10.0.0.0/8 path 65001",
+		    "expected: effective NIC PREFIX [via ADDR]" },
+		{ "learned rs1 nva1 10.0.0.0/8 via 10.1.2.4", "expected: learned RS PEER PREFIX" },
+		{ "learned rs1 nva1 10.0.0.0/8 path", "expected: learned RS PEER PREFIX" },
+		{ "knows dc1 10.0.0.0/8 path 65001,65002", "'65001,65002' is not a path such as" },
+		{ "knows dc1 10.0.0.0/8 community x", "'x' is not a community such as" },
+		{ "loop vm11", "expected: loop [A B]" },
+		{ "a b c d e f g h i j k l m",
+		    "a condition has at most 12 words of 127 characters" },
 	};
 	char longest[FC_EXPR_MAX + 1], why[256];
 	struct fc_expr e;
