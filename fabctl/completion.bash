@@ -22,7 +22,7 @@ _fabctl() {
 	--engine) COMPREPLY=($(compgen -W "auto userspace bpf" -- "$cur")); return ;;
 	--junit) COMPREPLY=($(compgen -f -- "$cur")); return ;;
 	--run-dir) COMPREPLY=($(compgen -d -- "$cur")); return ;;
-	--url | --wait | --timeout | --pps | --duration | --max-lost | --delay | --jitter | --loss | --rate | --count | --jobs)
+	--url | --wait | --timeout | --pps | --duration | --max-lost | --delay | --jitter | --loss | --rate | --count | --jobs | --seed)
 		return ;;
 	-w | --write) COMPREPLY=($(compgen -f -- "$cur")); return ;;
 	esac
@@ -31,7 +31,7 @@ _fabctl() {
 		case ${COMP_WORDS[i]} in
 		--url | --run-dir) _fabctl_where=("${COMP_WORDS[i]}" "${COMP_WORDS[++i]}") ;;
 		-o | --output | --wait | --timeout | --packets | --engine | --pps | --duration | --max-lost | --delay | --jitter | \
-			--loss | --rate | --count | -w | --write | --junit | --jobs) ((i++)) ;;
+			--loss | --rate | --count | -w | --write | --junit | --jobs | --seed) ((i++)) ;;
 		-*) ;;
 		*) words+=("${COMP_WORDS[i]}") ;;
 		esac
@@ -45,7 +45,7 @@ _fabctl() {
 		capture) opts+=" --write --count" ;;
 		apply) opts+=" --dry-run" ;;
 		wait) opts+=" --timeout" ;;
-		test) opts+=" --junit --tap --keep --jobs" ;;
+		test) opts+=" --junit --tap --keep --jobs --seed" ;;
 		trace) opts+=" --both" ;;
 		events) opts+=" --follow" ;;
 		link) opts+=" --one-way --delay --jitter --loss --rate" ;;

@@ -43,6 +43,7 @@ static const struct opt_row opts[] = {
 	[CTL_OPT_TAP] = { "tap", 0, NULL, "results as Test Anything Protocol" },
 	[CTL_OPT_KEEP] = { "keep", 0, NULL, "leave the fabrics running" },
 	[CTL_OPT_JOBS] = { "jobs", 'j', "N", "scenarios at a time; one for each processor" },
+	[CTL_OPT_SEED] = { "seed", 0, "N", "order of the files; it is told, to have it again" },
 	[CTL_OPT_MAX_LOST] = { "max-lost", 0, "N", "exit 1 when more are lost" },
 	[CTL_OPT_DELAY] = { "delay", 0, "TIME", "one way, such as 20ms or 500us; 0: none" },
 	[CTL_OPT_JITTER] = { "jitter", 0, "TIME",

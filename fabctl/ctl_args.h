@@ -40,6 +40,7 @@ enum ctl_opt {
 	CTL_OPT_TAP,
 	CTL_OPT_KEEP,
 	CTL_OPT_JOBS,
+	CTL_OPT_SEED,
 	CTL_OPT_COUNT
 };
 

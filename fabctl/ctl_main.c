@@ -73,7 +73,7 @@ const struct ctl_cmd ctl_commands[] = {
 	    "block until it holds" },
 	{ "test", "FILE... [--junit FILE] [--tap] [--keep]", 1, CTL_POS_MAX,
 	    CTL_BIT(CTL_OPT_JUNIT) | CTL_BIT(CTL_OPT_TAP) | CTL_BIT(CTL_OPT_KEEP) |
-		CTL_BIT(CTL_OPT_JOBS),
+		CTL_BIT(CTL_OPT_JOBS) | CTL_BIT(CTL_OPT_SEED),
 	    ctl_test, "run scenarios, each in a fabric of its own" },
 	{ "events", "[-f]", 0, 0, CTL_BIT(CTL_OPT_FOLLOW), ctl_events, "the log" },
 	{ "timeline", "[N]", 0, 1, 0, ctl_timeline,

@@ -31,6 +31,7 @@ struct test {
 	struct job *jobs;
 	size_t n_jobs, running;
 	bool tap, keep;
+	uint32_t seed; /* 0: files in the order given */
 	json_t *results;
 };
 
@@ -100,6 +101,8 @@ finish(struct test *t, struct job *j)
 		;
 	j->pid = 0;
 	t->running--;
+	if (t->seed != 0)
+		json_object_set_new(r, "seed", json_integer(t->seed));
 	json_array_append_new(t->results, r);
 	if (t->tap)
 		sc_report_tap(stdout, r, json_array_size(t->results));
@@ -218,6 +221,43 @@ jobs_option(struct test *t, const struct ctl_args *args)
 	return CTL_OK;
 }
 
+static int
+seed_option(struct test *t, const struct ctl_args *args)
+{
+	const char *text = args->opt[CTL_OPT_SEED];
+	unsigned long n = text != NULL ? strtoul(text, NULL, 10) : 0;
+
+	if (text != NULL && (n < 1 || n > UINT32_MAX || strspn(text, "0123456789") != strlen(text)))
+		return ctl_fail(
+		    CTL_USAGE, "USAGE", "'%s' is not a number from 1 to %u", text, UINT32_MAX);
+	t->seed = (uint32_t)n;
+	return CTL_OK;
+}
+
+/* The same for the same seed: what only holds in one order is found, and found again. */
+static void
+shuffle(struct test *t)
+{
+	uint64_t x = t->seed;
+
+	for (size_t i = t->n; t->seed != 0 && i > 1; i--) {
+		struct sc_file *f = t->files[i - 1];
+		size_t k;
+
+		x = x * 6364136223846793005u + 1442695040888963407u;
+		k = (size_t)((x >> 33) % i);
+		t->files[i - 1] = t->files[k];
+		t->files[k] = f;
+	}
+}
+
+static void
+say_seed(const struct test *t)
+{
+	if (t->seed != 0 && (t->tap || t->c->format == CTL_TABLE))
+		printf("%sseed %u\n", t->tap ? "# " : "", t->seed);
+}
+
 int
 ctl_test(struct ctl *c, const struct ctl_args *args)
 {
@@ -228,11 +268,15 @@ ctl_test(struct ctl *c, const struct ctl_args *args)
 	int status = jobs_option(&t, args);
 
 	if (status == CTL_OK)
+		status = seed_option(&t, args);
+	if (status == CTL_OK)
 		status = load_all(&t, args);
 	if (status == CTL_OK) {
 		catch_signals();
+		shuffle(&t);
 		if (t.tap)
 			printf("1..%zu\n", t.n);
+		say_seed(&t);
 		fflush(stdout);
 		status = run_all(&t);
 	}

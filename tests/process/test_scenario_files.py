@@ -158,6 +158,17 @@ class Files(unittest.TestCase):
         (result,) = json.loads(self.run_test(good, "-o", "json").stdout)
         self.assertEqual((result["ok"], result["steps"], result["file"]), (True, 1, str(good)))
 
+    def test_the_seed_orders(self):
+        files = [self.write(name, "  - kill: nobody") for name in "abcde"]
+        orders = set()
+        for seed in (1, 1, 2):
+            out = self.run_test(*files, "--tap", "--jobs", 1, "--seed", seed, expect=1).stdout
+            self.assertIn(f"\n# seed {seed}\n", out)
+            orders.add((seed, tuple(line.split(" - ")[1] for line in out.splitlines() if line.startswith("not ok"))))
+        self.assertEqual(len(orders), 2)
+        self.assertEqual(len({order for _, order in orders}), 2)
+        self.run_test(files[0], "--seed", 0, expect=2)
+
     def test_a_condition_that_does_not_hold(self):
         bad = self.write("bad", "  - expect: trace vm1 vm2 blackhole\n    within: 50ms")
         self.assertIn("trace vm1 vm2 blackhole: not within ", self.run_test(bad, expect=1).stdout)
