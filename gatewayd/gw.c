@@ -78,6 +78,27 @@ gw_export_cb(
 }
 
 bool
+gw_take_conf(struct gw *gw, const struct wire_conf *conf)
+{
+	const struct wire_conf *before = gw->conf;
+
+	gw->alone = before != NULL && before->gw->has_route_server && !conf->gw->has_route_server;
+	gw->conf = conf;
+	return before != NULL;
+}
+
+/* What the Route Server has told NICs about is for us to tell now. */
+void
+gw_applied_cb(void *ctx, const struct wire_diff *diff)
+{
+	struct gw *gw = ctx;
+
+	(void)diff;
+	if (gw->alone)
+		wire_node_tell_routes(gw->base.w);
+}
+
+bool
 gw_check_cb(void *ctx, const struct wire_conf *conf, char why[static 256])
 {
 	(void)ctx;

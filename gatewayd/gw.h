@@ -25,8 +25,9 @@ struct gw {
 	const struct wire_conf *conf; /* in force; NULL before the first */
 	struct fab_post recheck;      /* end of turn: which sessions are wanted may have changed */
 	bool over_limit;              /* ER-21 */
-	bool took_over;               /* VPN-1: standby that works, its sibling is gone */
-	struct fab_timer *grace;      /* VPN-1: a standby's time to find its sibling */
+	bool alone;              /* the VNet's Route Server is leaving: we report in its place */
+	bool took_over;          /* VPN-1: standby that works, its sibling is gone */
+	struct fab_timer *grace; /* VPN-1: a standby's time to find its sibling */
 };
 
 /* start and stop of every role here; recheck runs fn(gw), NULL: nothing. */
@@ -42,6 +43,10 @@ bool gw_import_cb(void *ctx, struct speaker_peer *from, const struct bgp_attrs *
     struct bgp_attr_spec *out, struct speaker_path *path);
 bool gw_export_cb(
     void *ctx, struct speaker_peer *to, const struct speaker_path *path, struct bgp_attr_spec *out);
+/* conf comes into force, for config of these roles: true if there was one before. */
+bool gw_take_conf(struct gw *gw, const struct wire_conf *conf);
+/* applied of these roles. */
+void gw_applied_cb(void *ctx, const struct wire_diff *diff);
 /* check of the roles with a gateway section. */
 bool gw_check_cb(void *ctx, const struct wire_conf *conf, char why[static 256]);
 size_t gw_select_cb(void *ctx, const struct ipnet *prefix, const struct speaker_path *const *paths,

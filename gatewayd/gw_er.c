@@ -93,9 +93,8 @@ static bool
 er_config(void *ctx, const struct wire_conf *conf, struct wire_apply *a)
 {
 	struct gw *gw = ctx;
-	bool again = gw->conf != NULL;
+	bool again = gw_take_conf(gw, conf);
 
-	gw->conf = conf;
 	gw_originate(a, &conf->gw->vnet, 0, HRP_SRC_UNKNOWN, 0, GW_OWN_VNET);
 	gw_originate(a, &conf->gw->spokes, 0, HRP_SRC_UNKNOWN, 0, GW_OWN_SPOKE);
 	gw_recheck_soon(gw);
@@ -148,5 +147,6 @@ const struct wire_role gw_er_role = {
 	.stop = gw_free,
 	.check = gw_check_cb,
 	.config = er_config,
+	.applied = gw_applied_cb,
 	.changed = er_changed,
 };

@@ -133,9 +133,8 @@ static bool
 vpn_config(void *ctx, const struct wire_conf *conf, struct wire_apply *a)
 {
 	struct gw *gw = ctx;
-	bool again = gw->conf != NULL;
+	bool again = gw_take_conf(gw, conf);
 
-	gw->conf = conf;
 	if (!conf->gw->standby)
 		gw->took_over = false;
 	start_grace(gw);
@@ -192,5 +191,6 @@ const struct wire_role gw_vpn_role = {
 	.stop = gw_free,
 	.check = gw_check_cb,
 	.config = vpn_config,
+	.applied = gw_applied_cb,
 	.peer_state = vpn_peer_state,
 };

@@ -306,6 +306,12 @@ wire_node_config(void *ctx, const Fab__V1__NodeConfig *m)
 	fab_error("configuration %llu refused: %s", (unsigned long long)m->generation, why);
 }
 
+void
+wire_node_tell_routes(struct wire_node *w)
+{
+	wire_report_routes(&w->to, route_fn(w), w->ctx, w->sp);
+}
+
 /* ---- the rest of struct node_ops ---- */
 
 static void

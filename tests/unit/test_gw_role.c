@@ -139,6 +139,22 @@ test_er_without_route_server_reports_both_next_hops_ER_19(void)
 	teardown();
 }
 
+/* SC-D, "without RS": the gateway reports in its place from the moment on that it leaves. */
+static void
+test_er_reports_when_its_route_server_leaves(void)
+{
+	setup_er(0, true);
+	announce("circuit1-primary", "172.20.0.0/16", PATH(12076, 64900));
+	announce("circuit1-secondary", "172.20.0.0/16", PATH(12076, 64900));
+	CU_ASSERT_EQUAL(report.n_routes, 0);
+	fx.gateway.has_route_server = false;
+	fx.m.n_peers--;
+	configure();
+	CU_ASSERT_STRING_EQUAL(fx_reported_hops(&report, "172.20.0.0/16"), "10.24.0.4 10.24.0.5");
+	CU_ASSERT_EQUAL(report.n_routes, 1);
+	teardown();
+}
+
 /* SC-D, B2B-12: only VNet prefixes leave, whatever branches there are. */
 static void
 test_er_without_route_server_is_no_transit_B2B_12(void)
@@ -460,6 +476,8 @@ test_a_gateway_needs_its_section(void)
 static CU_TestInfo tests[] = {
 	{ "ER-19, ER-22: without a Route Server both next hops are reported",
 	    test_er_without_route_server_reports_both_next_hops_ER_19 },
+	{ "ExpressRoute: reports when its Route Server leaves",
+	    test_er_reports_when_its_route_server_leaves },
 	{ "B2B-12: without a Route Server there is no transit",
 	    test_er_without_route_server_is_no_transit_B2B_12 },
 	{ "routes of the sibling are backup", test_er_sibling_routes_are_backup },
