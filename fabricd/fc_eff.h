@@ -137,7 +137,8 @@ void fc_trace_back(const struct fc_layers *l, struct fc_endpoint src, struct fc_
 bool fc_trace_stateful_break(
     const struct fc_layers *l, const struct fc_trace *there, const struct fc_trace *back);
 /* True if back passes what there passes, in reverse. ExpressRoute gateways do not count: the way
- * out never sees them (ER-19, ER-20). */
+ * out never sees them (ER-19, ER-20); nor do load balancers, which come before the NVA both ways
+ * (SC-C). */
 bool fc_trace_symmetric(const struct fc_trace *there, const struct fc_trace *back);
 
 #endif

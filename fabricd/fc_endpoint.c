@@ -182,7 +182,7 @@ way_of(struct way *w, const struct fc_trace *tr)
 	for (size_t i = 0; i < tr->n_hops; i++) {
 		const struct fc_trace_hop *h = &tr->hops[i];
 
-		if (h->place == FC_AT_ER_GATEWAY)
+		if (h->place == FC_AT_ER_GATEWAY || h->place == FC_AT_LOAD_BALANCER)
 			continue;
 		if (w->n > 0 && w->v[w->n - 1].place == h->place &&
 		    w->v[w->n - 1].index == h->index)

@@ -441,6 +441,33 @@ test_rs_56_load_balancer_address_as_next_hop(void)
 	fix_close(&f);
 }
 
+/* SC-C: each direction meets the load balancer before the NVA, which does not make them differ. */
+static void
+test_load_balancers_do_not_break_symmetry(void)
+{
+	struct fc_trace *there = calloc(2, sizeof(*there)), *back;
+	static const struct {
+		enum fc_place place;
+		int index;
+	} out[] = { { FC_AT_NIC, 1 }, { FC_AT_LOAD_BALANCER, 0 }, { FC_AT_NIC, 7 },
+		{ FC_AT_NIC, 2 } };
+
+	FAB_ASSERT(there != NULL);
+	back = &there[1];
+	there->verdict = back->verdict = FC_DELIVERED;
+	there->n_hops = back->n_hops = 4;
+	for (size_t i = 0; i < 4; i++) {
+		there->hops[i].place = back->hops[i].place = out[i].place;
+		there->hops[i].index = back->hops[i].index = out[i].index;
+	}
+	back->hops[0].index = 2;
+	back->hops[3].index = 1;
+	CU_ASSERT_TRUE(fc_trace_symmetric(there, back));
+	back->hops[2].index = 8; /* the other NVA */
+	CU_ASSERT_FALSE(fc_trace_symmetric(there, back));
+	free(there);
+}
+
 /* The one taken comes first, the others behind it. */
 static void
 test_ecmp_lists_the_alternatives(void)
@@ -915,6 +942,7 @@ static CU_TestInfo trace_tests[] = {
 	{ "SC-C, MR-9: ECMP over stateful NVAs", test_sc_c_mr_9_ecmp_over_stateful_nvas },
 	{ "RS-56: load balancer address as next hop",
 	    test_rs_56_load_balancer_address_as_next_hop },
+	{ "SC-C: load balancers do not break symmetry", test_load_balancers_do_not_break_symmetry },
 	{ "RS-60: ECMP lists the alternatives", test_ecmp_lists_the_alternatives },
 	{ "SC-I, ER-19, ER-20: on premises bypasses the NVA",
 	    test_sc_i_on_premises_bypasses_the_nva },
