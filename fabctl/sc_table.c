@@ -64,24 +64,24 @@ dashes(char *out, size_t size, const char *path)
 			*p = '-';
 }
 
-/* A row of a BGP table: of a Route Server, a gateway, a router, or an MSEE, which marks the best
- * with a star. */
+/* A row of a BGP table: of a Route Server, a gateway, a router that says which is best, or an MSEE,
+ * which lists the best first. */
 static void
 add_bgp(json_t *table, const json_t *row)
 {
-	const char *hop = ctl_str(row, "nextHop"), *star = strchr(hop, '*');
-	char via[64], path[512];
+	bool msee = json_object_get(row, "path") != NULL;
+	const char *network = ctl_str(row, "network");
+	char path[512];
 	json_t *out;
 
-	snprintf(via, sizeof(via), "%.*s", (int)strcspn(hop, "*"), hop);
-	dashes(path, sizeof(path),
-	    ctl_str(row, json_object_get(row, "path") != NULL ? "path" : "asPath"));
-	out = json_pack("{s:s, s:s, s:s, s:s, s:b}", "via", via, "path",
+	dashes(path, sizeof(path), ctl_str(row, msee ? "path" : "asPath"));
+	out = json_pack("{s:s, s:s, s:s, s:s, s:b}", "via", ctl_str(row, "nextHop"), "path",
 	    path[0] != '\0' ? path : "none", "from", ctl_str(row, "sourcePeer"), "origin",
 	    ctl_str(row, "origin"), "best",
-	    star != NULL || json_is_true(json_object_get(row, "best")));
+	    json_is_true(json_object_get(row, "best")) ||
+		(msee && json_object_get(table, network) == NULL));
 	json_object_set(out, "community", json_object_get(row, "communities"));
-	add_row(table, ctl_str(row, "network"), out);
+	add_row(table, network, out);
 }
 
 static json_t *

@@ -109,7 +109,7 @@ fc_cond_symmetric(
 	if ((t = calloc(2, sizeof(*t))) == NULL)
 		return FAB_ENOMEM;
 	fc_trace_run(f->layers, a, b, &t[0]);
-	fc_trace_run(f->layers, b, a, &t[1]);
+	fc_trace_back(f->layers, a, b, &t[0], &t[1]);
 	*holds = t[0].verdict == FC_DELIVERED && t[1].verdict == FC_DELIVERED &&
 		 fc_trace_symmetric(&t[0], &t[1]);
 	write_way(f, &t[0], there);
