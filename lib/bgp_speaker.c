@@ -57,6 +57,7 @@ fail:
 static void
 peer_free(struct speaker_peer *p)
 {
+	speaker_out_moved_free(p);
 	bgp_session_free(p->session);
 	free(p);
 }
@@ -80,6 +81,7 @@ speaker_free(struct speaker *sp)
 		speaker_out_fini(sp);
 		speaker_in_fini(sp);
 	}
+	speaker_sum_fini(sp);
 	rib_free(sp->rib);
 	if (sp->attrs != NULL)
 		bgp_attr_table_free(sp->attrs);
@@ -163,6 +165,7 @@ peer_lost(struct speaker_peer *p, const char *reason)
 	speaker_note(p->sp, CAUSE_LOSS, p->conf.session.peer_name, reason);
 	p->up = p->synced = p->synced_due = false;
 	p->due = TABLE_NONE;
+	speaker_out_moved_free(p);
 	speaker_in_drop_all(p);
 	speaker_schedule(p->sp);
 }
@@ -357,12 +360,12 @@ speaker_peer_routes_out(const struct speaker_peer *p)
 }
 
 void
-speaker_refresh_peers(struct speaker *sp, uint32_t group)
+speaker_refresh_peers(struct speaker *sp, uint32_t group, uint32_t mask)
 {
 	struct speaker_peer *p;
 
 	DL_FOREACH (sp->peers, p)
-		if (p->up && p->conf.group == group && !bgp_session_refresh(p->session))
+		if (p->up && (p->conf.group & mask) == group && !bgp_session_refresh(p->session))
 			bgp_session_reset(p->session, BGP_ERR_CEASE, BGP_CEASE_ADMIN_RESET,
 			    "peer cannot refresh its routes");
 }

@@ -12,6 +12,7 @@
  */
 #include "lib/bgp_session.h"
 #include "lib/hrp.h"
+#include "lib/route_map.h"
 
 #define SPEAKER_PATHS_MAX 64 /* paths of one prefix that select() sees at a time */
 
@@ -72,6 +73,15 @@ struct speaker_role {
 	/* Once per prefix and group, before export_attrs; may be NULL. */
 	bool (*export_prefix)(void *ctx, struct speaker_peer *to, const struct ipnet *prefix,
 	    const struct speaker_path *path);
+	/* Route maps; each may be NULL, and return NULL: none. import_map: for what a peer sends,
+	 * behind import_attrs and import_prefix. What it drops or summarizes stays in Adj-RIB-In
+	 * and in speaker_walk_in() (RS-112), but is no candidate. export_map: for what goes to a
+	 * group, in front of export_attrs; path NULL asks for the group's map as such. A summary
+	 * exists as long as one of the routes that it stands for. The maps may change only together
+	 * with speaker_reevaluate(). */
+	const struct route_map *(*import_map)(void *ctx, struct speaker_peer *from);
+	const struct route_map *(*export_map)(
+	    void *ctx, struct speaker_peer *to, const struct speaker_path *path);
 	/* After the turn's changes were handed to the sessions. */
 	void (*changed)(void *ctx, const struct speaker_change *changes, size_t n,
 	    const struct speaker_cause *cause);
@@ -108,6 +118,9 @@ int speaker_peer_add(
 /* Cease/Peer De-configured; its routes are withdrawn at the end of the turn. Not from a callback of
  * the role; p is invalid at once, for the caller. */
 void speaker_peer_remove(struct speaker *sp, struct speaker_peer *p);
+/* Moves it to another export group under its running session: the peer is told what differs between
+ * the two, nothing else (RM-13). */
+void speaker_peer_regroup(struct speaker *sp, struct speaker_peer *p, uint32_t group);
 struct speaker_peer *speaker_peer_find(struct speaker *sp, const char *name);
 /* Iteration in order of addition: NULL starts, NULL ends. */
 struct speaker_peer *speaker_peer_next(struct speaker *sp, struct speaker_peer *after);
@@ -127,8 +140,9 @@ void speaker_unoriginate(struct speaker *sp, const struct ipnet *prefix, uint32_
  * received), select and export again for everything. Peers of which import dropped something are
  * asked for their routes again if they can (RFC 2918), because what was dropped is not held. */
 void speaker_reevaluate(struct speaker *sp, const char *why);
-/* ROUTE-REFRESH to every Established peer of the group (RS-96); peers without it are reset. */
-void speaker_refresh_peers(struct speaker *sp, uint32_t group);
+/* ROUTE-REFRESH to every Established peer whose group number, under the mask, is this one (RS-96);
+ * peers without it are reset. */
+void speaker_refresh_peers(struct speaker *sp, uint32_t group, uint32_t mask);
 
 /* RFC 4271 9.1.2.2 (lib/bgp_decide.h). Writes one winner. For use as select: the outcome depends on
  * the paths alone, not on the order in which they came, so that a restarted fabric ends where it

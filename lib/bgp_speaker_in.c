@@ -2,6 +2,10 @@
  * Adj-RIB-In of a speaker. Import policy runs once per source and attribute set: the result hangs
  * on a struct sp_route that all prefixes of that set share. Policy per prefix comes on top. What
  * policy drops is not held (RS-50, RS-51; so RS-52 lists nothing, OPEN-5), only counted.
+ *
+ * A route map comes behind both. One that looks at attributes alone is part of the shared result;
+ * one that looks at prefixes too makes further routes from the shared one, by prefix (by_prefix).
+ * What it drops is held, hidden: the peer has announced it, and listings are as received (RS-112).
  */
 #include "lib/bgp_speaker_priv.h"
 #include "lib/err.h"
@@ -70,21 +74,48 @@ speaker_route_unref(struct speaker *sp, struct sp_route *r)
 		route_free(sp, r);
 }
 
-/* What the role makes of the route; path.attrs stays NULL if it drops it. */
+static const struct route_map *
+map_of(struct speaker *sp, struct speaker_peer *from)
+{
+	return sp->role->import_map == NULL ? NULL : sp->role->import_map(sp->ctx, from);
+}
+
+static bool
+by_prefix(const struct route_map *map)
+{
+	return map != NULL && map->by_prefix;
+}
+
+/* What the role makes of the route, and its map if that is one for all prefixes; path.attrs stays
+ * NULL if one of them drops it. */
 static void
 route_import(struct speaker *sp, struct sp_route *r)
 {
 	struct speaker_path path = { .peer = r->path.peer };
+	const struct route_map *map = map_of(sp, path.peer);
 	struct bgp_attr_spec out = r->in->s;
 
+	r->hidden = false;
 	if (sp->role->import_attrs == NULL ||
-	    sp->role->import_attrs(sp->ctx, path.peer, r->in, &out, &path))
-		path.attrs = bgp_attrs_intern(sp->attrs, &out);
+	    sp->role->import_attrs(sp->ctx, path.peer, r->in, &out, &path)) {
+		r->hidden =
+		    map != NULL && !by_prefix(map) && !route_map_run(map, NULL, &out, &sp->map_buf);
+		if (!r->hidden)
+			path.attrs = bgp_attrs_intern(sp->attrs, &out);
+	}
 	r->path = path;
 }
 
-/* The route of from with these attributes, found or made; it has one more reference. For a peer,
- * source and weight come from import policy; an origination brings its own. */
+static bool
+same_path(const struct speaker_path *a, const struct speaker_path *b)
+{
+	return a->attrs == b->attrs && a->source == b->source && a->weight == b->weight &&
+	       a->tag == b->tag;
+}
+
+/* The route of from with these attributes, found or made; it has one more reference. For a peer the
+ * path comes from import policy; originations, summaries and what a route map makes of a prefix
+ * bring their own, whose attrs may be NULL: hidden. */
 static struct sp_route *
 route_get(struct speaker *sp, uint32_t from, struct bgp_attrs *in, const struct speaker_path *own)
 {
@@ -97,9 +128,8 @@ route_get(struct speaker *sp, uint32_t from, struct bgp_attrs *in, const struct 
 		return NULL;
 	b = route_hash(from, in) & (sp->n_route_buckets - 1);
 	for (r = sp->routes[b]; r != NULL; r = r->hash_next)
-		if (r->from == from && r->in == in &&
-		    (own == NULL ||
-			(r->path.source == own->source && r->path.weight == own->weight))) {
+		if (r->from == from && r->in == in && r->by_prefix == (own != NULL) &&
+		    (own == NULL || same_path(&r->path, own))) {
 			r->refs++;
 			return r;
 		}
@@ -117,12 +147,31 @@ route_get(struct speaker *sp, uint32_t from, struct bgp_attrs *in, const struct 
 		route_import(sp, r);
 	} else {
 		r->path = *own;
-		r->path.attrs = bgp_attrs_ref(in);
+		r->by_prefix = true;
+		r->hidden = own->attrs == NULL;
+		if (own->attrs != NULL)
+			bgp_attrs_ref(own->attrs);
 	}
 	return r;
 }
 
+/* Neither import policy nor a route map lets it be held. */
+static bool
+is_dropped(const struct sp_route *r)
+{
+	return r->path.attrs == NULL && !r->hidden;
+}
+
 /* ---- paths ---- */
+
+static bool
+is_received(uint32_t from)
+{
+	return (from & (ORIGIN | SUMMARY)) == 0;
+}
+
+static void ask_summary(struct speaker *sp, uint32_t from, const struct ipnet *net,
+    const struct ipnet *to, const struct speaker_path *path);
 
 static void
 path_drop(struct speaker *sp, struct rib_prefix *prefix, uint32_t from)
@@ -134,8 +183,11 @@ path_drop(struct speaker *sp, struct rib_prefix *prefix, uint32_t from)
 	prefix->touched |= path->rank > 0;
 	speaker_route_unref(sp, rib_path_remove(sp->rib, prefix, from));
 	rib_dirty_add(sp->rib, prefix);
-	if ((from & ORIGIN) == 0)
-		sp->by_slot[from]->routes_in--;
+	if (!is_received(from))
+		return;
+	sp->by_slot[from]->routes_in--;
+	if (sp->sums != NULL)
+		ask_summary(sp, from, &prefix->net, NULL, NULL);
 }
 
 static void
@@ -163,7 +215,7 @@ path_set(struct speaker *sp, const struct ipnet *net, struct sp_route *r)
 			rib_prefix_release(sp->rib, prefix);
 			return FAB_ENOMEM;
 		}
-		if ((r->from & ORIGIN) == 0)
+		if (is_received(r->from))
 			sp->by_slot[r->from]->routes_in++;
 	} else if (path->route == r) {
 		return FAB_OK;
@@ -175,6 +227,63 @@ path_set(struct speaker *sp, const struct ipnet *net, struct sp_route *r)
 	path->route = r;
 	rib_dirty_add(sp->rib, prefix);
 	return FAB_OK;
+}
+
+/* ---- summaries of inbound route maps ---- */
+
+static void
+summary_set(struct speaker *sp, uint32_t from, const struct ipnet *to)
+{
+	const struct sp_part *part = speaker_sum_best(sp, from, to);
+	struct sp_route *r;
+
+	if (part == NULL) {
+		path_drop_net(sp, to, SUMMARY | from);
+		return;
+	}
+	r = route_get(sp, SUMMARY | from, part->path.attrs, &part->path);
+	FAB_ASSERT(r != NULL && path_set(sp, to, r) == FAB_OK);
+	speaker_route_unref(sp, r);
+}
+
+/* Route net of the peer asks for the summary `to`; NULL: for none. */
+static void
+ask_summary(struct speaker *sp, uint32_t from, const struct ipnet *net, const struct ipnet *to,
+    const struct speaker_path *path)
+{
+	struct ipnet changed[2];
+	size_t n = speaker_sum_set(sp, from, net, to, path, from, changed);
+
+	for (size_t i = 0; i < n; i++)
+		summary_set(sp, from, &changed[i]);
+}
+
+/* The peer's map on one prefix of a route; base is what import policy made of it. */
+static int
+map_prefix(struct speaker_peer *p, const struct route_map *map, const struct sp_route *base,
+    const struct ipnet *net)
+{
+	struct speaker *sp = p->sp;
+	struct bgp_attr_spec out = base->path.attrs->s;
+	struct speaker_path path = base->path, none = base->path;
+	struct ipnet to = *net;
+	struct sp_route *r;
+	bool summary;
+	int err = FAB_ENOMEM;
+
+	path.attrs = none.attrs = NULL;
+	if (route_map_run(map, &to, &out, &sp->map_buf))
+		path.attrs = bgp_attrs_intern(sp->attrs, &out);
+	summary = path.attrs != NULL && !ipnet_eq(to, *net);
+	r = route_get(sp, p->slot, base->in, summary ? &none : &path);
+	if (r != NULL) {
+		err = path_set(sp, net, r);
+		speaker_route_unref(sp, r);
+	}
+	if (err == FAB_OK && (summary || sp->sums != NULL))
+		ask_summary(sp, p->slot, net, summary ? &to : NULL, &path);
+	bgp_attrs_unref(sp->attrs, path.attrs);
+	return err;
 }
 
 static bool
@@ -203,6 +312,7 @@ learn(struct speaker_peer *p, const struct bgp_update *u)
 {
 	struct speaker *sp = p->sp;
 	struct bgp_attr_spec spec = u->attrs;
+	const struct route_map *map = map_of(sp, p);
 	struct bgp_attrs *in;
 	struct sp_route *r;
 	int err = FAB_OK;
@@ -220,8 +330,9 @@ learn(struct speaker_peer *p, const struct bgp_update *u)
 	if (r == NULL)
 		return FAB_ENOMEM;
 	for (size_t i = 0; i < u->n_nlri && err == FAB_OK; i++) {
-		if (r->path.attrs != NULL && prefix_wanted(sp, p, &u->nlri[i])) {
-			err = path_set(sp, &u->nlri[i], r);
+		if (!is_dropped(r) && prefix_wanted(sp, p, &u->nlri[i])) {
+			err = by_prefix(map) ? map_prefix(p, map, r, &u->nlri[i])
+					     : path_set(sp, &u->nlri[i], r);
 		} else {
 			/* What the peer had announced before is replaced by nothing. */
 			path_drop_net(sp, &u->nlri[i], p->slot);
@@ -252,12 +363,19 @@ speaker_in_update(struct speaker_peer *p, const struct bgp_update *u)
 	return err;
 }
 
+static void
+summary_gone(struct speaker *sp, uint32_t from, const struct ipnet *to)
+{
+	path_drop_net(sp, to, SUMMARY | from);
+}
+
 void
 speaker_in_drop_all(struct speaker_peer *p)
 {
 	struct rib_prefix *prefix;
 	size_t cursor = 0;
 
+	speaker_sum_clear(p->sp, p->slot, summary_gone);
 	while (p->routes_in > 0 && (prefix = rib_next(p->sp->rib, &cursor)) != NULL)
 		path_drop(p->sp, prefix, p->slot);
 }
@@ -268,8 +386,10 @@ int
 speaker_originate(struct speaker *sp, const struct ipnet *prefix, const struct bgp_attr_spec *spec,
     enum hrp_source source, uint32_t weight, uint32_t tag)
 {
-	struct speaker_path own = { .source = source, .weight = weight, .tag = tag };
 	struct bgp_attrs *attrs = bgp_attrs_intern(sp->attrs, spec);
+	struct speaker_path own = {
+		.attrs = attrs, .source = source, .weight = weight, .tag = tag
+	};
 	struct sp_route *r;
 	int err;
 
@@ -297,25 +417,47 @@ speaker_unoriginate(struct speaker *sp, const struct ipnet *prefix, uint32_t tag
 
 /* ---- a changed policy ---- */
 
-static bool
-same_path(const struct speaker_path *a, const struct speaker_path *b)
-{
-	return a->attrs == b->attrs && a->source == b->source && a->weight == b->weight &&
-	       a->tag == b->tag;
-}
-
 static void
 route_reevaluate(struct speaker *sp, struct sp_route *r)
 {
 	struct speaker_path old = r->path;
 
 	speaker_out_forget(r, sp);
-	if (r->path.peer == NULL)
+	if (r->by_prefix)
 		return;
 	route_import(sp, r);
 	if (!same_path(&old, &r->path))
 		r->renewed = sp->renewed = true;
 	bgp_attrs_unref(sp->attrs, old.attrs);
+}
+
+static void
+refuse(struct speaker_peer *p, struct rib_prefix *prefix)
+{
+	path_drop(p->sp, prefix, p->slot);
+	p->dropped++;
+}
+
+/* What the peer sent for the prefix passes a map that looks at prefixes, or did so before. */
+static void
+remap(struct speaker_peer *p, struct rib_prefix *prefix, struct bgp_attrs *in)
+{
+	struct speaker *sp = p->sp;
+	const struct route_map *map = map_of(sp, p);
+	struct sp_route *base = route_get(sp, p->slot, in, NULL);
+	int err = FAB_OK;
+
+	FAB_ASSERT(base != NULL);
+	if (is_dropped(base) || !prefix_wanted(sp, p, &prefix->net)) {
+		refuse(p, prefix);
+	} else if (by_prefix(map)) {
+		err = map_prefix(p, map, base, &prefix->net);
+	} else {
+		err = path_set(sp, &prefix->net, base);
+		ask_summary(sp, p->slot, &prefix->net, NULL, NULL);
+	}
+	FAB_ASSERT(err == FAB_OK);
+	speaker_route_unref(sp, base);
 }
 
 static void
@@ -328,11 +470,12 @@ prefix_reevaluate(struct speaker *sp, struct rib_prefix *prefix)
 		struct speaker_peer *peer = r->path.peer;
 
 		next = path->next;
-		if (peer == NULL ||
-		    (r->path.attrs != NULL && prefix_wanted(sp, peer, &prefix->net)))
+		if (!is_received(path->from))
 			continue;
-		path_drop(sp, prefix, path->from);
-		peer->dropped++;
+		if (r->by_prefix || by_prefix(map_of(sp, peer)))
+			remap(peer, prefix, r->in);
+		else if (is_dropped(r) || !prefix_wanted(sp, peer, &prefix->net))
+			refuse(peer, prefix);
 	}
 	rib_dirty_add(sp->rib, prefix);
 }

@@ -1,5 +1,5 @@
 /*
- * Export groups, Adj-RIB-Out and packing. Adj-RIB-Out is kept once per group; what a member was
+ * Adj-RIB-Out of export groups, and packing. Adj-RIB-Out is kept once per group; what a member was
  * sent is that, less the prefixes that came from the member itself (split horizon). So a change of
  * one prefix concerns at most three audiences: everybody but the old and the new source, the old
  * source, the new source. A run collects prefixes in buckets of equal attributes and audience and
@@ -16,7 +16,7 @@
 #define KEEP_MAX 4096       /* elements; larger buffers are given back after a run */
 #define NONE     UINT32_MAX /* end of a list of indexes */
 
-enum audience { TO_ALL_BUT, TO_ONE, TO_DUE_BUT };
+enum audience { TO_ALL_BUT, TO_ONE, TO_DUE_BUT, TO_MOVED };
 
 struct bucket_key {
 	struct bgp_attrs *attrs; /* NULL: withdrawal; lives in Adj-RIB-Out */
@@ -131,8 +131,14 @@ batch_clear(struct sp_batch *batch)
 	memset(batch, 0, sizeof(*batch));
 }
 
-static void
-batch_free(struct sp_batch *batch)
+struct sp_batch *
+speaker_batch_new(void)
+{
+	return calloc(1, sizeof(struct sp_batch));
+}
+
+void
+speaker_batch_free(struct sp_batch *batch)
 {
 	if (batch == NULL)
 		return;
@@ -145,18 +151,55 @@ batch_free(struct sp_batch *batch)
 
 /* ---- Adj-RIB-Out ---- */
 
-/* What the group is sent for this path: the role's answer, cached on the route. */
+static bool
+may_go(struct speaker *sp, struct sp_group *g, const struct ipnet *net, const struct sp_route *r)
+{
+	return sp->role->export_prefix == NULL ||
+	       sp->role->export_prefix(sp->ctx, g->members, net, &r->path);
+}
+
+static const struct route_map *
+map_of(struct speaker *sp, struct sp_group *g, const struct speaker_path *path)
+{
+	return sp->role->export_map == NULL ? NULL
+					    : sp->role->export_map(sp->ctx, g->members, path);
+}
+
+/* The group's map, if it has one, then the role (RM-2). */
 static struct bgp_attrs *
-export_of(
-    struct speaker *sp, struct sp_group *g, const struct ipnet *net, const struct rib_path *path)
+export_new(struct speaker *sp, struct sp_group *g, const struct route_map *map, struct ipnet *net,
+    const struct sp_route *r)
+{
+	struct bgp_attr_spec out = r->path.attrs->s;
+
+	if (map != NULL && !route_map_run(map, net, &out, &sp->map_buf))
+		return NULL;
+	if (sp->role->export_attrs != NULL &&
+	    !sp->role->export_attrs(sp->ctx, g->members, &r->path, &out))
+		return NULL;
+	return bgp_attrs_intern(sp->attrs, &out);
+}
+
+/* What the group is sent for this path, with a reference; NULL: nothing. A map may make another
+ * prefix of *net. The answer is cached on the route unless it depends on the prefix. */
+static struct bgp_attrs *
+export_of(struct speaker *sp, struct sp_group *g, struct ipnet *net, const struct rib_path *path)
 {
 	struct sp_route *r = path->route;
-	struct bgp_attr_spec out = r->path.attrs->s;
+	const struct route_map *map = map_of(sp, g, &r->path);
 	struct sp_export *x;
 
-	if (sp->role->export_prefix != NULL &&
-	    !sp->role->export_prefix(sp->ctx, g->members, net, &r->path))
+	if (!may_go(sp, g, net, r))
 		return NULL;
+	if (map != NULL && map->by_prefix) {
+		struct ipnet before = *net;
+		struct bgp_attrs *attrs = export_new(sp, g, map, net, r);
+
+		if (attrs == NULL || ipnet_eq(before, *net) || may_go(sp, g, net, r))
+			return attrs;
+		bgp_attrs_unref(sp->attrs, attrs);
+		return NULL;
+	}
 	if (r->n_exports < sp->n_groups) {
 		r->exports = realloc(r->exports, sp->n_groups * sizeof(*r->exports));
 		FAB_ASSERT(r->exports != NULL);
@@ -165,13 +208,10 @@ export_of(
 		r->n_exports = sp->n_groups;
 	}
 	x = &r->exports[g->slot];
-	if (x->known)
-		return x->attrs;
+	if (!x->known)
+		x->attrs = export_new(sp, g, map, NULL, r);
 	x->known = true;
-	if (sp->role->export_attrs == NULL ||
-	    sp->role->export_attrs(sp->ctx, g->members, &r->path, &out))
-		x->attrs = bgp_attrs_intern(sp->attrs, &out);
-	return x->attrs;
+	return x->attrs == NULL ? NULL : bgp_attrs_ref(x->attrs);
 }
 
 void
@@ -225,30 +265,143 @@ out_store(struct speaker *sp, struct sp_group *g, struct rib_prefix *prefix, str
 	out->from = from;
 }
 
+/* The group's entry becomes (now, from); takes the reference. */
+static void
+out_set(struct speaker *sp, struct sp_group *g, struct rib_prefix *prefix, struct bgp_attrs *now,
+    uint32_t from)
+{
+	struct rib_out *out = rib_out_find(prefix, g->slot);
+	struct bgp_attrs *old = out != NULL ? out->attrs : NULL;
+	uint32_t a = out != NULL ? out->from : FROM_NONE;
+	uint32_t b = now != NULL ? from & ~SUMMARY : FROM_NONE;
+
+	if (now != old || a != b) {
+		if (g->live)
+			tell(g, &prefix->net, old, speaker_member(sp, g, a) != NULL ? a : FROM_NONE,
+			    now, speaker_member(sp, g, b) != NULL ? b : FROM_NONE);
+		out_store(sp, g, prefix, out, now, b);
+	}
+	bgp_attrs_unref(sp->attrs, now);
+}
+
 static void
 group_prefix(
     struct speaker *sp, struct sp_group *g, struct rib_prefix *prefix, const struct rib_path *best)
 {
-	struct rib_out *out = rib_out_find(prefix, g->slot);
-	struct bgp_attrs *old = out != NULL ? out->attrs : NULL;
-	struct bgp_attrs *now = best != NULL ? export_of(sp, g, &prefix->net, best) : NULL;
-	uint32_t a = out != NULL ? out->from : FROM_NONE;
-	uint32_t b = now != NULL ? best->from : FROM_NONE;
+	struct ipnet net = prefix->net;
 
-	if (now == old && a == b)
+	out_set(sp, g, prefix, best != NULL ? export_of(sp, g, &net, best) : NULL,
+	    best != NULL ? best->from : FROM_NONE);
+}
+
+/* ---- groups whose map summarizes ---- */
+
+/*
+ * Several prefixes of the RIB are one in Adj-RIB-Out, and a prefix may be there for itself and as a
+ * summary. So a dirty prefix only says which summary it asks for now; at the end of the run every
+ * prefix that may look different is settled once, whatever the order in which they came.
+ */
+
+static void
+late_add(struct sp_group *g, const struct ipnet *net)
+{
+	g->late = speaker_grow(g->late, &g->max_late, g->n_late + 1, sizeof(*g->late));
+	g->late[g->n_late++] = *net;
+}
+
+static void
+defer_prefix(struct speaker *sp, struct sp_group *g, const struct rib_prefix *prefix,
+    const struct rib_path *best)
+{
+	struct ipnet net = prefix->net, changed[2];
+	struct speaker_path sum = { 0 };
+	bool asks;
+	size_t n;
+
+	sum.attrs = best != NULL ? export_of(sp, g, &net, best) : NULL;
+	asks = sum.attrs != NULL && !ipnet_eq(net, prefix->net);
+	n = speaker_sum_set(sp, ORIGIN | g->slot, &prefix->net, asks ? &net : NULL, &sum,
+	    best != NULL ? best->from & ~SUMMARY : FROM_NONE, changed);
+	bgp_attrs_unref(sp->attrs, sum.attrs);
+	for (size_t i = 0; i < n; i++)
+		late_add(g, &changed[i]);
+	late_add(g, &prefix->net);
+}
+
+static const struct rib_path *
+best_of(const struct rib_prefix *prefix)
+{
+	for (const struct rib_path *p = prefix->paths; p != NULL; p = p->next)
+		if (p->rank == 1)
+			return p;
+	return NULL;
+}
+
+/* A route that is there for itself goes before a summary of the same prefix. */
+static void
+settle_prefix(struct speaker *sp, struct sp_group *g, const struct ipnet *net)
+{
+	const struct sp_part *part = speaker_sum_best(sp, ORIGIN | g->slot, net);
+	struct rib_prefix *prefix = rib_prefix_add(sp->rib, *net);
+	const struct rib_path *best;
+	struct bgp_attrs *now = NULL;
+	struct ipnet to = *net;
+
+	FAB_ASSERT(prefix != NULL);
+	best = best_of(prefix);
+	if (best != NULL)
+		now = export_of(sp, g, &to, best);
+	if (now != NULL && ipnet_eq(to, *net)) {
+		out_set(sp, g, prefix, now, best->from);
+	} else {
+		bgp_attrs_unref(sp->attrs, now);
+		out_set(sp, g, prefix, part == NULL ? NULL : bgp_attrs_ref(part->path.attrs),
+		    part == NULL ? FROM_NONE : part->from);
+	}
+	rib_prefix_release(sp->rib, prefix);
+}
+
+static int
+net_cmp(const void *a, const void *b)
+{
+	return ipnet_cmp(a, b);
+}
+
+static void
+group_late(struct speaker *sp, struct sp_group *g)
+{
+	if (g->n_late > 0)
+		qsort(g->late, g->n_late, sizeof(*g->late), net_cmp);
+	for (size_t i = 0; i < g->n_late; i++)
+		if (i == 0 || !ipnet_eq(g->late[i], g->late[i - 1]))
+			settle_prefix(sp, g, &g->late[i]);
+	g->n_late = 0;
+	if (g->max_late <= KEEP_MAX)
 		return;
-	if (g->live)
-		tell(g, &prefix->net, old, speaker_member(sp, g, a) != NULL ? a : FROM_NONE, now,
-		    speaker_member(sp, g, b) != NULL ? b : FROM_NONE);
-	out_store(sp, g, prefix, out, now, b);
+	free(g->late);
+	g->late = NULL;
+	g->max_late = 0;
+}
+
+void
+speaker_out_late(struct speaker *sp)
+{
+	for (uint16_t i = 0; i < sp->n_groups; i++)
+		if (sp->groups[i] != NULL && sp->groups[i]->deferred)
+			group_late(sp, sp->groups[i]);
 }
 
 void
 speaker_out_prefix(struct speaker *sp, struct rib_prefix *prefix, const struct rib_path *best)
 {
-	for (uint16_t i = 0; i < sp->n_groups; i++)
-		if (sp->groups[i] != NULL)
-			group_prefix(sp, sp->groups[i], prefix, best);
+	for (uint16_t i = 0; i < sp->n_groups; i++) {
+		struct sp_group *g = sp->groups[i];
+
+		if (g != NULL && g->deferred)
+			defer_prefix(sp, g, prefix, best);
+		else if (g != NULL)
+			group_prefix(sp, g, prefix, best);
+	}
 }
 
 /* ---- sending ---- */
@@ -256,7 +409,7 @@ speaker_out_prefix(struct speaker *sp, struct rib_prefix *prefix, const struct r
 static bool
 hears_deltas(const struct speaker_peer *m)
 {
-	return m->up && m->due != TABLE_FIRST;
+	return m->up && m->due != TABLE_FIRST && !m->moved;
 }
 
 static bool
@@ -269,6 +422,8 @@ in_audience(const struct bucket_key *k, const struct speaker_peer *m)
 		return hears_deltas(m) && m->slot == k->a;
 	case TO_DUE_BUT:
 		return m->up && m->due != TABLE_NONE && m->slot != k->a;
+	case TO_MOVED:
+		return m->up && m->slot == k->a;
 	}
 	return false;
 }
@@ -408,6 +563,50 @@ send_tables(struct speaker *sp, struct sp_group *g)
 	}
 }
 
+static int
+moved_cmp(const void *a, const void *b)
+{
+	const struct sp_moved *x = a, *y = b;
+
+	return ipnet_cmp(&x->net, &y->net);
+}
+
+/* What the member that came from another group has to hear about one prefix. */
+static void
+moved_prefix(struct sp_group *g, struct speaker_peer *m, const struct rib_prefix *prefix)
+{
+	const struct rib_out *out = rib_out_find(prefix, g->slot);
+	struct sp_moved key = { .net = prefix->net }, *had;
+
+	if (out == NULL || out->from == m->slot)
+		return;
+	had = m->n_had == 0 ? NULL : bsearch(&key, m->had, m->n_had, sizeof(*m->had), moved_cmp);
+	if (had != NULL)
+		had->kept = true;
+	if (had == NULL || had->attrs != out->attrs)
+		batch_add(g, (struct bucket_key){ out->attrs, m->slot, FROM_NONE, TO_MOVED },
+		    &prefix->net);
+}
+
+/* RM-13: no new session, only the difference. */
+static void
+send_moved(struct speaker *sp, struct sp_group *g, struct speaker_peer *m)
+{
+	struct rib_prefix *prefix;
+	size_t cursor = 0;
+
+	if (m->n_had > 0)
+		qsort(m->had, m->n_had, sizeof(*m->had), moved_cmp);
+	while ((prefix = rib_next(sp->rib, &cursor)) != NULL)
+		moved_prefix(g, m, prefix);
+	for (size_t i = 0; i < m->n_had; i++)
+		if (!m->had[i].kept)
+			batch_add(g, (struct bucket_key){ NULL, m->slot, FROM_NONE, TO_MOVED },
+			    &m->had[i].net);
+	send_batch(g);
+	speaker_out_moved_free(m);
+}
+
 void
 speaker_out_begin(struct speaker *sp)
 {
@@ -415,9 +614,13 @@ speaker_out_begin(struct speaker *sp)
 
 	for (uint16_t i = 0; i < sp->n_groups; i++) {
 		struct sp_group *g = sp->groups[i];
+		const struct route_map *map;
 
 		if (g == NULL)
 			continue;
+		map = map_of(sp, g, NULL);
+		g->deferred =
+		    (map != NULL && map->summarizes) || speaker_sum_any(sp, ORIGIN | g->slot);
 		g->live = false;
 		LL_FOREACH2(g->members, m, group_next)
 		g->live |= hears_deltas(m);
@@ -430,130 +633,23 @@ speaker_out_flush(struct speaker *sp)
 	for (uint16_t i = 0; i < sp->n_groups; i++) {
 		struct sp_group *g = sp->groups[i];
 		struct speaker_peer *m;
-		bool due = false;
+		bool due = false, moved = false;
 
 		if (g == NULL)
 			continue;
 		LL_FOREACH2(g->members, m, group_next)
-		due |= m->up && m->due != TABLE_NONE;
-		if (g->batch->n_buckets == 0 && !due)
+		{
+			due |= m->up && m->due != TABLE_NONE;
+			moved |= m->moved;
+		}
+		if (g->batch->n_buckets == 0 && !due && !moved)
 			continue;
 		classify(g);
 		send_batch(g);
+		LL_FOREACH2(g->members, m, group_next)
+		if (m->moved)
+			send_moved(sp, g, m);
 		if (due)
 			send_tables(sp, g);
 	}
-}
-
-/* ---- groups ---- */
-
-static struct sp_group *
-group_find(struct speaker *sp, uint32_t number, uint16_t *free_slot)
-{
-	*free_slot = sp->n_groups;
-	for (uint16_t i = 0; i < sp->n_groups; i++) {
-		if (sp->groups[i] == NULL)
-			*free_slot = i;
-		else if (sp->groups[i]->number == number)
-			return sp->groups[i];
-	}
-	return NULL;
-}
-
-static struct sp_group *
-group_new(struct speaker *sp, uint32_t number, uint16_t slot)
-{
-	struct sp_group **groups, *g;
-
-	if (slot == sp->n_groups) {
-		if (slot == UINT16_MAX)
-			return NULL;
-		groups = realloc(sp->groups, (slot + 1u) * sizeof(struct sp_group *));
-		if (groups == NULL)
-			return NULL;
-		sp->groups = groups;
-		sp->groups[sp->n_groups++] = NULL;
-	}
-	g = calloc(1, sizeof(*g));
-	if (g == NULL)
-		return NULL;
-	g->batch = calloc(1, sizeof(*g->batch));
-	if (g->batch == NULL) {
-		free(g);
-		return NULL;
-	}
-	g->number = number;
-	g->slot = slot;
-	sp->groups[slot] = g;
-	return g;
-}
-
-int
-speaker_out_join(struct speaker_peer *p)
-{
-	struct speaker *sp = p->sp;
-	struct rib_prefix *prefix;
-	size_t cursor = 0;
-	uint16_t slot;
-	struct sp_group *g = group_find(sp, p->conf.group, &slot);
-
-	if (g == NULL) {
-		g = group_new(sp, p->conf.group, slot);
-		if (g == NULL)
-			return FAB_ENOMEM;
-		/* Its Adj-RIB-Out comes from the run, which looks at every prefix again. */
-		while ((prefix = rib_next(sp->rib, &cursor)) != NULL)
-			rib_dirty_add(sp->rib, prefix);
-		speaker_schedule(sp);
-	}
-	p->group = g;
-	LL_PREPEND2(g->members, p, group_next);
-	return FAB_OK;
-}
-
-static void
-group_free(struct speaker *sp, struct sp_group *g)
-{
-	struct rib_prefix *prefix;
-	size_t cursor = 0;
-
-	while (g->n_out > 0 && (prefix = rib_next(sp->rib, &cursor)) != NULL)
-		if (rib_out_find(prefix, g->slot) != NULL) {
-			bgp_attrs_unref(sp->attrs, rib_out_remove(sp->rib, prefix, g->slot));
-			g->n_out--;
-			rib_prefix_release(sp->rib, prefix);
-		}
-	for (size_t i = 0; i < sp->n_route_buckets; i++)
-		for (struct sp_route *r = sp->routes[i]; r != NULL; r = r->hash_next)
-			if (g->slot < r->n_exports) {
-				bgp_attrs_unref(sp->attrs, r->exports[g->slot].attrs);
-				r->exports[g->slot] = (struct sp_export){ 0 };
-			}
-	sp->groups[g->slot] = NULL;
-	batch_free(g->batch);
-	free(g);
-}
-
-void
-speaker_out_leave(struct speaker_peer *p)
-{
-	struct sp_group *g = p->group;
-
-	p->group = NULL;
-	if (g == NULL)
-		return;
-	LL_DELETE2(g->members, p, group_next);
-	if (g->members == NULL)
-		group_free(p->sp, g);
-}
-
-void
-speaker_out_fini(struct speaker *sp)
-{
-	for (uint16_t i = 0; i < sp->n_groups; i++)
-		if (sp->groups[i] != NULL)
-			group_free(sp, sp->groups[i]);
-	free(sp->groups);
-	sp->groups = NULL;
-	sp->n_groups = 0;
 }

@@ -6,28 +6,34 @@
  *	bgp_speaker.c         peers, sessions, listeners
  *	bgp_speaker_in.c      Adj-RIB-In: import, originations
  *	bgp_speaker_run.c     end of a turn: selection, the batch for the role
- *	bgp_speaker_out.c     export groups, Adj-RIB-Out, packing
+ *	bgp_speaker_sum.c     summaries that route maps make
+ *	bgp_speaker_out.c     Adj-RIB-Out, packing
+ *	bgp_speaker_group.c   export groups
  *	bgp_speaker_decide.c  speaker_decide()
  *	bgp_speaker_walk.c    listings
  *
  * Who is who in the RIB: `from` is the peer's slot in peers.by_slot for what was received, and
- * ORIGIN | tag for what is originated here. A slot is used again only after the run that removed
+ * ORIGIN | tag for what is originated here, SUMMARY | slot for what an inbound route map makes of
+ * several routes of a peer. A slot is used again only after the run that removed
  * the last trace of its peer.
  */
 #include "lib/bgp_speaker.h"
 #include "lib/rib.h"
 
 #define ORIGIN    0x80000000u
+#define SUMMARY   0x40000000u
 #define FROM_NONE 0u /* no peer has slot 0 */
 
 /* One attribute set from one source, with what import policy made of it: shared by every prefix
  * that has it, so a path in the RIB is a pointer to this. */
 struct sp_route {
-	struct speaker_path path; /* attrs NULL: import policy drops it */
+	struct speaker_path path; /* attrs NULL: import policy drops it, or hidden */
 	struct bgp_attrs *in;     /* as received */
 	uint32_t from;
-	uint32_t refs; /* paths in the RIB, and whoever works with it */
-	bool renewed;  /* reevaluation changed path; until the end of the run */
+	uint32_t refs;  /* paths in the RIB, and whoever works with it */
+	bool renewed;   /* reevaluation changed path; until the end of the run */
+	bool by_prefix; /* what a route map made of it for some prefixes only */
+	bool hidden;    /* a route map drops it: held and listed, but no candidate (RS-112) */
 	struct sp_route *hash_next;
 	struct sp_export *exports; /* cache, indexed by group slot */
 	uint16_t n_exports;
@@ -47,6 +53,16 @@ struct sp_group {
 	bool live;                    /* in this run: some member has a table to keep up to date */
 	struct sp_batch *batch;       /* what this run has to tell */
 	unsigned classes;             /* wire formats among the members */
+	bool deferred;      /* in this run: its map summarizes, so all waits for the end */
+	struct ipnet *late; /* prefixes that wait */
+	size_t n_late, max_late;
+};
+
+/* What a peer had been sent when it left its group: until the next run tells it the difference. */
+struct sp_moved {
+	struct ipnet net;
+	struct bgp_attrs *attrs;
+	bool kept; /* the new group has it too */
 };
 
 /* A table that a member still has to get. */
@@ -66,6 +82,9 @@ struct speaker_peer {
 	uint32_t out_own; /* entries of the group's Adj-RIB-Out that came from it */
 	enum sp_table_due due;
 	bool up, synced, synced_due;
+	bool moved;
+	struct sp_moved *had;
+	size_t n_had;
 };
 
 struct speaker {
@@ -92,6 +111,8 @@ struct speaker {
 	size_t n_changes, max_changes, n_best, max_best;
 	const struct speaker_path *deciding; /* the winner so far while select() runs */
 	struct speaker_scratch scratch;
+	struct route_map_buf map_buf;
+	struct sp_sums *sums; /* NULL as long as no route map summarizes */
 };
 
 /* ---- bgp_speaker.c ---- */
@@ -107,7 +128,7 @@ void speaker_note(struct speaker *sp, unsigned rank, const char *subject, const 
 static inline struct speaker_peer *
 speaker_member(const struct speaker *sp, const struct sp_group *g, uint32_t from)
 {
-	struct speaker_peer *p = from & ORIGIN ? NULL : sp->by_slot[from];
+	struct speaker_peer *p = from & (ORIGIN | SUMMARY) ? NULL : sp->by_slot[from];
 
 	return p != NULL && p->group == g ? p : NULL;
 }
@@ -126,24 +147,58 @@ void speaker_in_settle(struct speaker *sp);
 void speaker_in_fini(struct speaker *sp);
 void speaker_route_unref(struct speaker *sp, struct sp_route *r);
 
+/* ---- bgp_speaker_sum.c ---- */
+
+/* One way to announce a summary, and how many routes ask for it. */
+struct sp_part {
+	struct speaker_path path; /* attrs: with a reference */
+	uint32_t from;            /* slot of the peer, for split horizon */
+	uint32_t n;
+	struct sp_part *next;
+};
+
+/* Route net of this owner (a peer's slot; ORIGIN | slot of an export group) asks for the summary
+ * `to` with this path, or for none any more (to NULL). Returns how many summaries look different
+ * now, and which. */
+size_t speaker_sum_set(struct speaker *sp, uint32_t owner, const struct ipnet *net,
+    const struct ipnet *to, const struct speaker_path *path, uint32_t from,
+    struct ipnet changed[static 2]);
+/* The best part of a summary, NULL: it does not exist. */
+const struct sp_part *speaker_sum_best(
+    const struct speaker *sp, uint32_t owner, const struct ipnet *to);
+/* Some route of the owner asks for a summary. */
+bool speaker_sum_any(const struct speaker *sp, uint32_t owner);
+/* Forgets the owner's summaries; gone (may be NULL) is told of each. */
+void speaker_sum_clear(struct speaker *sp, uint32_t owner,
+    void (*gone)(struct speaker *sp, uint32_t owner, const struct ipnet *to));
+void speaker_sum_fini(struct speaker *sp);
+
 /* ---- bgp_speaker_run.c ---- */
 
 void speaker_run(struct speaker *sp);
 
-/* ---- bgp_speaker_out.c ---- */
+/* ---- bgp_speaker_group.c ---- */
 
 /* Finds or creates the group and makes p its member. FAB_ENOMEM. */
 int speaker_out_join(struct speaker_peer *p);
 /* The last one to leave takes the group with it. */
 void speaker_out_leave(struct speaker_peer *p);
+void speaker_out_moved_free(struct speaker_peer *p);
+void speaker_out_fini(struct speaker *sp);
+
+/* ---- bgp_speaker_out.c ---- */
+
 /* Before the first dirty prefix of a run. */
 void speaker_out_begin(struct speaker *sp);
 /* One dirty prefix: best may be NULL. Notes what members have to be told. */
 void speaker_out_prefix(struct speaker *sp, struct rib_prefix *prefix, const struct rib_path *best);
+/* After the last one: prefixes of groups whose map summarizes. */
+void speaker_out_late(struct speaker *sp);
 /* Sends what was noted, and tables that are due. */
 void speaker_out_flush(struct speaker *sp);
 /* Forgets the export results of every route. */
 void speaker_out_forget(struct sp_route *r, struct speaker *sp);
-void speaker_out_fini(struct speaker *sp);
+struct sp_batch *speaker_batch_new(void); /* NULL: no memory */
+void speaker_batch_free(struct sp_batch *batch);
 
 #endif

@@ -55,6 +55,11 @@ decide_prefix(struct speaker *sp, struct rib_prefix *prefix)
 
 	sp->deciding = NULL;
 	for (struct rib_path *p = prefix->paths; p != NULL && n < SPEAKER_PATHS_MAX; p = p->next) {
+		if (((struct sp_route *)p->route)->path.attrs == NULL) { /* a route map drops it */
+			prefix->touched |= p->rank > 0;
+			p->rank = 0;
+			continue;
+		}
 		in[n] = p;
 		paths[n] = &((struct sp_route *)p->route)->path;
 		if (p->rank == 1)
@@ -137,6 +142,7 @@ speaker_run(struct speaker *sp)
 	}
 	cause.best_path_us = fab_wall_us();
 	speaker_in_settle(sp);
+	speaker_out_late(sp);
 	speaker_out_flush(sp);
 	free_gone(sp);
 	report(sp, &cause);

@@ -43,7 +43,8 @@ speaker_walk_rib(struct speaker *sp, speaker_walk_rib_fn *fn, void *arg)
 
 	while ((prefix = rib_next(sp->rib, &cursor)) != NULL)
 		for (const struct rib_path *p = prefix->paths; p != NULL; p = p->next)
-			if (!fn(arg, &prefix->net, &((const struct sp_route *)p->route)->path,
+			if (((const struct sp_route *)p->route)->path.attrs != NULL &&
+			    !fn(arg, &prefix->net, &((const struct sp_route *)p->route)->path,
 				p->rank > 0))
 				return;
 }

@@ -218,7 +218,7 @@ applied(void *ctx, const struct wire_diff *diff)
 
 	(void)diff;
 	if (rs->ask_nvas)
-		speaker_refresh_peers(wire_node_speaker(rs->base.w), RS_SIDE_NVA);
+		speaker_refresh_peers(wire_node_speaker(rs->base.w), RS_SIDE_NVA, UINT32_MAX);
 	rs->ask_nvas = false;
 }
 

@@ -614,7 +614,7 @@ test_refresh_of_peers_or_reset(void)
 	c = add_peer(&r, "c", 3, 1, 0);
 	fake_up(c);
 	b->can_refresh = false;
-	speaker_refresh_peers(r.sp, 0);
+	speaker_refresh_peers(r.sp, 0, UINT32_MAX);
 	CU_ASSERT_EQUAL(a->refreshes, 1);
 	CU_ASSERT_EQUAL(a->resets, 0);
 	CU_ASSERT_EQUAL(b->resets, 1);
