@@ -102,6 +102,21 @@ is_nva(const struct fc_end *e)
 	return e->node != NULL && e->node->kind == TOPO_NODE_NVA;
 }
 
+/* The node's copy of a map, numbered by the order in which its peers name them; NULL: none. */
+static const struct route_map *
+map_of(struct build *b, const struct topo_route_map *m)
+{
+	struct wire_conf *c = &b->nc->conf;
+
+	if (m == NULL || c->maps == NULL)
+		return NULL;
+	for (size_t i = 0; i < c->n_maps; i++)
+		if (c->maps[i].rules == m->map.rules && strcmp(c->maps[i].name, m->name) == 0)
+			return &c->maps[i];
+	c->maps[c->n_maps] = m->map;
+	return &c->maps[c->n_maps++];
+}
+
 static void
 peer_fill(struct build *b, struct wire_peer *out, const struct fc_pair *p, bool dials)
 {
@@ -127,7 +142,11 @@ peer_fill(struct build *b, struct wire_peer *out, const struct fc_pair *p, bool 
 		.weight = me->weight,
 		.resource = me->resource,
 		.policy = policy(b, me->policy),
+		.in_map = map_of(b, me->in_map),
+		.out_map = map_of(b, me->out_map),
 	};
+	if (out->out_map != NULL)
+		out->out_map_number = (uint32_t)(out->out_map - b->nc->conf.maps) + 1;
 	if (tcp && dials)
 		out->dial = (struct wire_tcp){ p->tcp.addr, p->tcp.port };
 	if (tcp && !dials)
@@ -288,7 +307,9 @@ static_connections(struct build *b, struct wire_gw_conf *gw, const struct topo_g
 			gw->statics[gw->n_statics++] = (struct wire_static){ .name = k->name,
 				.prefixes = nets(&k->prefixes),
 				.weight = k->routing_weight,
-				.up = true }; /* VPN-21: routes stay whatever the tunnel does */
+				.up = true, /* VPN-21: routes stay whatever the tunnel does */
+				.in_map =
+				    map_of(b, k->in_map < 0 ? NULL : &b->t->maps[k->in_map]) };
 	}
 }
 
@@ -440,6 +461,7 @@ fc_nodeconf_new(
 	timers(&b);
 	fc_pairs_each(t, count_own, &b);
 	b.nc->conf.peers = fc_mem_take(&b.nc->mem, b.peers_room, sizeof(*b.nc->conf.peers));
+	b.nc->conf.maps = fc_mem_take(&b.nc->mem, t->n_maps, sizeof(*b.nc->conf.maps));
 	b.alias = fc_mem_take(&b.nc->mem, b.peers_room, sizeof(*b.alias));
 	fc_pairs_each(t, add_own, &b);
 	kinds[b.node->kind].section(&b);

@@ -45,6 +45,12 @@ end_of(const struct topo_node *node, enum wire_peer_role role, uint32_t asn, uin
 		.alias = "" };
 }
 
+static const struct topo_route_map *
+map_at(const struct walk *w, int index)
+{
+	return index < 0 ? NULL : &w->t->maps[index];
+}
+
 static void
 swap_ends(struct fc_pair *p)
 {
@@ -80,6 +86,8 @@ rs_nva(const struct walk *w, int rs, const struct topo_rs_peer *peer, unsigned i
 	};
 
 	p.listen.max_prefixes = w->t->limits.routes_per_peer; /* RS-21 */
+	p.listen.in_map = map_at(w, peer->in_map);
+	p.listen.out_map = map_at(w, peer->out_map);
 	if (foreign && p.tcp_source == 0)
 		p.tcp_source = peer->peer_ip;
 	if (foreign && peer->transport_port != 0) {
@@ -189,6 +197,8 @@ gw_circuit(const struct walk *w, int gw, size_t conn)
 
 			p.dial.resource = circuit;
 			p.dial.weight = c->routing_weight; /* ER-18 */
+			p.dial.in_map = map_at(w, c->in_map);
+			p.dial.out_map = map_at(w, c->out_map);
 			p.listen.resource = g->name;
 			emit(w, &p);
 		}
@@ -222,6 +232,8 @@ gw_site(const struct walk *w, int gw, size_t conn)
 		p.listen.resource = c->name;
 		p.listen.weight = c->routing_weight;
 		p.listen.max_prefixes = w->t->limits.vpn_routes_per_peer; /* VPN-7 */
+		p.listen.in_map = map_at(w, c->in_map);
+		p.listen.out_map = map_at(w, c->out_map);
 		emit(w, &p);
 	}
 }

@@ -30,6 +30,7 @@ struct fc_end {
 	uint32_t max_prefixes;            /* that this end accepts; 0: no limit */
 	uint32_t weight;                  /* ER-18, given by this end */
 	const struct topo_policy *policy; /* of this end towards the other; NULL: none */
+	const struct topo_route_map *in_map, *out_map; /* RM-1; NULL: none */
 	bool standby; /* VPN-1: not up until its sibling is gone; nobody waits for the session */
 };
 

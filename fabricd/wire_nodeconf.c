@@ -78,8 +78,15 @@ policy(struct fc_mem *m, const struct wire_policy *p)
 	return out;
 }
 
+static uint32_t
+map_number(const struct wire_conf *c, const struct route_map *map)
+{
+	return map == NULL ? 0 : (uint32_t)(map - c->maps) + 1;
+}
+
 static void
-peer(struct fc_mem *m, Fab__V1__BgpPeerConfig *out, const struct wire_peer *p)
+peer(struct fc_mem *m, Fab__V1__BgpPeerConfig *out, const struct wire_conf *c,
+    const struct wire_peer *p)
 {
 	fab__v1__bgp_peer_config__init(out);
 	out->name = fc_unconst(p->name);
@@ -103,6 +110,8 @@ peer(struct fc_mem *m, Fab__V1__BgpPeerConfig *out, const struct wire_peer *p)
 	out->resource = fc_unconst(p->resource);
 	out->shut = p->shut;
 	out->optional = p->optional;
+	out->in_map = map_number(c, p->in_map);
+	out->out_map = map_number(c, p->out_map);
 	out->cut_in = p->cut_in;
 	out->cut_out = p->cut_out;
 }
@@ -149,8 +158,9 @@ route_server(struct fc_mem *m, const struct wire_rs_conf *rs)
 }
 
 static void
-statics(struct fc_mem *m, Fab__V1__GatewayConfig *out, const struct wire_gw_conf *gw)
+statics(struct fc_mem *m, Fab__V1__GatewayConfig *out, const struct wire_conf *c)
 {
+	const struct wire_gw_conf *gw = c->gw;
 	Fab__V1__StaticConnection *s = fc_mem_take(m, gw->n_statics, sizeof(*s));
 
 	out->connections = fc_mem_take(m, gw->n_statics, sizeof(*out->connections));
@@ -160,6 +170,7 @@ statics(struct fc_mem *m, Fab__V1__GatewayConfig *out, const struct wire_gw_conf
 		s[i].prefixes = prefixes(m, &gw->statics[i].prefixes, &s[i].n_prefixes);
 		s[i].weight = gw->statics[i].weight;
 		s[i].up = gw->statics[i].up;
+		s[i].in_map = map_number(c, gw->statics[i].in_map);
 		out->connections[out->n_connections++] = &s[i];
 	}
 }
@@ -181,8 +192,9 @@ circuits(struct fc_mem *m, Fab__V1__GatewayConfig *out, const struct wire_gw_con
 }
 
 static Fab__V1__GatewayConfig *
-gateway(struct fc_mem *m, const struct wire_gw_conf *gw)
+gateway(struct fc_mem *m, const struct wire_conf *c)
 {
+	const struct wire_gw_conf *gw = c->gw;
 	Fab__V1__GatewayConfig *out = fc_mem_take(m, 1, sizeof(*out));
 
 	if (out == NULL)
@@ -199,7 +211,7 @@ gateway(struct fc_mem *m, const struct wire_gw_conf *gw)
 	out->max_prefixes_out = gw->max_prefixes_out;
 	out->sibling_address = gw->sibling_address;
 	out->public_address = gw->public_address;
-	statics(m, out, gw);
+	statics(m, out, c);
 	circuits(m, out, gw);
 	return out;
 }
@@ -256,7 +268,7 @@ peers(struct fc_mem *m, Fab__V1__NodeConfig *out, const struct wire_conf *c)
 
 	out->peers = fc_mem_take(m, c->n_peers, sizeof(*out->peers));
 	for (size_t i = 0; i < c->n_peers && out->peers != NULL; i++) {
-		peer(m, &p[i], &c->peers[i]);
+		peer(m, &p[i], c, &c->peers[i]);
 		out->peers[out->n_peers++] = &p[i];
 	}
 }
@@ -270,6 +282,83 @@ originations(struct fc_mem *m, Fab__V1__NodeConfig *out, const struct wire_conf 
 	for (size_t i = 0; i < c->n_originate && out->originate != NULL; i++) {
 		originate(m, &o[i], &c->originate[i]);
 		out->originate[out->n_originate++] = &o[i];
+	}
+}
+
+/* ---- route maps ---- */
+
+static Fab__V1__Prefix **
+map_prefixes(struct fc_mem *m, const struct route_map_nets *nets, size_t *n)
+{
+	return prefixes(m, &(struct wire_nets){ nets->v, nets->n }, n);
+}
+
+static void
+conditions(struct fc_mem *m, Fab__V1__RouteMapRule *out, const struct route_map_rule *r)
+{
+	Fab__V1__RouteMapCondition *c = fc_mem_take(m, r->n_conditions, sizeof(*c));
+
+	out->conditions = fc_mem_take(m, r->n_conditions, sizeof(*out->conditions));
+	for (size_t i = 0; i < r->n_conditions && out->conditions != NULL; i++) {
+		const struct route_map_condition *from = &r->conditions[i];
+
+		fab__v1__route_map_condition__init(&c[i]);
+		c[i].match = (Fab__V1__RouteMapMatch)from->match;
+		c[i].prefixes = map_prefixes(m, &from->prefixes, &c[i].n_prefixes);
+		c[i].communities = from->communities.v;
+		c[i].n_communities = from->communities.n;
+		c[i].as_path = from->as_path.v;
+		c[i].n_as_path = from->as_path.n;
+		out->conditions[out->n_conditions++] = &c[i];
+	}
+}
+
+static void
+actions(struct fc_mem *m, Fab__V1__RouteMapRule *out, const struct route_map_rule *r)
+{
+	Fab__V1__RouteMapAction *a = fc_mem_take(m, r->n_actions, sizeof(*a));
+
+	out->actions = fc_mem_take(m, r->n_actions, sizeof(*out->actions));
+	for (size_t i = 0; i < r->n_actions && out->actions != NULL; i++) {
+		const struct route_map_action *from = &r->actions[i];
+
+		fab__v1__route_map_action__init(&a[i]);
+		a[i].act = (Fab__V1__RouteMapAct)from->act;
+		a[i].on = (Fab__V1__RouteMapSubject)from->on;
+		a[i].prefixes = map_prefixes(m, &from->prefixes, &a[i].n_prefixes);
+		a[i].values = from->values.v;
+		a[i].n_values = from->values.n;
+		out->actions[out->n_actions++] = &a[i];
+	}
+}
+
+static void
+map(struct fc_mem *m, Fab__V1__RouteMap *out, const struct route_map *from)
+{
+	Fab__V1__RouteMapRule *r = fc_mem_take(m, from->n_rules, sizeof(*r));
+
+	fab__v1__route_map__init(out);
+	out->name = fc_unconst(from->name);
+	out->rules = fc_mem_take(m, from->n_rules, sizeof(*out->rules));
+	for (size_t i = 0; i < from->n_rules && out->rules != NULL; i++) {
+		fab__v1__route_map_rule__init(&r[i]);
+		r[i].name = fc_unconst(from->rules[i].name);
+		r[i].terminate = from->rules[i].terminate;
+		conditions(m, &r[i], &from->rules[i]);
+		actions(m, &r[i], &from->rules[i]);
+		out->rules[out->n_rules++] = &r[i];
+	}
+}
+
+static void
+maps(struct fc_mem *m, Fab__V1__NodeConfig *out, const struct wire_conf *c)
+{
+	Fab__V1__RouteMap *r = fc_mem_take(m, c->n_maps, sizeof(*r));
+
+	out->route_maps = fc_mem_take(m, c->n_maps, sizeof(*out->route_maps));
+	for (size_t i = 0; i < c->n_maps && out->route_maps != NULL; i++) {
+		map(m, &r[i], &c->maps[i]);
+		out->route_maps[out->n_route_maps++] = &r[i];
 	}
 }
 
@@ -306,8 +395,9 @@ wire_nodeconf_encode(uint8_t **out, size_t *len, const struct fc_nodeconf *nc)
 	listeners(&mem, &m, c);
 	peers(&mem, &m, c);
 	originations(&mem, &m, c);
+	maps(&mem, &m, c);
 	m.route_server = c->rs == NULL ? NULL : route_server(&mem, c->rs);
-	m.gateway = c->gw == NULL ? NULL : gateway(&mem, c->gw);
+	m.gateway = c->gw == NULL ? NULL : gateway(&mem, c);
 	m.msee = c->msee == NULL ? NULL : msee(&mem, c->msee);
 	if (c->kind == WIRE_NVA || c->kind == WIRE_SITE)
 		m.router = router(&mem, c);

@@ -77,6 +77,22 @@ gw_export_cb(
 	    gw->conf, &r, wire_peer_of(to), speaker_scratch(wire_node_speaker(gw->base.w)), out);
 }
 
+const struct route_map *
+gw_import_map_cb(void *ctx, struct speaker_peer *from)
+{
+	(void)ctx;
+	return wire_peer_of(from)->in_map;
+}
+
+const struct route_map *
+gw_export_map_cb(void *ctx, struct speaker_peer *to, const struct speaker_path *path)
+{
+	(void)ctx;
+	if (path != NULL && gw_is_address_space(path->peer == NULL, path->tag))
+		return NULL;
+	return wire_peer_of(to)->out_map;
+}
+
 bool
 gw_take_conf(struct gw *gw, const struct wire_conf *conf)
 {
@@ -132,17 +148,23 @@ gw_import_prefix_cb(void *ctx, struct speaker_peer *from, const struct ipnet *pr
 }
 
 void
+gw_originate_as(struct wire_apply *a, const struct ipnet *prefix, const struct bgp_attr_spec *spec,
+    enum hrp_source source, uint32_t weight, uint32_t tag)
+{
+	char text[IPNET_STRLEN];
+	int err = wire_apply_own(a, prefix, spec, source, weight, tag);
+
+	if (err != FAB_OK)
+		fab_error(
+		    "%s is not announced: %s", ipnet_format(text, *prefix), fab_strerror(err));
+}
+
+void
 gw_originate(struct wire_apply *a, const struct wire_nets *nets, uint32_t next_hop,
     enum hrp_source source, uint32_t weight, uint32_t tag)
 {
 	struct bgp_attr_spec spec = { .next_hop = next_hop };
-	char text[IPNET_STRLEN];
 
-	for (size_t i = 0; i < nets->n; i++) {
-		int err = wire_apply_own(a, &nets->v[i], &spec, source, weight, tag);
-
-		if (err != FAB_OK)
-			fab_error("%s is not announced: %s", ipnet_format(text, nets->v[i]),
-			    fab_strerror(err));
-	}
+	for (size_t i = 0; i < nets->n; i++)
+		gw_originate_as(a, &nets->v[i], &spec, source, weight, tag);
 }

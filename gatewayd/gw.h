@@ -24,7 +24,7 @@ struct gw {
 	const struct gw_policy *policy;
 	const struct wire_conf *conf; /* in force; NULL before the first */
 	struct fab_post recheck;      /* end of turn: which sessions are wanted may have changed */
-	bool over_limit;              /* ER-21 */
+	uint32_t over_limit;          /* ER-21: a bit for each circuit connection */
 	bool alone;              /* the VNet's Route Server is leaving: we report in its place */
 	bool took_over;          /* VPN-1: standby that works, its sibling is gone */
 	struct fab_timer *grace; /* VPN-1: a standby's time to find its sibling */
@@ -47,11 +47,17 @@ bool gw_export_cb(
 bool gw_take_conf(struct gw *gw, const struct wire_conf *conf);
 /* applied of these roles. */
 void gw_applied_cb(void *ctx, const struct wire_diff *diff);
+/* RM-1: maps of the peer's connection. */
+const struct route_map *gw_import_map_cb(void *ctx, struct speaker_peer *from);
+const struct route_map *gw_export_map_cb(
+    void *ctx, struct speaker_peer *to, const struct speaker_path *path);
 /* check of the roles with a gateway section. */
 bool gw_check_cb(void *ctx, const struct wire_conf *conf, char why[static 256]);
 size_t gw_select_cb(void *ctx, const struct ipnet *prefix, const struct speaker_path *const *paths,
     size_t n, uint16_t *winners);
 bool gw_import_prefix_cb(void *ctx, struct speaker_peer *from, const struct ipnet *prefix);
+void gw_originate_as(struct wire_apply *a, const struct ipnet *prefix,
+    const struct bgp_attr_spec *spec, enum hrp_source source, uint32_t weight, uint32_t tag);
 /* Originates every prefix of nets. next_hop 0: none shown. */
 void gw_originate(struct wire_apply *a, const struct wire_nets *nets, uint32_t next_hop,
     enum hrp_source source, uint32_t weight, uint32_t tag);

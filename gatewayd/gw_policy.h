@@ -22,6 +22,13 @@ enum gw_own {
 	GW_OWN_STATIC = 16,
 };
 
+/* Address space of VNets, which route maps leave alone (RM-9). */
+static inline bool
+gw_is_address_space(bool own, uint32_t tag)
+{
+	return own && tag < GW_OWN_STATIC;
+}
+
 /* A route as policy sees it: from is NULL for own routes, tag then says which. */
 struct gw_route {
 	const struct wire_peer *from;

@@ -20,6 +20,23 @@ stands_by(const struct gw *gw)
 	return gw->conf != NULL && gw->conf->gw->standby && !gw->took_over;
 }
 
+/* VPN-6; the connection's inbound map is for these too (RM-2). */
+static void
+originate_static(const struct gw *gw, struct wire_apply *a, size_t i, uint32_t next_hop)
+{
+	const struct wire_static *s = &gw->conf->gw->statics[i];
+	struct route_map_buf buf;
+
+	for (size_t k = 0; k < s->prefixes.n; k++) {
+		struct bgp_attr_spec spec = { .next_hop = next_hop };
+		struct ipnet to = s->prefixes.v[k];
+
+		if (s->in_map == NULL || route_map_run(s->in_map, &to, &spec, &buf))
+			gw_originate_as(a, &to, &spec, HRP_SRC_VPN_STATIC, s->weight,
+			    GW_OWN_STATIC + (uint32_t)i);
+	}
+}
+
 /* Routes of its own: those of branches only while it works. */
 static void
 originate(const struct gw *gw, struct wire_apply *a)
@@ -33,8 +50,7 @@ originate(const struct gw *gw, struct wire_apply *a)
 		return;
 	gw_originate(a, &g->p2s, next_hop, HRP_SRC_P2S, 0, GW_OWN_P2S);
 	for (size_t i = 0; i < g->n_statics; i++)
-		gw_originate(a, &g->statics[i].prefixes, next_hop, HRP_SRC_VPN_STATIC,
-		    g->statics[i].weight, GW_OWN_STATIC + (uint32_t)i);
+		originate_static(gw, a, i, next_hop);
 	for (size_t i = 0; i < gw->conf->n_peers; i++) {
 		struct ipnet host = { .addr = gw->conf->peers[i].address, .len = 32 };
 		struct wire_nets one = { .v = &host, .n = 1 };
@@ -182,6 +198,8 @@ const struct wire_role gw_vpn_role = {
 		.select = gw_select_cb,
 		.export_prefix = export_prefix,
 		.export_attrs = gw_export_cb,
+		.import_map = gw_import_map_cb,
+		.export_map = gw_export_map_cb,
 	},
 	.apply = { .wanted = wanted },
 	.route = route,

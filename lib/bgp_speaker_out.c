@@ -337,6 +337,16 @@ best_of(const struct rib_prefix *prefix)
 	return NULL;
 }
 
+/* Whose route it is, for split horizon: nobody's if several peers' routes are in it. */
+static uint32_t
+source_of(const struct sp_part *parts)
+{
+	for (const struct sp_part *p = parts; p != NULL; p = p->next)
+		if (p->from != parts->from)
+			return FROM_NONE;
+	return parts == NULL ? FROM_NONE : parts->from;
+}
+
 /* A route that is there for itself goes before a summary of the same prefix. */
 static void
 settle_prefix(struct speaker *sp, struct sp_group *g, const struct ipnet *net)
@@ -356,7 +366,7 @@ settle_prefix(struct speaker *sp, struct sp_group *g, const struct ipnet *net)
 	} else {
 		bgp_attrs_unref(sp->attrs, now);
 		out_set(sp, g, prefix, part == NULL ? NULL : bgp_attrs_ref(part->path.attrs),
-		    part == NULL ? FROM_NONE : part->from);
+		    source_of(part));
 	}
 	rib_prefix_release(sp->rib, prefix);
 }

@@ -12,6 +12,7 @@
  */
 #include "lib/hrp.h"
 #include "lib/ipnet.h"
+#include "lib/route_map.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -43,6 +44,7 @@ enum topo_kind {
 	TOPO_VM,
 	TOPO_LOAD_BALANCER,
 	TOPO_CLIENT,
+	TOPO_ROUTE_MAP,
 	TOPO_KIND_COUNT
 };
 
@@ -66,7 +68,7 @@ struct topo_doc {
 };
 
 struct topo_error {
-	char code[64];     /* "VnetAddressSpacesOverlap", or ours, e.g. "UnknownKey" */
+	char code[80];     /* "VnetAddressSpacesOverlap", or ours, e.g. "UnknownKey" */
 	char message[256]; /* what is wrong and what to do; one line */
 	unsigned line;     /* 0: unknown */
 };
@@ -197,6 +199,8 @@ struct topo_rs_peer {
 	enum topo_transport transport;
 	uint32_t transport_address; /* real source address without a data plane; 0: unset */
 	uint16_t transport_port;    /* dial it there; 0: it dials */
+	int in_map, out_map;        /* RM-1; -1: none */
+	bool hub_connection;        /* RM-12 */
 };
 
 struct topo_tcp {
@@ -214,6 +218,7 @@ struct topo_route_server {
 	size_t n_peers;
 	struct topo_tcp bgp_listen[2]; /* per instance; port 0: none; also the real source
 					  address when the instance dials */
+	bool route_map_tier;           /* OPEN-20: upgraded for route maps, RM-12 holds */
 };
 
 struct topo_advert {
@@ -291,6 +296,8 @@ struct topo_gw_connection {
 	int index; /* circuit (ER) or site (VPN) */
 	uint32_t routing_weight;
 	bool bgp;                  /* VPN: false = static, prefixes from the site */
+	bool vnet_to_vnet;         /* VPN: the site is a gateway of another VNet (RM-10) */
+	int in_map, out_map;       /* RM-1; -1: none */
 	struct topo_nets prefixes; /* VPN-6: local network gateway prefixes */
 };
 
@@ -369,6 +376,13 @@ struct topo_client {
 	uint32_t ip;      /* out of its pool */
 };
 
+/* Of a Route Server, for its peers and the connections of the gateways beside it (RM-1). */
+struct topo_route_map {
+	char *name;
+	int server;
+	struct route_map map;
+};
+
 struct topo {
 	char *name;
 	struct topo_timing timing;
@@ -402,6 +416,8 @@ struct topo {
 	size_t n_balancers;
 	struct topo_client *clients;
 	size_t n_clients;
+	struct topo_route_map *maps;
+	size_t n_maps;
 	struct topo_nic *nics;
 	size_t n_nics;
 	struct topo_node *nodes;

@@ -428,6 +428,7 @@ allocate(struct topo_build *b)
 		{ TOPO_VM, &t->vms, &t->n_vms, sizeof(*t->vms) },
 		{ TOPO_LOAD_BALANCER, &t->balancers, &t->n_balancers, sizeof(*t->balancers) },
 		{ TOPO_CLIENT, &t->clients, &t->n_clients, sizeof(*t->clients) },
+		{ TOPO_ROUTE_MAP, &t->maps, &t->n_maps, sizeof(*t->maps) },
 	};
 
 	for (size_t k = 0; k < sizeof(all) / sizeof(all[0]); k++) {
@@ -461,12 +462,14 @@ build_model(struct topo_build *b)
 	for (size_t i = 0; i < b->t->n_peerings; i++)
 		build_peering(b, i);
 	topo_build_routing(b);
+	topo_build_maps(b);
 	topo_derive(b);
 	topo_nodes_build(b);
 	topo_check_names(b);
 	topo_check_net(b);
 	topo_check_tables(b);
 	topo_check_servers(b);
+	topo_check_maps(b);
 	topo_check_gateways(b);
 	topo_check_routers(b);
 	topo_check_edges(b);

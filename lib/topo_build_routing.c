@@ -142,6 +142,7 @@ build_rs_peer(struct topo_build *b, struct topo_rs_peer *p, const char *name, co
 	p->transport = build_transport(o, "tcp");
 	p->transport_address = topo_get_addr(o, "transport_address");
 	p->transport_port = (uint16_t)topo_get_u32(o, "transport_port");
+	p->hub_connection = topo_get_bool(o, "hub_connection");
 	if (p->nva < 0)
 		return;
 	nva = &b->t->nvas[p->nva];
@@ -153,6 +154,19 @@ build_rs_peer(struct topo_build *b, struct topo_rs_peer *p, const char *name, co
 		p->transport = nva->transport;
 	if (p->transport_address == 0)
 		p->transport_address = nva->bgp_listen.addr;
+}
+
+static void
+build_maps_of(struct topo_build *b, enum topo_kind kind, size_t i, const char *pointer,
+    const json_t *o, int *in_map, int *out_map)
+{
+	char path[TOPO_POINTER_MAX];
+
+	snprintf(path, sizeof(path), "%s/inbound_map", pointer);
+	*in_map = topo_build_ref(b, kind, i, path, TOPO_ROUTE_MAP, topo_get_text(o, "inbound_map"));
+	snprintf(path, sizeof(path), "%s/outbound_map", pointer);
+	*out_map =
+	    topo_build_ref(b, kind, i, path, TOPO_ROUTE_MAP, topo_get_text(o, "outbound_map"));
 }
 
 static void
@@ -168,6 +182,7 @@ build_server(struct topo_build *b, size_t i)
 	s->vnet = topo_build_ref(
 	    b, TOPO_ROUTE_SERVER, i, "/vnet", TOPO_VNET, topo_get_text(props, "vnet"));
 	s->branch_to_branch = topo_get_bool(props, "branch_to_branch");
+	s->route_map_tier = topo_get_bool(props, "route_map_tier");
 	s->hub_routing_preference = strcmp(preference, "VpnGateway") == 0 ? HRP_PREF_VPN_GATEWAY
 				    : strcmp(preference, "ASPath") == 0   ? HRP_PREF_AS_PATH
 									  : HRP_PREF_EXPRESS_ROUTE;
@@ -177,7 +192,15 @@ build_server(struct topo_build *b, size_t i)
 	s->peers = topo_build_alloc(b, &s->n_peers, json_object_size(peers), sizeof(*s->peers));
 	if (s->n_peers == 0)
 		return;
-	json_object_foreach(peers, name, item) build_rs_peer(b, &s->peers[n++], name, item);
+	json_object_foreach(peers, name, item)
+	{
+		struct topo_rs_peer *p = &s->peers[n++];
+		char pointer[TOPO_POINTER_MAX];
+
+		build_rs_peer(b, p, name, item);
+		snprintf(pointer, sizeof(pointer), "/peers/%s", name);
+		build_maps_of(b, TOPO_ROUTE_SERVER, i, pointer, item, &p->in_map, &p->out_map);
+	}
 }
 
 static void
@@ -215,7 +238,10 @@ build_nva(struct topo_build *b, size_t i)
 static void
 build_connection(struct topo_build *b, struct topo_gw_connection *c, const json_t *o)
 {
+	const char *type = topo_get_text(o, "type");
+
 	c->routing_weight = topo_get_u32(o, "routing_weight");
+	c->vnet_to_vnet = type != NULL && strcmp(type, "Vnet2Vnet") == 0;
 	c->bgp = topo_get_bool(o, "bgp");
 	c->prefixes = topo_get_nets(b, o, "prefixes");
 	if (!c->bgp && c->prefixes.n == 0 && c->index >= 0)
@@ -244,6 +270,7 @@ build_connections(struct topo_build *b, size_t i, struct topo_gateway *g)
 		c->index = topo_build_ref(
 		    b, TOPO_GATEWAY, i, pointer, er ? TOPO_CIRCUIT : TOPO_SITE, name);
 		build_connection(b, c, item);
+		build_maps_of(b, TOPO_GATEWAY, i, pointer, item, &c->in_map, &c->out_map);
 	}
 }
 

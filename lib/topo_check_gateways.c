@@ -16,16 +16,16 @@ in_range(uint32_t v, uint32_t low, uint32_t high)
 }
 
 /* Reserved by IANA: AS_TRANS, documentation (RFC 5398), 65535 and 65536 ... 65551. */
-static bool
-is_iana_reserved(uint32_t asn)
+bool
+topo_asn_is_iana_reserved(uint32_t asn)
 {
 	return asn == 0 || asn == 23456 || in_range(asn, 64496, 64511) ||
 	       in_range(asn, 65535, 65551) || asn == UINT32_MAX;
 }
 
 /* RS-40, VPN-3; 65516 is no longer in the list (OPEN-4). */
-static bool
-is_azure_reserved(uint32_t asn)
+bool
+topo_asn_is_azure_reserved(uint32_t asn)
 {
 	return asn == 8074 || asn == 8075 || asn == TOPO_MSEE_ASN || asn == TOPO_RSV_ASN ||
 	       in_range(asn, 65517, 65520);
@@ -84,7 +84,7 @@ check_peer_asn(struct topo_build *b, size_t i, const struct topo_rs_peer *p, con
 	if (p->peer_asn > 65535)
 		topo_build_error(b, TOPO_ROUTE_SERVER, i, pointer, "InvalidPeerAsn",
 		    "ASN %u does not fit in 16 bits (RS-34)", p->peer_asn);
-	else if (is_azure_reserved(p->peer_asn) || is_iana_reserved(p->peer_asn))
+	else if (topo_asn_is_azure_reserved(p->peer_asn) || topo_asn_is_iana_reserved(p->peer_asn))
 		topo_build_error(b, TOPO_ROUTE_SERVER, i, pointer, "InvalidPeerAsn",
 		    "ASN %u is reserved (RS-40); take one of 64512-65514 or 65521-65534",
 		    p->peer_asn);
@@ -292,7 +292,8 @@ check_gateway_asn(struct topo_build *b, size_t i)
 		topo_build_error(b, TOPO_GATEWAY, i, "/asn", "InvalidGatewayAsn",
 		    "a VPN gateway beside Route Server %.64s needs ASN 65515 (B2B-3)",
 		    b->t->servers[rs].name);
-	else if (g->asn != TOPO_RSV_ASN && (is_azure_reserved(g->asn) || is_iana_reserved(g->asn)))
+	else if (g->asn != TOPO_RSV_ASN &&
+		 (topo_asn_is_azure_reserved(g->asn) || topo_asn_is_iana_reserved(g->asn)))
 		topo_build_error(b, TOPO_GATEWAY, i, "/asn", "InvalidGatewayAsn",
 		    "ASN %u is reserved (VPN-2)", g->asn);
 	if (g->type == GW_VPN && rs >= 0 && !g->active_active)
@@ -313,7 +314,8 @@ check_connection(struct topo_build *b, size_t i, const struct topo_gw_connection
 	if (s != NULL && c->bgp && s->asn == g->asn)
 		topo_build_error(b, TOPO_GATEWAY, i, pointer, "InvalidSiteAsn",
 		    "site %.64s has the gateway's own ASN %u (VPN-3)", s->name, s->asn);
-	else if (s != NULL && c->bgp && (is_azure_reserved(s->asn) || is_iana_reserved(s->asn)))
+	else if (s != NULL && c->bgp &&
+		 (topo_asn_is_azure_reserved(s->asn) || topo_asn_is_iana_reserved(s->asn)))
 		topo_build_error(b, TOPO_GATEWAY, i, pointer, "InvalidSiteAsn",
 		    "ASN %u of site %.64s is reserved (VPN-3)", s->asn, s->name);
 	if (s != NULL && !c->bgp && c->prefixes.n == 0)

@@ -10,7 +10,7 @@
 /* A kind comes behind those that it refers to. */
 static const enum topo_kind order[TOPO_KIND_COUNT] = { TOPO_FABRIC, TOPO_ROUTE_TABLE, TOPO_VNET,
 	TOPO_SITE, TOPO_CIRCUIT, TOPO_NVA, TOPO_ROUTE_SERVER, TOPO_GATEWAY, TOPO_PEERING, TOPO_VM,
-	TOPO_LOAD_BALANCER, TOPO_CLIENT };
+	TOPO_LOAD_BALANCER, TOPO_CLIENT, TOPO_ROUTE_MAP };
 
 struct diff {
 	struct topo_change *v;

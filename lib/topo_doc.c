@@ -22,6 +22,7 @@ static const char *const kind_names[TOPO_KIND_COUNT] = {
 	[TOPO_VM] = "vm",
 	[TOPO_LOAD_BALANCER] = "load_balancer",
 	[TOPO_CLIENT] = "client",
+	[TOPO_ROUTE_MAP] = "route_map",
 };
 
 const char *

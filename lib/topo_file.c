@@ -32,6 +32,7 @@ static const struct {
 	{ "vms", TOPO_VM },
 	{ "load_balancers", TOPO_LOAD_BALANCER },
 	{ "clients", TOPO_CLIENT },
+	{ "route_maps", TOPO_ROUTE_MAP },
 };
 #define N_SECTIONS (sizeof(sections) / sizeof(sections[0]))
 

@@ -171,6 +171,11 @@ static const struct topo_key route_table[] = {
 	{ NULL },
 };
 
+#define INBOUND_MAP                                                                        \
+	{ "inbound_map", TOPO_T_NAME, "route map for what comes from it (RM-1, RM-2)" }
+#define OUTBOUND_MAP                                                                       \
+	{ "outbound_map", TOPO_T_NAME, "route map for what goes to it (RM-1, RM-2)" }
+
 static const struct topo_key rs_peer[] = {
 	{ "peer_ip", TOPO_T_ADDR,
 	    "address of the peer (RS-38); default: the NVA of this name" },
@@ -183,6 +188,11 @@ static const struct topo_key rs_peer[] = {
 	    "that of the NVA's bgp_listen" },
 	{ "transport_port", TOPO_T_UINT,
 	    "dial the peer at this TCP port; default: the peer dials", .min = 1, .max = 65535 },
+	INBOUND_MAP,
+	OUTBOUND_MAP,
+	{ "hub_connection", TOPO_T_BOOL,
+	    "a peer in another VNet has a hub virtual network connection, which `route_map_tier` "
+	    "asks for (RM-12)", .def = "false" },
 	{ NULL },
 };
 
@@ -199,6 +209,9 @@ static const struct topo_key route_server[] = {
 	{ "bgp_listen", TOPO_T_LIST,
 	    "real ADDRESS:PORT of instance 0 and of instance 1, for peers over TCP without a data "
 	    "plane", .sub = ITEM(TOPO_T_ENDPOINT), .min = 2, .max = 2 },
+	{ "route_map_tier", TOPO_T_BOOL,
+	    "upgraded for route maps: a peer in another VNet needs `hub_connection` (OPEN-20)",
+	    .def = "false" },
 	{ NULL },
 };
 
@@ -287,15 +300,25 @@ static const struct topo_key nva[] = {
 static const struct topo_key gateway_circuit[] = {
 	{ "routing_weight", TOPO_T_UINT, "the highest wins, before the AS path (ER-18)",
 	    .def = "0", .max = 32000 },
+	INBOUND_MAP,
+	OUTBOUND_MAP,
 	{ NULL },
 };
 
+static const char *const connection_types[] = { "IPsec", "Vnet2Vnet", NULL };
+
 static const struct topo_key connection[] = {
+	{ "type", TOPO_T_WORD,
+	    "Vnet2Vnet: the site stands for a gateway in another VNet, whose connection takes no "
+	    "route maps (RM-10, OPEN-13)",
+	    .def = "\"IPsec\"", .words = connection_types },
 	{ "bgp", TOPO_T_BOOL, "false: static routes only", .def = "true" },
 	{ "prefixes", TOPO_T_LIST,
 	    "prefixes of the local network gateway (VPN-6); default without BGP: the site's",
 	    .sub = ITEM(TOPO_T_PREFIX), .max = 1000, .one = true },
 	{ "routing_weight", TOPO_T_UINT, "the highest wins", .def = "0", .max = 32000 },
+	INBOUND_MAP,
+	OUTBOUND_MAP,
 	{ NULL },
 };
 
@@ -384,6 +407,57 @@ static const struct topo_key client[] = {
 	{ NULL },
 };
 
+static const char *const map_conditions[] = { "Equals", "Contains", "NotEquals", "NotContains",
+	NULL };
+static const char *const map_actions[] = { "Drop", "Add", "Replace", "Remove", NULL };
+static const char *const map_next[] = { "Continue", "Terminate", NULL };
+#define MAP_ASNS                                                                           \
+	((const struct topo_key[]){ { "", TOPO_T_UINT, .min = 1, .max = UINT32_MAX } })
+
+static const struct topo_key map_match[] = {
+	{ "condition", TOPO_T_WORD, "how the lists are meant", .words = map_conditions,
+	    .required = true },
+	{ "prefixes", TOPO_T_LIST, "Equals: one of them; Contains: inside of one (RM-4)",
+	    .sub = ITEM(TOPO_T_PREFIX), .max = 1000, .one = true },
+	{ "communities", TOPO_T_LIST, "Equals: has all of them; Contains: has one (RM-5)",
+	    .sub = ITEM(TOPO_T_COMMUNITY), .max = 64, .one = true },
+	{ "as_path", TOPO_T_LIST, "Equals: is this; Contains: has one of them (RM-6)",
+	    .sub = MAP_ASNS, .max = 64, .one = true },
+	{ NULL },
+};
+
+static const struct topo_key map_action[] = {
+	{ "type", TOPO_T_WORD, "what is done (RM-7)", .words = map_actions, .required = true,
+	    .brief = true },
+	{ "prefixes", TOPO_T_LIST, "Replace: the summary that stands for the route",
+	    .sub = ITEM(TOPO_T_PREFIX), .min = 1, .max = 1000, .one = true },
+	{ "communities", TOPO_T_LIST, "Add, Replace, Remove", .sub = ITEM(TOPO_T_COMMUNITY),
+	    .max = 64, .one = true },
+	{ "as_path", TOPO_T_LIST, "Add: in front of the path; Replace: [] leaves it empty (RM-8)",
+	    .sub = MAP_ASNS, .max = 64, .one = true },
+	{ NULL },
+};
+
+static const struct topo_key map_rule[] = {
+	{ "name", TOPO_T_NAME, "of the rule; default: none" },
+	{ "match", TOPO_T_LIST, "all of them must hold; none: every route (RM-3)",
+	    .sub = (const struct topo_key[]){ { "", TOPO_T_STRUCT, .sub = map_match } },
+	    .max = 16, .one = true },
+	{ "actions", TOPO_T_LIST, "in this order",
+	    .sub = (const struct topo_key[]){ { "", TOPO_T_STRUCT, .sub = map_action } },
+	    .max = 16, .one = true },
+	{ "next", TOPO_T_WORD, "after a match (RM-3)", .def = "\"Continue\"", .words = map_next },
+	{ NULL },
+};
+
+static const struct topo_key route_map[] = {
+	{ "route_server", TOPO_T_NAME, "whose it is", .required = true },
+	{ "rules", TOPO_T_LIST, "in this order; the end of the list permits (RM-3)",
+	    .sub = (const struct topo_key[]){ { "", TOPO_T_STRUCT, .sub = map_rule } },
+	    .max = 1000, .one = true },
+	{ NULL },
+};
+
 /* clang-format on */
 
 const struct topo_key *
@@ -402,6 +476,7 @@ topo_keys_of(enum topo_kind kind)
 		[TOPO_VM] = vm,
 		[TOPO_LOAD_BALANCER] = load_balancer,
 		[TOPO_CLIENT] = client,
+		[TOPO_ROUTE_MAP] = route_map,
 	};
 
 	return tables[kind];

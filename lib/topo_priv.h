@@ -164,6 +164,7 @@ char **topo_get_texts(struct topo_build *b, const json_t *o, const char *key, si
 
 void topo_regions_build(struct topo_build *b); /* after the VNets */
 void topo_build_routing(struct topo_build *b); /* Route Servers, NVAs, gateways, circuits, sites */
+void topo_build_maps(struct topo_build *b);    /* route maps */
 void topo_derive(struct topo_build *b);
 void topo_nodes_build(struct topo_build *b);
 void topo_check_names(struct topo_build *b);
@@ -172,9 +173,14 @@ void topo_check_address(
     struct topo_build *b, enum topo_kind kind, size_t i, int vnet, int subnet, uint32_t ip);
 void topo_check_tables(struct topo_build *b);
 void topo_check_servers(struct topo_build *b);
+void topo_check_maps(struct topo_build *b);
 void topo_check_gateways(struct topo_build *b);
 void topo_check_routers(struct topo_build *b);
 void topo_check_edges(struct topo_build *b);
+
+/* 0, AS_TRANS, documentation (RFC 5398), 65535 ... 65551 and the last one; RS-40, VPN-3. */
+bool topo_asn_is_iana_reserved(uint32_t asn);
+bool topo_asn_is_azure_reserved(uint32_t asn);
 
 bool topo_vnet_has_addr(const struct topo_vnet *v, uint32_t addr);
 /* Where the peerings of a VNet begin; they lie side by side. */

@@ -211,7 +211,7 @@ session_equal(const struct bgp_session_conf *a, const struct bgp_session_conf *b
 static bool
 peer_equal(const struct speaker_peer_conf *a, const struct speaker_peer_conf *b)
 {
-	return a->max_prefixes == b->max_prefixes && a->group == b->group && a->ibgp == b->ibgp &&
+	return a->max_prefixes == b->max_prefixes && a->ibgp == b->ibgp &&
 	       session_equal(&a->session, &b->session);
 }
 
@@ -250,6 +250,7 @@ prune(struct wire_apply *a, struct slot *s, struct wire_diff *diff)
 		drop_session(a, s);
 	} else if (peer_equal(speaker_peer_conf(s->session), &pc)) {
 		diff->kept++;
+		speaker_peer_regroup(a->sp, s->session, pc.group);
 	} else {
 		s->changed = true;
 		drop_session(a, s);

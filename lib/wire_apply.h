@@ -14,7 +14,8 @@ struct wire_apply;
 struct wire_apply_ops {
 	/* Last word on a session before it is compared and created: export group, capabilities, TTL
 	 * (pc is filled in from peer). Must give the same answer for the same peer as long as the
-	 * session need not be re-created. NULL: every peer is an export group of its own. */
+	 * session need not be re-created, but for the group, which may change under it. NULL: every
+	 * peer is an export group of its own. */
 	void (*peer)(void *ctx, const struct wire_peer *peer, struct speaker_peer_conf *pc);
 	/* Whether the session shall exist now; NULL: unless peer->shut. */
 	bool (*wanted)(void *ctx, const struct wire_peer *peer);

@@ -39,6 +39,10 @@ static const char *const kind_names[] = {
 };
 _Static_assert(sizeof(kind_names) / sizeof(kind_names[0]) == WIRE_KIND_COUNT, "a name per kind");
 _Static_assert(WIRE_SITE == (int)FAB__V1__NODE_KIND__NODE_SITE, "numbers of fab.v1.NodeKind");
+_Static_assert(RM_MATCH_COUNT == FAB__V1__ROUTE_MAP_MATCH__MATCH_NOT_CONTAINS + 1 &&
+		   RM_ACT_COUNT == FAB__V1__ROUTE_MAP_ACT__ACT_REMOVE + 1 &&
+		   RM_SUBJECT_COUNT == FAB__V1__ROUTE_MAP_SUBJECT__ON_COMMUNITY + 1,
+    "numbers of route maps");
 _Static_assert(WIRE_PEER_SIBLING == (int)FAB__V1__PEER_ROLE__PEER_GATEWAY_SIBLING,
     "numbers of fab.v1.PeerRole");
 
@@ -176,6 +180,107 @@ take_rules(struct decode *d, const char *what, Fab__V1__PrefixRule *const *v, si
 	return out;
 }
 
+/* ---- route maps ---- */
+
+static struct route_map_nets
+take_map_nets(struct decode *d, const char *what, Fab__V1__Prefix *const *v, size_t n)
+{
+	struct wire_nets nets = take_nets(d, what, v, n);
+
+	return (struct route_map_nets){ nets.v, nets.n };
+}
+
+static struct route_map_u32s
+take_map_u32s(struct decode *d, const char *what, const uint32_t *v, size_t n)
+{
+	struct wire_u32s list = take_u32s(d, what, v, n);
+
+	return (struct route_map_u32s){ list.v, list.n };
+}
+
+static void
+take_conditions(
+    struct decode *d, const char *map, struct route_map_rule *r, const Fab__V1__RouteMapRule *m)
+{
+	r->conditions = take(d, m->n_conditions, sizeof(*r->conditions));
+	for (; r->conditions != NULL && r->n_conditions < m->n_conditions; r->n_conditions++) {
+		const Fab__V1__RouteMapCondition *c = m->conditions[r->n_conditions];
+
+		if ((unsigned)c->match >= RM_MATCH_COUNT)
+			refuse(d, "route map %s: unknown condition %d", map, (int)c->match);
+		r->conditions[r->n_conditions] = (struct route_map_condition){
+			.match = (enum route_map_match)c->match,
+			.prefixes = take_map_nets(d, map, c->prefixes, c->n_prefixes),
+			.communities = take_map_u32s(d, map, c->communities, c->n_communities),
+			.as_path = take_map_u32s(d, map, c->as_path, c->n_as_path),
+		};
+	}
+}
+
+static void
+take_actions(
+    struct decode *d, const char *map, struct route_map_rule *r, const Fab__V1__RouteMapRule *m)
+{
+	r->actions = take(d, m->n_actions, sizeof(*r->actions));
+	for (; r->actions != NULL && r->n_actions < m->n_actions; r->n_actions++) {
+		const Fab__V1__RouteMapAction *a = m->actions[r->n_actions];
+
+		if ((unsigned)a->act >= RM_ACT_COUNT || (unsigned)a->on >= RM_SUBJECT_COUNT ||
+		    (a->on == FAB__V1__ROUTE_MAP_SUBJECT__ON_PREFIX &&
+			a->act != FAB__V1__ROUTE_MAP_ACT__ACT_REPLACE))
+			refuse(d, "route map %s: no action %d on %d", map, (int)a->act, (int)a->on);
+		if (a->n_values > WIRE_COMMUNITIES_MAX)
+			refuse(d, "route map %s: more than %d communities or ASNs", map,
+			    WIRE_COMMUNITIES_MAX);
+		r->actions[r->n_actions] = (struct route_map_action){
+			.act = (enum route_map_act)a->act,
+			.on = (enum route_map_subject)a->on,
+			.prefixes = take_map_nets(d, map, a->prefixes, a->n_prefixes),
+			.values = take_map_u32s(d, map, a->values, a->n_values),
+		};
+	}
+}
+
+static void
+take_map(struct decode *d, struct route_map *map, const Fab__V1__RouteMap *m)
+{
+	map->name = take_string(d, m->name);
+	map->rules = take(d, m->n_rules, sizeof(*map->rules));
+	for (; map->rules != NULL && map->n_rules < m->n_rules; map->n_rules++) {
+		struct route_map_rule *r = &map->rules[map->n_rules];
+
+		r->name = take_string(d, m->rules[map->n_rules]->name);
+		r->terminate = m->rules[map->n_rules]->terminate;
+		take_conditions(d, map->name, r, m->rules[map->n_rules]);
+		take_actions(d, map->name, r, m->rules[map->n_rules]);
+	}
+	route_map_prepare(map);
+}
+
+static void
+take_maps(struct decode *d, const Fab__V1__NodeConfig *m)
+{
+	struct wire_conf *c = d->conf;
+
+	if (m->n_route_maps > WIRE_LIST_MAX)
+		refuse(d, "more than %d route maps", WIRE_LIST_MAX);
+	c->maps = take(d, m->n_route_maps, sizeof(*c->maps));
+	for (; c->maps != NULL && c->n_maps < m->n_route_maps; c->n_maps++)
+		take_map(d, &c->maps[c->n_maps], m->route_maps[c->n_maps]);
+}
+
+static const struct route_map *
+map_at(struct decode *d, const char *whose, uint32_t number)
+{
+	if (number == 0 || d->err != FAB_OK)
+		return NULL;
+	if (number > d->conf->n_maps) {
+		refuse(d, "%s: there is no route map %u", whose, number);
+		return NULL;
+	}
+	return &d->conf->maps[number - 1];
+}
+
 static struct wire_tcp
 take_tcp(struct decode *d, const char *what, const Fab__V1__TcpEndpoint *m)
 {
@@ -250,6 +355,9 @@ take_peer(struct decode *d, struct wire_peer *p, const Fab__V1__BgpPeerConfig *m
 		.max_prefixes = m->max_prefixes,
 		.weight = m->weight,
 		.resource = take_string(d, m->resource),
+		.in_map = map_at(d, m->name, m->in_map),
+		.out_map = map_at(d, m->name, m->out_map),
+		.out_map_number = m->out_map,
 	};
 	take_timers(d, p, m, t);
 	take_policy(d, &p->policy, m->name, m->policy);
@@ -375,6 +483,7 @@ take_statics(struct decode *d, struct wire_gw_conf *g, const Fab__V1__GatewayCon
 			.prefixes = take_nets(d, s->name, s->prefixes, s->n_prefixes),
 			.weight = s->weight,
 			.up = s->up,
+			.in_map = map_at(d, s->name, s->in_map),
 		};
 	}
 }
@@ -476,6 +585,7 @@ wire_conf_decode(struct wire_conf **out, const Fab__V1__NodeConfig *m, char why[
 	if (d.conf == NULL)
 		return FAB_ENOMEM;
 	take_node(&d, m);
+	take_maps(&d, m);
 	take_peers(&d, m);
 	take_originations(&d, m);
 	take_rs(&d, m->route_server);
@@ -501,87 +611,4 @@ wire_conf_free(struct wire_conf *c)
 		free(b);
 	}
 	free(c);
-}
-
-static bool
-u32s_equal(const struct wire_u32s *a, const struct wire_u32s *b)
-{
-	return a->n == b->n && (a->n == 0 || memcmp(a->v, b->v, a->n * sizeof(*a->v)) == 0);
-}
-
-static bool
-rules_equal(const struct wire_rules *a, const struct wire_rules *b)
-{
-	if (a->n != b->n)
-		return false;
-	for (size_t i = 0; i < a->n; i++) {
-		const struct wire_prefix_rule *x = &a->v[i], *y = &b->v[i];
-
-		if (!ipnet_eq(x->prefix, y->prefix) || x->ge != y->ge || x->le != y->le ||
-		    x->deny != y->deny)
-			return false;
-	}
-	return true;
-}
-
-static bool
-policy_equal(const struct wire_policy *a, const struct wire_policy *b)
-{
-	return a->as_override == b->as_override && a->default_originate == b->default_originate &&
-	       a->next_hop_unchanged == b->next_hop_unchanged && a->prepend == b->prepend &&
-	       u32s_equal(&a->strip_as, &b->strip_as) &&
-	       u32s_equal(&a->add_communities, &b->add_communities) &&
-	       rules_equal(&a->export_rules, &b->export_rules) &&
-	       rules_equal(&a->import_rules, &b->import_rules);
-}
-
-static bool
-peer_policy_equal(const struct wire_peer *a, const struct wire_peer *b)
-{
-	return a->role == b->role && a->weight == b->weight &&
-	       a->no_export_of_learned == b->no_export_of_learned &&
-	       strcmp(a->resource, b->resource) == 0 && policy_equal(&a->policy, &b->policy);
-}
-
-bool
-wire_conf_policy_differs(const struct wire_conf *a, const struct wire_conf *b)
-{
-	if (a->asn != b->asn || a->relay != b->relay)
-		return true;
-	for (size_t i = 0; i < a->n_peers; i++)
-		for (size_t k = 0; k < b->n_peers; k++)
-			if (strcmp(a->peers[i].name, b->peers[k].name) == 0 &&
-			    !peer_policy_equal(&a->peers[i], &b->peers[k]))
-				return true;
-	return false;
-}
-
-bool
-wire_nets_cover(const struct wire_nets *nets, const struct ipnet *p)
-{
-	for (size_t i = 0; i < nets->n; i++)
-		if (ipnet_contains(nets->v[i], *p))
-			return true;
-	return false;
-}
-
-bool
-wire_nets_overlap(const struct wire_nets *nets, const struct ipnet *p)
-{
-	for (size_t i = 0; i < nets->n; i++)
-		if (ipnet_overlaps(nets->v[i], *p))
-			return true;
-	return false;
-}
-
-bool
-wire_rules_accept(const struct wire_rules *rules, const struct ipnet *p)
-{
-	for (size_t i = 0; i < rules->n; i++) {
-		const struct wire_prefix_rule *r = &rules->v[i];
-
-		if (p->len >= r->ge && p->len <= r->le && ipnet_contains(r->prefix, *p))
-			return !r->deny;
-	}
-	return true;
 }

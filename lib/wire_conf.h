@@ -9,6 +9,7 @@
  * puts both under a daemon.
  */
 #include "lib/ipnet.h"
+#include "lib/route_map.h"
 #include "proto/control.pb-c.h"
 
 #include <stdbool.h>
@@ -101,6 +102,8 @@ struct wire_peer {
 	uint32_t weight;                /* ER-18 */
 	const char *resource;           /* "" if none */
 	struct wire_policy policy;
+	const struct route_map *in_map, *out_map; /* RM-1; NULL: none */
+	uint32_t out_map_number;                  /* from 1, in wire_conf.maps; 0: none */
 };
 
 struct wire_originate {
@@ -128,6 +131,7 @@ struct wire_static {
 	struct wire_nets prefixes;
 	uint32_t weight;
 	bool up;
+	const struct route_map *in_map; /* NULL: none */
 };
 
 struct wire_circuit {
@@ -169,6 +173,8 @@ struct wire_conf {
 	size_t n_peers;
 	struct wire_originate *originate;
 	size_t n_originate;
+	struct route_map *maps; /* that peers and connections name */
+	size_t n_maps;
 	uint64_t generation;
 	bool relay;                    /* nvad */
 	bool kernel_routes;            /* nvad: program the kernel */
@@ -188,6 +194,9 @@ void wire_conf_free(struct wire_conf *c); /* NULL is fine */
 /* Whether what policy depends on differs: ASN, relay, and of the peers that both have role,
  * resource, weight and policy. */
 bool wire_conf_policy_differs(const struct wire_conf *a, const struct wire_conf *b);
+
+/* Whether some peer that both have has other route maps, or maps with other rules. */
+bool wire_conf_maps_differ(const struct wire_conf *a, const struct wire_conf *b);
 
 /* True if some member of nets contains p (equal or more specific: RS-51, VPN-10). */
 bool wire_nets_cover(const struct wire_nets *nets, const struct ipnet *p);

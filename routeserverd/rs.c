@@ -1,7 +1,7 @@
 /*
  * A Route Server instance: rs_policy.c under a speaker. Keeps nothing but what the configuration
  * says. It has three export groups: NVAs, ExpressRoute gateways, VPN gateways; members of each get
- * the same routes.
+ * the same routes. NVAs with an outbound route map (RM-1) are a group for each map.
  */
 #include "routeserverd/rs.h"
 
@@ -13,6 +13,11 @@
 #include <stdlib.h>
 
 #define WEIGHT_LEARNED 32768 /* RS-110 */
+
+/* Numbers of export groups: the side, and above it the outbound map. */
+#define GROUP_SIDE   3u
+#define GROUP_MAP(n) ((n) * (GROUP_SIDE + 1))
+_Static_assert(RS_SIDE_COUNT <= GROUP_SIDE + 1, "a side fits");
 
 struct rs {
 	struct wire_base base; /* first */
@@ -128,6 +133,22 @@ export_attrs(
 	return rs_export(&rs->policy, &x, speaker_scratch(wire_node_speaker(rs->base.w)), out);
 }
 
+/* RM-1, RM-2: maps of NVA peers; those of gateway connections are with the gateways. */
+static const struct route_map *
+import_map(void *ctx, struct speaker_peer *from)
+{
+	(void)ctx;
+	return wire_peer_of(from)->in_map;
+}
+
+/* RM-9: VNet prefixes are left alone. */
+static const struct route_map *
+export_map(void *ctx, struct speaker_peer *to, const struct speaker_path *path)
+{
+	(void)ctx;
+	return path != NULL && path->peer == NULL ? NULL : wire_peer_of(to)->out_map;
+}
+
 /* ---- configuration ---- */
 
 static bool
@@ -202,7 +223,9 @@ config(void *ctx, const struct wire_conf *conf, struct wire_apply *a)
 		fab_error("out of memory: the former policy stays");
 		return false;
 	}
-	again = rs_policy_differs(&rs->policy, &policy);
+	again = rs_policy_differs(&rs->policy, &policy) ||
+		(wire_apply_current(a) != NULL &&
+		    wire_conf_maps_differ(wire_apply_current(a), conf)); /* RM-13 */
 	rs_policy_fini(&rs->policy);
 	rs->policy = policy;
 	rs->ask_nvas = gained_spokes(wire_apply_current(a), conf);
@@ -218,7 +241,7 @@ applied(void *ctx, const struct wire_diff *diff)
 
 	(void)diff;
 	if (rs->ask_nvas)
-		speaker_refresh_peers(wire_node_speaker(rs->base.w), RS_SIDE_NVA, UINT32_MAX);
+		speaker_refresh_peers(wire_node_speaker(rs->base.w), RS_SIDE_NVA, GROUP_SIDE);
 	rs->ask_nvas = false;
 }
 
@@ -226,7 +249,7 @@ static void
 peer_conf(void *ctx, const struct wire_peer *peer, struct speaker_peer_conf *pc)
 {
 	(void)ctx;
-	pc->group = side_of_role[peer->role];
+	pc->group = side_of_role[peer->role] | GROUP_MAP(peer->out_map_number);
 	pc->session.ttl = 0; /* RS-31: multihop, as far as the system's TTL goes */
 	/* RS-33: IPv4, IPv6, route refresh, 4-octet AS; nothing else is offered. */
 	pc->session.offer_ipv6 = true;
@@ -278,7 +301,9 @@ const struct wire_role rs_role = {
 	.policy = { .import_attrs = import_attrs,
 	    .import_prefix = import_prefix,
 	    .select = select_paths,
-	    .export_attrs = export_attrs },
+	    .export_attrs = export_attrs,
+	    .import_map = import_map,
+	    .export_map = export_map },
 	.apply = { .peer = peer_conf },
 	.row = row,
 	.start = start,

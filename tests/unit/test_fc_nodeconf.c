@@ -641,7 +641,86 @@ test_tunnels_and_kernels(void)
 	urls.packets = false;
 }
 
+/* RM-1: who has which map, and all that is in it. */
+static void
+test_route_maps(void)
+{
+	static const char *const yaml =
+	    "vnets: {hub: {address_space: 10.1.0.0/16, subnets: {RouteServerSubnet: 10.1.0.0/26, "
+	    "GatewaySubnet: 10.1.1.0/26, nva: 10.1.2.0/24}}}\n"
+	    "nvas: {a: {subnet: hub/nva, ip: 10.1.2.4, asn: 65001}, b: {subnet: hub/nva, ip: "
+	    "10.1.2.5, asn: 65002}, c: {subnet: hub/nva, ip: 10.1.2.6, asn: 65003}}\n"
+	    "route_servers: {rs: {vnet: hub, peers: {a: {inbound_map: m1, outbound_map: m2}, b: "
+	    "{outbound_map: m2}, c: {}}}}\n"
+	    "sites: {dc: {asn: 64900, prefixes: 172.20.0.0/16}, br: {asn: 64901, prefixes: "
+	    "172.21.0.0/16}}\n"
+	    "circuits: {c1: {site: dc}}\n"
+	    "gateways:\n"
+	    "  er: {vnet: hub, type: ExpressRoute, circuits: {c1: {outbound_map: m1}}}\n"
+	    "  vpn: {vnet: hub, type: Vpn, active_active: true, connections: {br: {inbound_map: "
+	    "m2, "
+	    "prefixes: 172.22.0.0/16}}}\n"
+	    "route_maps:\n"
+	    "  m1:\n"
+	    "    route_server: rs\n"
+	    "    rules:\n"
+	    "      - {name: r1, match: [{condition: NotContains, prefixes: [10.0.0.0/8, "
+	    "192.168.0.0/16]}, {condition: Equals, as_path: [65001, 65002], communities: "
+	    "['65001:7']}], actions: [{type: Replace, prefixes: 10.200.0.0/16}, {type: Add, "
+	    "as_path: "
+	    "[3320, 3330]}, {type: Remove, communities: ['65001:8']}], next: Terminate}\n"
+	    "      - actions: Drop\n"
+	    "  m2: {route_server: rs, rules: {actions: {type: Replace, as_path: []}}}\n";
+	const struct route_map *m;
+	const struct route_map_rule *r;
+	struct fabric f;
+
+	fabric_parse(&f, yaml);
+	CU_ASSERT_EQUAL(node(&f, "rs-0")->n_maps, 2);
+	m = peer(&f, "rs-0", "a")->in_map;
+	CU_ASSERT_PTR_NOT_NULL_FATAL(m);
+	CU_ASSERT_STRING_EQUAL(m->name, "m1");
+	CU_ASSERT(m->by_prefix && m->summarizes);
+	CU_ASSERT_EQUAL_FATAL(m->n_rules, 2);
+	r = &m->rules[0];
+	CU_ASSERT_STRING_EQUAL(r->name, "r1");
+	CU_ASSERT_TRUE(r->terminate);
+	CU_ASSERT_EQUAL_FATAL(r->n_conditions, 2);
+	CU_ASSERT_EQUAL(r->conditions[0].match, RM_NOT_CONTAINS);
+	CU_ASSERT_EQUAL(r->conditions[0].prefixes.n, 2);
+	CU_ASSERT_EQUAL(r->conditions[0].prefixes.v[1].len, 16);
+	CU_ASSERT_EQUAL(r->conditions[1].match, RM_EQUALS);
+	CU_ASSERT_EQUAL(r->conditions[1].as_path.v[1], 65002);
+	CU_ASSERT_EQUAL(r->conditions[1].communities.v[0], 65001u << 16 | 7);
+	CU_ASSERT_EQUAL_FATAL(r->n_actions, 3);
+	CU_ASSERT(r->actions[0].act == RM_REPLACE && r->actions[0].on == RM_PREFIX);
+	CU_ASSERT_EQUAL(r->actions[0].prefixes.v[0].addr, 0x0ac80000);
+	CU_ASSERT(r->actions[1].act == RM_ADD && r->actions[1].on == RM_AS_PATH);
+	CU_ASSERT_EQUAL(r->actions[1].values.v[1], 3330);
+	CU_ASSERT(r->actions[2].act == RM_REMOVE && r->actions[2].on == RM_COMMUNITY);
+	CU_ASSERT_EQUAL(r->actions[2].values.v[0], 65001u << 16 | 8);
+	CU_ASSERT(m->rules[1].actions[0].act == RM_DROP && !m->rules[1].terminate);
+	/* Peers with one outbound map are told apart from those with none. */
+	CU_ASSERT_STRING_EQUAL(peer(&f, "rs-1", "a")->out_map->name, "m2");
+	CU_ASSERT_EQUAL(
+	    peer(&f, "rs-1", "a")->out_map_number, peer(&f, "rs-1", "b")->out_map_number);
+	CU_ASSERT_EQUAL(peer(&f, "rs-1", "c")->out_map_number, 0);
+	CU_ASSERT_PTR_NULL(peer(&f, "rs-1", "b")->in_map);
+	/* RM-11: connections of gateways; the far ends know nothing. */
+	CU_ASSERT_STRING_EQUAL(peer(&f, "er-1", "c1-secondary")->out_map->name, "m1");
+	CU_ASSERT_PTR_NULL(peer(&f, "er-1", "c1-secondary")->in_map);
+	CU_ASSERT_PTR_NULL(peer(&f, "er-1", "rs-0")->out_map);
+	CU_ASSERT_EQUAL(node(&f, "c1-primary")->n_maps, 0);
+	CU_ASSERT_STRING_EQUAL(peer(&f, "vpn-0", "br")->in_map->name, "m2");
+	m = node(&f, "vpn-0")->gw->statics[0].in_map;
+	CU_ASSERT_PTR_NOT_NULL_FATAL(m);
+	CU_ASSERT(m->rules[0].actions[0].on == RM_AS_PATH && m->rules[0].actions[0].values.n == 0);
+	CU_ASSERT_EQUAL(node(&f, "a")->n_maps, 0);
+	fabric_free(&f);
+}
+
 static CU_TestInfo tests[] = {
+	{ "RM-1, RM-11: route maps", test_route_maps },
 	{ "MR-6: tunnels, and kernels to program", test_tunnels_and_kernels },
 	{ "sessions of multi-region (RS-30, B2B-4, ER-1, ER-16)", test_sessions_of_multi_region },
 	{ "both ends of every session agree", test_both_ends_of_every_session_agree },

@@ -242,6 +242,95 @@ test_er_connection_limit_ER_21(void)
 	teardown();
 }
 
+/* ---- route maps ---- */
+
+/* One rule without conditions: drop, or 10.200.0.0/16 for what is inside. */
+static struct {
+	Fab__V1__Prefix prefix, *prefixes[1];
+	Fab__V1__RouteMapAction action[2], *actions[2];
+	Fab__V1__RouteMapRule rule[2], *rules[2];
+	Fab__V1__RouteMap map[2], *maps[2];
+} maps;
+
+enum { MAP_DROP = 1, MAP_SUMMARY };
+
+static void
+add_maps(void)
+{
+	fab__v1__prefix__init(maps.prefixes[0] = &maps.prefix);
+	maps.prefix.addr = 0x0ac80000;
+	maps.prefix.len = 16;
+	for (size_t i = 0; i < 2; i++) {
+		fab__v1__route_map_action__init(maps.actions[i] = &maps.action[i]);
+		fab__v1__route_map_rule__init(maps.rules[i] = &maps.rule[i]);
+		fab__v1__route_map__init(maps.maps[i] = &maps.map[i]);
+		maps.map[i].name = (char *)(uintptr_t)(i == 0 ? "drop" : "summary");
+		maps.map[i].rules = &maps.rules[i];
+		maps.rule[i].actions = &maps.actions[i];
+		maps.map[i].n_rules = maps.rule[i].n_actions = 1;
+	}
+	maps.action[1].act = FAB__V1__ROUTE_MAP_ACT__ACT_REPLACE;
+	maps.action[1].on = FAB__V1__ROUTE_MAP_SUBJECT__ON_PREFIX;
+	maps.action[1].prefixes = maps.prefixes;
+	maps.action[1].n_prefixes = 1;
+	fx.m.route_maps = maps.maps;
+	fx.m.n_route_maps = 2;
+}
+
+/* SC-M, RM-2, RM-9: on-premises gets the summary, without the path of the NVA. */
+static void
+test_er_outbound_map(void)
+{
+	setup_er(0, true);
+	add_maps();
+	announce("rs1-0", "10.200.1.0/24 10.200.2.0/24", PATH(65001));
+	CU_ASSERT_STRING_EQUAL(path_at("circuit1-primary", "10.200.1.0/24"), "65515 65001");
+	fx.peers[0].out_map = fx.peers[1].out_map = MAP_SUMMARY;
+	configure();
+	CU_ASSERT_STRING_EQUAL(path_at("circuit1-primary", "10.200.0.0/16"), "65515");
+	CU_ASSERT_STRING_EQUAL(path_at("circuit1-secondary", "10.200.0.0/16"), "65515");
+	CU_ASSERT_STRING_EQUAL(path_at("circuit1-primary", "10.200.1.0/24"), "absent");
+	CU_ASSERT_STRING_EQUAL(path_at("circuit1-primary", "10.1.0.0/16"), "65515");
+	CU_ASSERT_EQUAL(fake_find("circuit1-primary")->resets, 0);
+	/* ER-21 counts what goes out: 3 VNet prefixes and one summary, whatever it stands for. */
+	announce("rs1-0", "10.200.3.0/24 10.200.4.0/24 10.200.5.0/24 10.200.6.0/24", PATH(65001));
+	CU_ASSERT_PTR_NOT_NULL(fake_find("circuit1-primary"));
+	fx.peers[0].out_map = fx.peers[1].out_map = 0;
+	configure();
+	CU_ASSERT_PTR_NULL(fake_find("circuit1-primary"));
+	fx.peers[0].out_map = fx.peers[1].out_map = MAP_DROP;
+	configure();
+	CU_ASSERT_PTR_NOT_NULL_FATAL(fake_find("circuit1-primary"));
+	up("circuit1-primary");
+	CU_ASSERT_STRING_EQUAL(path_at("circuit1-primary", "10.200.1.0/24"), "absent");
+	CU_ASSERT_STRING_EQUAL(path_at("circuit1-primary", "10.11.0.0/16"), "65515"); /* RM-9 */
+	teardown();
+}
+
+/* RM-2: towards the Route Server. */
+static void
+test_er_inbound_map(void)
+{
+	setup_er(0, true);
+	add_maps();
+	announce("circuit1-primary", "10.200.1.0/24 10.200.2.0/24", PATH(12076, 64900));
+	fx.peers[0].in_map = MAP_SUMMARY;
+	configure();
+	CU_ASSERT_STRING_EQUAL(path_at("rs1-0", "10.200.0.0/16"), "");
+	CU_ASSERT_STRING_EQUAL(path_at("rs1-0", "10.200.1.0/24"), "absent");
+	CU_ASSERT_EQUAL(
+	    fake_has(fake_find("rs1-0"), "10.200.0.0/16")->next_hop, fx_ip("10.24.0.4"));
+	CU_ASSERT_STRING_EQUAL(
+	    path_at("circuit1-secondary", "10.200.0.0/16"), "absent"); /* B2B-9 */
+	fx.peers[0].in_map = MAP_DROP;
+	configure();
+	CU_ASSERT_STRING_EQUAL(path_at("rs1-0", "10.200.0.0/16"), "absent");
+	CU_ASSERT_EQUAL(
+	    speaker_peer_routes_in(speaker_peer_find(wire_node_speaker(node), "circuit1-primary")),
+	    2);
+	teardown();
+}
+
 static void
 count_own(void *ctx, enum wire_listing what, bool network, uint32_t want)
 {
@@ -425,6 +514,45 @@ test_vpn_transit_between_sites_VPN_9(void)
 	teardown();
 }
 
+static Fab__V1__BgpPeerConfig *
+peer_of(const char *name)
+{
+	for (size_t i = 0; i < fx.m.n_peers; i++)
+		if (strcmp(fx.peers[i].name, name) == 0)
+			return &fx.peers[i];
+	CU_FAIL_FATAL("no such peer");
+	return NULL;
+}
+
+static void
+test_vpn_maps(void)
+{
+	setup_vpn(true, false, true);
+	add_maps();
+	up("branch1");
+	up("branch2");
+	up("rs1-0");
+	announce("branch1", "172.21.0.0/16 10.200.1.0/24 10.200.2.0/24", PATH(64901));
+	peer_of("branch1")->in_map = MAP_SUMMARY;
+	peer_of("branch2")->out_map = MAP_DROP;
+	fx.statics[0].in_map = MAP_DROP;
+	configure();
+	CU_ASSERT_STRING_EQUAL(path_at("rs1-0", "172.21.0.0/16"), "64901");
+	CU_ASSERT_STRING_EQUAL(path_at("rs1-0", "10.200.0.0/16"), "");
+	CU_ASSERT_STRING_EQUAL(path_at("rs1-0", "10.200.1.0/24"), "absent");
+	CU_ASSERT_STRING_EQUAL(path_at("rs1-0", "172.22.0.0/16"), "absent");
+	CU_ASSERT_STRING_EQUAL(path_at("branch2", "172.21.0.0/16"), "absent");
+	CU_ASSERT_STRING_EQUAL(path_at("branch2", "10.11.0.0/16"), "65515"); /* RM-9 */
+	CU_ASSERT_EQUAL(fake_find("branch1")->resets + fake_find("branch2")->resets, 0);
+	peer_of("branch1")->in_map = peer_of("branch2")->out_map = fx.statics[0].in_map = 0;
+	configure();
+	CU_ASSERT_STRING_EQUAL(path_at("rs1-0", "10.200.1.0/24"), "64901");
+	CU_ASSERT_STRING_EQUAL(path_at("rs1-0", "172.22.0.0/16"), "");
+	CU_ASSERT_STRING_EQUAL(path_at("branch2", "10.200.0.0/16"), "absent");
+	CU_ASSERT_STRING_EQUAL(path_at("branch2", "10.200.1.0/24"), "65515 64901");
+	teardown();
+}
+
 static void
 test_vpn_standby_takes_over_and_stands_back_VPN_1(void)
 {
@@ -487,6 +615,9 @@ static CU_TestInfo tests[] = {
 	    test_er_advertises_vnets_and_route_server_routes_ER_10 },
 	{ "ER-21: above the limit connections go down, and return",
 	    test_er_connection_limit_ER_21 },
+	{ "SC-M, RM-2, RM-9, ER-21: an outbound route map", test_er_outbound_map },
+	{ "RM-2: an inbound route map", test_er_inbound_map },
+	{ "RM-1, RM-2, VPN-6: maps of a VPN connection", test_vpn_maps },
 	{ "ER-17: listing", test_er_listing_ER_17 },
 	{ "ER-7, ER-13, ER-15, MR-12, GV-5: the MSEE compares full paths",
 	    test_msee_prefers_the_shorter_full_path_ER_13 },

@@ -80,6 +80,7 @@ struct world {
 	const char *spokes[SPOKES]; /* up to the first NULL */
 	uint32_t max_prefixes, max_total;
 	bool no_nva2;
+	uint32_t in_map, out_map; /* of nva1: 1 drops, 2 summarizes; see fill_maps() */
 	uint64_t generation;
 };
 
@@ -354,11 +355,54 @@ fill_prefix(Fab__V1__Prefix *m, const char *text)
 	m->len = net.len;
 }
 
+/* "low" drops 10.200.1.0/24 and 10.200.2.0/24, "ten" makes 10.0.0.0/8 of what is inside. */
+struct maps {
+	Fab__V1__Prefix prefix[3], *in_low[2], *in_ten[1];
+	Fab__V1__RouteMapCondition match[2], *matches[2];
+	Fab__V1__RouteMapAction action[2], *actions[2];
+	Fab__V1__RouteMapRule rule[2], *rules[2];
+	Fab__V1__RouteMap map[2], *maps[2];
+};
+
+static void
+fill_maps(struct maps *m, Fab__V1__NodeConfig *c)
+{
+	static const char *const prefixes[] = { "10.200.1.0/24", "10.200.2.0/24", "10.0.0.0/8" };
+
+	for (size_t i = 0; i < 3; i++)
+		fill_prefix(&m->prefix[i], prefixes[i]);
+	m->in_low[0] = &m->prefix[0];
+	m->in_low[1] = &m->prefix[1];
+	m->in_ten[0] = &m->prefix[2];
+	for (size_t i = 0; i < 2; i++) {
+		fab__v1__route_map_condition__init(m->matches[i] = &m->match[i]);
+		fab__v1__route_map_action__init(m->actions[i] = &m->action[i]);
+		fab__v1__route_map_rule__init(m->rules[i] = &m->rule[i]);
+		fab__v1__route_map__init(m->maps[i] = &m->map[i]);
+		m->match[i].prefixes = i == 0 ? m->in_low : m->in_ten;
+		m->match[i].n_prefixes = i == 0 ? 2 : 1;
+		m->rule[i].conditions = &m->matches[i];
+		m->rule[i].actions = &m->actions[i];
+		m->rule[i].n_conditions = m->rule[i].n_actions = 1;
+		m->map[i].rules = &m->rules[i];
+		m->map[i].n_rules = 1;
+		m->map[i].name = str(i == 0 ? "low" : "ten");
+	}
+	m->match[1].match = FAB__V1__ROUTE_MAP_MATCH__MATCH_CONTAINS;
+	m->action[1].act = FAB__V1__ROUTE_MAP_ACT__ACT_REPLACE;
+	m->action[1].on = FAB__V1__ROUTE_MAP_SUBJECT__ON_PREFIX;
+	m->action[1].prefixes = m->in_ten;
+	m->action[1].n_prefixes = 1;
+	c->route_maps = m->maps;
+	c->n_route_maps = 2;
+}
+
 /* Sends the configuration as the world has it now. */
 static void
 configure(struct world *w)
 {
 	Fab__V1__NodeConfig c;
+	struct maps maps;
 	Fab__V1__RouteServerConfig rs;
 	Fab__V1__Timers timers;
 	Fab__V1__TcpEndpoint tcp, *tcps[] = { &tcp };
@@ -375,6 +419,9 @@ configure(struct world *w)
 		peers[c.n_peers] = &peer[i];
 		fill_peer(w, peers[c.n_peers++], &facts[i]);
 	}
+	fill_maps(&maps, &c);
+	peer[NVA1].in_map = w->in_map;
+	peer[NVA1].out_map = w->out_map;
 	fill_prefix(&vnet, "10.1.0.0/16");
 	for (; rs.n_spoke_prefixes < SPOKES && w->spokes[rs.n_spoke_prefixes] != NULL;
 	     rs.n_spoke_prefixes++)
@@ -799,6 +846,101 @@ test_listings(void)
 	teardown(&w);
 }
 
+static size_t
+learned_from_nva1(struct world *w)
+{
+	struct wire_speaker ws = {
+		.address = RS_ADDR, .row = rs_role.row, .sp = wire_node_speaker(w->rs)
+	};
+	bool found = false;
+	Fab__V1__BgpRouteList *list = wire_speaker_learned(&ws, "nva1", &found);
+	size_t n = list->n_routes;
+
+	fab__v1__bgp_route_list__free_unpacked(list, NULL);
+	return n;
+}
+
+/* SC-M, RM-2, RS-112: NICs, gateways and NVAs do not have what the map drops; the listing has. */
+static void
+test_inbound_map(void)
+{
+	struct world w;
+
+	setup(&w);
+	w.b2b = true;
+	w.in_map = 1;
+	configure(&w);
+	announce(&w.peers[NVA1], "10.200.1.0/24", NULL, 0, 0);
+	announce(&w.peers[NVA1], "10.200.2.0/24", NULL, 0, 0);
+	announce(&w.peers[NVA1], "10.200.3.0/24", NULL, 0, 0);
+	announce(&w.peers[NVA2], "10.200.1.0/24", P(65004), 0, 0);
+	AWAIT(w.loop, has(&w.peers[ER], "10.200.3.0/24") != NULL);
+	AWAIT(w.loop, has(&w.peers[NVA1], "10.200.1.0/24") != NULL);
+	settle(&w);
+	CU_ASSERT_EQUAL(learned_from_nva1(&w), 3);
+	CU_ASSERT_PTR_NULL(reports(&w, "10.200.2.0/24"));
+	CU_ASSERT_PTR_NULL(has(&w.peers[NVA2], "10.200.2.0/24"));
+	CU_ASSERT_STRING_EQUAL(path_of(&w.peers[ER], "10.200.2.0/24"), "-");
+	CU_ASSERT_STRING_EQUAL(path_of(&w.peers[ER], "10.200.3.0/24"), "65001");
+	/* The longer path of nva2 is the best one now: the map comes before the choice. */
+	CU_ASSERT_EQUAL(reports(&w, "10.200.1.0/24")->next_hops[0], NVA2_ADDR);
+	/* RS-50 and RS-51 come before the map: not listed. */
+	announce(&w.peers[NVA1], "10.1.9.0/24", NULL, 0, 0);
+	announce(&w.peers[NVA1], "10.200.4.0/24", P(65515), 0, 0);
+	settle(&w);
+	CU_ASSERT_EQUAL(learned_from_nva1(&w), 3);
+	teardown(&w);
+}
+
+/* RM-13: maps come, change and go under running sessions; RM-9: VNet prefixes stay. */
+static void
+test_maps_change_under_running_sessions(void)
+{
+	const struct bgp_session_stats *stats;
+	struct world w;
+	uint64_t before;
+
+	setup(&w);
+	announce(&w.peers[NVA2], "10.200.1.0/24", NULL, 0, 0);
+	announce(&w.peers[NVA2], "10.200.3.0/24", NULL, 0, 0);
+	announce(&w.peers[NVA1], "10.200.2.0/24", NULL, 0, 0);
+	AWAIT(w.loop, has(&w.peers[NVA1], "10.200.3.0/24") != NULL);
+	AWAIT(w.loop, has(&w.peers[NVA2], "10.200.2.0/24") != NULL);
+	stats = bgp_session_stats(
+	    speaker_peer_session(speaker_peer_find(wire_node_speaker(w.rs), "nva1")));
+	w.out_map = 2;
+	configure(&w);
+	AWAIT(w.loop, has(&w.peers[NVA1], "10.0.0.0/8") != NULL);
+	AWAIT(w.loop, has(&w.peers[NVA1], "10.200.3.0/24") == NULL);
+	CU_ASSERT_STRING_EQUAL(path_of(&w.peers[NVA1], "10.0.0.0/8"), "65515");
+	CU_ASSERT_STRING_EQUAL(path_of(&w.peers[NVA1], "10.1.0.0/16"), "65515");
+	CU_ASSERT_STRING_EQUAL(path_of(&w.peers[NVA1], "10.11.0.0/16"), "65515");
+	CU_ASSERT_PTR_NOT_NULL(reports(&w, "10.200.3.0/24")); /* NICs keep the routes */
+	CU_ASSERT_PTR_NULL(reports(&w, "10.0.0.0/8"));
+	w.out_map = 1;
+	w.in_map = 1;
+	configure(&w);
+	AWAIT(w.loop, has(&w.peers[NVA1], "10.200.3.0/24") != NULL);
+	AWAIT(w.loop, has(&w.peers[NVA1], "10.0.0.0/8") == NULL);
+	AWAIT(w.loop, has(&w.peers[NVA2], "10.200.2.0/24") == NULL);
+	CU_ASSERT_PTR_NULL(has(&w.peers[NVA1], "10.200.1.0/24"));
+	w.in_map = w.out_map = 0;
+	configure(&w);
+	AWAIT(w.loop, has(&w.peers[NVA2], "10.200.2.0/24") != NULL);
+	AWAIT(w.loop, has(&w.peers[NVA1], "10.200.1.0/24") != NULL);
+	/* RS-96 reaches NVAs with a map of their own too: they send their routes again. */
+	w.out_map = 2;
+	configure(&w);
+	AWAIT(w.loop, has(&w.peers[NVA1], "10.0.0.0/8") != NULL);
+	before = stats->updates_in;
+	w.spokes[2] = "10.13.0.0/16";
+	configure(&w);
+	AWAIT(w.loop, has(&w.peers[NVA1], "10.13.0.0/16") != NULL);
+	AWAIT(w.loop, stats->updates_in > before);
+	CU_ASSERT_EQUAL(stats->transitions, 1);
+	teardown(&w);
+}
+
 /* Closed without a word. */
 static bool
 refused_from(struct world *w, uint32_t source)
@@ -877,6 +1019,9 @@ static CU_TestInfo tests[] = {
 	{ "RS-21: too many routes end the session", test_too_many_routes_end_the_session },
 	{ "RS-25: the sum of prefixes is limited", test_sum_of_prefixes_is_limited },
 	{ "RS-110 ... RS-113: listings", test_listings },
+	{ "SC-M, RM-2, RS-50, RS-51, RS-112: an inbound route map", test_inbound_map },
+	{ "RM-7, RM-9, RM-13, RS-96: maps change under running sessions",
+	    test_maps_change_under_running_sessions },
 	{ "RS-36: strangers are refused", test_strangers_are_refused },
 	{ "RS-1, RS-2, RS-43: wrong configurations are refused",
 	    test_wrong_configurations_are_refused },

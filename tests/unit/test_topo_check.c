@@ -554,6 +554,121 @@ test_rs41_private_asns(void)
 	}
 }
 
+/* A map of rs that is on the peer a, with one rule. */
+#define MAP(rule)                                                                                  \
+	NET NVA("65001") "route_maps:\n  m:\n    route_server: rs\n    rules:\n      - " rule "\n" \
+	    "route_servers: {rs: {vnet: hub, peers: {a: {inbound_map: m}}}}\n"
+#define FAR                                                                                        \
+	NET "peerings: [{from: hub, to: spoke}, {from: spoke, to: hub}]\n"                         \
+	    "nvas: {a: {subnet: spoke/vms, ip: 10.11.0.4, asn: 65001}}\n"
+#define HUB2                                                                                       \
+	"  hub2: {address_space: 10.2.0.0/16, subnets: {RouteServerSubnet: 10.2.0.0/26, "           \
+	"GatewaySubnet: 10.2.1.0/26, nva: 10.2.2.0/24}}\n"
+
+static const struct topo_case map_cases[] = {
+	/* RM-7 */
+	{ MAP("actions: {type: Drop, prefixes: 10.0.0.0/8}"), 9, "InvalidRouteMapAction",
+	    "route_map m: rules.0.actions.0: Drop takes no list (RM-7)" },
+	{ MAP("actions: Add"), 9, "InvalidRouteMapAction",
+	    "route_map m: rules.0.actions.0: name one of prefixes, as_path and communities (RM-7)" },
+	{ MAP("actions: {type: Add, as_path: 3320, communities: ['65001:1']}"), 9,
+	    "InvalidRouteMapAction",
+	    "route_map m: rules.0.actions.0: name one of prefixes, as_path and communities (RM-7)" },
+	{ MAP("actions: {type: Add, prefixes: 10.0.0.0/8}"), 9, "InvalidRouteMapAction",
+	    "route_map m: rules.0.actions.0: prefixes can only be replaced (RM-7)" },
+	{ MAP("actions: {type: Remove, as_path: 3320}"), 9, "InvalidRouteMapAction",
+	    "route_map m: rules.0.actions.0: of an AS path nothing can be removed; replace it "
+	    "(RM-7)" },
+	/* RM-8 */
+	{ MAP("actions: {type: Add, as_path: 65001}"), 9, "InvalidRouteMapAsn",
+	    "route_map m: rules.0.actions.0: ASN 65001 is private or reserved and cannot be put "
+	    "into a path (RM-8)" },
+	{ MAP("actions: {type: Replace, as_path: 65515}"), 9, "InvalidRouteMapAsn",
+	    "route_map m: rules.0.actions.0: ASN 65515 is private or reserved and cannot be put "
+	    "into a path (RM-8)" },
+	{ MAP("actions: {type: Add, as_path: 12076}"), 9, "InvalidRouteMapAsn",
+	    "route_map m: rules.0.actions.0: ASN 12076 is private or reserved and cannot be put "
+	    "into a path (RM-8)" },
+	{ MAP("actions: {type: Add, as_path: 200000}"), 9, "InvalidRouteMapAsn",
+	    "route_map m: rules.0.actions.0: ASN 200000 does not fit in 16 bits (RM-8)" },
+	{ MAP("match: {condition: Contains, as_path: 200000}"), 9, "InvalidRouteMapAsn",
+	    "route_map m: rules.0.match.0: ASN 200000 does not fit in 16 bits (RM-8)" },
+	/* RS-80 */
+	{ MAP("actions: {type: Remove, communities: ['65517:65517']}"), 9, "InvalidRouteMapCommunity",
+	    "route_map m: rules.0.actions.0: 65517:65517 is a marker of the platform and cannot be "
+	    "removed (RS-80)" },
+	/* RM-1 */
+	{ NET "route_servers: {rs: {vnet: hub}}\nroute_maps: {m: {route_server: rs9}}\n", 5,
+	    "UnknownReference", "route_map m: route_server: there is no route_server \"rs9\"; did "
+	    "you mean \"rs\"?" },
+	{ NET NVA("65001") "route_servers: {rs: {vnet: hub, peers: {a: {inbound_map: m}}}}\n", 5,
+	    "UnknownReference",
+	    "route_server rs: peers.a.inbound_map: there is no route_map \"m\"" },
+	{ "vnets:\n" HUB HUB2 NVA("65001") "route_servers:\n  rs: {vnet: hub, peers: {a: "
+	    "{outbound_map: m}}}\n  rs2: {vnet: hub2}\nroute_maps: {m: {route_server: rs2}}\n", 6,
+	    "RouteMapOfAnotherRouteServer",
+	    "route_server rs: peers.a: route map m belongs to Route Server rs2" },
+	{ "vnets:\n" HUB HUB2 "route_servers: {rs: {vnet: hub}}\nroute_maps: {m: {route_server: "
+	    "rs}}\nsites: {dc: {asn: 64900, ip: 172.20.0.1}}\ncircuits: {c: {site: dc}}\n"
+	    "gateways: {g: {vnet: hub2, type: ExpressRoute, circuits: {c: {inbound_map: m}}}}\n", 8,
+	    "RouteMapWithoutRouteServer",
+	    "gateway g: circuits.c: route map m needs its Route Server rs in this VNet (RM-1)" },
+	/* RM-10 */
+	{ "vnets:\n" HUB "route_servers: {rs: {vnet: hub}}\nroute_maps: {m: {route_server: rs}}\n"
+	    "sites: {far: {asn: 65010, ip: 172.20.0.1}}\ngateways: {g: {vnet: hub, type: Vpn, "
+	    "active_active: true, connections: {far: {type: Vnet2Vnet, outbound_map: m}}}}\n", 6,
+	    "InvalidRoutingConfigurationForConnectionType",
+	    "gateway g: connections.far: a connection of type Vnet2Vnet takes no route maps "
+	    "(RM-10)" },
+	/* RM-11 */
+	{ NET "sites: {dc: {asn: 64900, ip: 172.20.0.1}}\n"
+	    "circuits: {c: {site: dc, inbound_map: m}}\n", 5, "UnknownKey",
+	    "circuit c: inbound_map: unknown key; known are site, premium, links, nic_next_hop" },
+	/* RM-12, OPEN-20 */
+	{ FAR "route_servers: {rs: {vnet: hub, peers: {a: {inbound_map: m}}}}\n"
+	    "route_maps: {m: {route_server: rs}}\n", 6,
+	    "HubBgpConnectionFromSpokeVnetCannotReferenceRouteMap",
+	    "route_server rs: peers.a: a is in VNet spoke; only peers in hub take route maps "
+	    "(RM-12)" },
+	{ FAR "route_servers: {rs: {vnet: hub, route_map_tier: true, peers: [a]}}\n", 6,
+	    "HubBgpConnectionMustReferenceFullyProvisionedHubVirtualNetworkConnection",
+	    "route_server rs: peers.a: a is in VNet spoke and needs hub_connection (RM-12)" },
+	{ FAR "route_servers: {rs: {vnet: hub, route_map_tier: true, peers: {a: {hub_connection: "
+	    "true}}}}\n", 6, "VNetPeeringInFailedState",
+	    "route_server rs: peers.a: hub_connection needs use_remote_gateways in the peering of "
+	    "spoke with hub (RM-12)" },
+};
+
+static void
+test_maps(void)
+{
+	static const char *const good[] = {
+		/* RM-8: public ASNs of 16 bits; RM-3: a rule may do nothing but end */
+		MAP("{match: {condition: Equals, as_path: [65001, 65002]}, actions: [{type: Add, "
+		    "as_path: [3320, 3320]}, {type: Replace, as_path: []}]}"),
+		MAP("{match: [{condition: NotContains, prefixes: 10.0.0.0/8}], next: Terminate}"),
+		MAP("actions: {type: Replace, prefixes: 10.200.0.0/16}"),
+		/* OPEN-20: without the tier a directly peered VNet is enough */
+		FAR "route_servers: {rs: {vnet: hub, peers: [a]}}\n",
+		NET "peerings: [{hub: hub, spoke: spoke}]\n"
+		    "nvas: {a: {subnet: spoke/vms, ip: 10.11.0.4, asn: 65001}}\n"
+		    "route_servers: {rs: {vnet: hub, route_map_tier: true, peers: {a: "
+		    "{hub_connection: true}}}}\n",
+		/* OPEN-13 */
+		"vnets:\n" HUB "sites: {far: {asn: 65010, ip: 172.20.0.1}}\ngateways: {g: {vnet: "
+		"hub, type: Vpn, connections: {far: {type: Vnet2Vnet}}}}\n",
+	};
+
+	TOPO_REFUSED(map_cases);
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		struct topo *t = topo_case_build(good[i], strlen(good[i]));
+
+		topo_case_print(good[i], &topo_case_errors);
+		CU_ASSERT_PTR_NOT_NULL(t);
+		topo_free(t);
+	}
+}
+
 static CU_TestInfo tests[] = {
 	{ "references lead somewhere", test_reference },
 	{ "names are unique across processes", test_name },
@@ -565,6 +680,7 @@ static CU_TestInfo tests[] = {
 	{ "Route Servers: RS-4, RS-5, RS-20, RS-24, RS-34, RS-37, RS-38, RS-40, RS-43",
 	    test_server },
 	{ "usable ASNs: RS-41", test_usable_asns },
+	{ "route maps: RM-1, RM-7, RM-8, RM-10, RM-11, RM-12, RS-80, OPEN-20, ERR-10", test_maps },
 	{ "gateways and circuits: ER-1, ER-2, ER-19, ER-33, ER-34, VPN-2, VPN-3, VPN-6, B2B-3",
 	    test_gateway },
 	{ "NVAs and sites: timers, transports, addresses", test_router },

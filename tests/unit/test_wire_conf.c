@@ -196,6 +196,33 @@ spoil_large(struct sample *s)
 }
 
 static void
+spoil_map_number(struct sample *s)
+{
+	s->peer.in_map = 1;
+}
+
+static void
+spoil_map(struct sample *s)
+{
+	static Fab__V1__RouteMapAction action, *actions[] = { &action };
+	static Fab__V1__RouteMapRule rule, *rules[] = { &rule };
+	static Fab__V1__RouteMap map, *maps[] = { &map };
+
+	fab__v1__route_map_action__init(&action);
+	fab__v1__route_map_rule__init(&rule);
+	fab__v1__route_map__init(&map);
+	action.act = FAB__V1__ROUTE_MAP_ACT__ACT_ADD;
+	action.on = FAB__V1__ROUTE_MAP_SUBJECT__ON_PREFIX;
+	rule.actions = actions;
+	rule.n_actions = 1;
+	map.name = (char *)(uintptr_t) "m1";
+	map.rules = rules;
+	map.n_rules = 1;
+	s->conf.route_maps = maps;
+	s->conf.n_route_maps = 1;
+}
+
+static void
 test_bad_configurations_are_refused_in_one_line(void)
 {
 	static const struct bad_row rows[] = {
@@ -210,6 +237,9 @@ test_bad_configurations_are_refused_in_one_line(void)
 		{ "third instance", spoil_instance, "instance 2" },
 		{ "newline in a name", spoil_newline, "a?b: configured twice" },
 		{ "large communities not in threes", spoil_large, "threes" },
+		{ "a map that is not there", spoil_map_number, "rs1-0: there is no route map 1" },
+		{ "RM-7 prefixes can only be replaced", spoil_map,
+		    "route map m1: no action 1 on 1" },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
