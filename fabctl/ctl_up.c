@@ -390,6 +390,8 @@ up_text(FILE *fp, const json_t *v)
 	if (json_is_integer(json_object_get(v, "converged_ms")))
 		fprintf(fp, ", converged after %.2f s",
 		    (double)json_integer_value(json_object_get(v, "converged_ms")) / 1000);
+	if (strchr(ctl_str(v, "timing"), ',') != NULL) /* with a seed */
+		fprintf(fp, ", timing %s", ctl_str(v, "timing"));
 	fputc('\n', fp);
 }
 
@@ -417,10 +419,11 @@ static int
 up_answer(struct up *u)
 {
 	static const struct ctl_view view = { .text = up_text };
+	char timing[TOPO_TIMING_TEXT_MAX];
 	json_t *value;
 
-	value = json_pack("{s:s, s:s, s:s, s:o}", "name", u->t->name, "run_dir", u->c->run_dir,
-	    "url", u->c->url, "converged_ms",
+	value = json_pack("{s:s, s:s, s:s, s:s, s:o}", "name", u->t->name, "run_dir", u->c->run_dir,
+	    "url", u->c->url, "timing", topo_timing_text(timing, &u->t->timing), "converged_ms",
 	    u->wait_ms > 0 ? json_integer(u->converged_ms) : json_null());
 	if (value != NULL && u->c->format == CTL_TABLE)
 		json_object_set_new(value, "processes", up_processes(u));

@@ -5,6 +5,8 @@
 
 #include "fabricd/fc_apply.h"
 #include "fabricd/fc_carrier.h"
+#include "fabricd/fc_control.h"
+#include "fabricd/fc_lag.h"
 #include "fabricd/fc_link.h"
 #include "fabricd/fc_nodes.h"
 #include "fabricd/fc_switch.h"
@@ -46,6 +48,7 @@ fc_new(struct fc **out, struct fab_loop *loop, const struct fc_conf *conf)
 	    (err = fc_nodes_new(&f->nodes, f)) != FAB_OK ||
 	    (err = fc_links_new(&f->links, f)) != FAB_OK ||
 	    (err = fc_carrier_new(&f->carrier, f)) != FAB_OK ||
+	    (err = fc_lag_new(&f->lag, f, fc_control_late)) != FAB_OK ||
 	    (err = fc_waits_new(&f->waits, f)) != FAB_OK || (err = empty_model(f)) != FAB_OK ||
 	    (err = fc_switch_new(&f->sw, f)) != FAB_OK) {
 		fc_free(f);
@@ -65,6 +68,7 @@ fc_free(struct fc *f)
 	fc_links_free(f->links);
 	fc_carrier_free(f->carrier);
 	fc_nodes_free(f->nodes);
+	fc_lag_free(f->lag);
 	fc_timeline_free(f->timeline);
 	fc_events_free(f->events);
 	fc_layers_free(f->layers);

@@ -42,6 +42,7 @@ struct fc {
 	struct fc_links *links;
 	struct fc_carrier *carrier;
 	struct fc_waits *waits;
+	struct fc_lag *lag;   /* in front of the layers */
 	struct fc_switch *sw; /* the tables of vswitchd */
 	uint64_t started_us;
 	struct fab_mono started, last_change; /* of anything that `converged` waits to calm down */

@@ -148,6 +148,7 @@ fc_api_timeline(void *ctx, struct fab_rpc_call *call, const ProtobufCMessage *ms
 	const struct fc *f = ctx;
 	const struct fc_change *c = fc_timeline_get(f->timeline, req->back);
 	Fab__V1__TimelineStage *out;
+	char timing[TOPO_TIMING_TEXT_MAX];
 	struct fc_mem mem = { 0 };
 
 	if (c == NULL) {
@@ -158,7 +159,7 @@ fc_api_timeline(void *ctx, struct fab_rpc_call *call, const ProtobufCMessage *ms
 	reply.start_us = c->start_us;
 	reply.total_us = c->last_us - c->start_us;
 	reply.cause = fc_unconst(c->cause);
-	reply.timing = fc_unconst(f->topo->timing.profile);
+	reply.timing = fc_unconst(topo_timing_text(timing, &f->topo->timing));
 	out = fc_mem_take(&mem, c->n_stages, sizeof(*out));
 	reply.stages = fc_mem_take(&mem, c->n_stages, sizeof(*reply.stages));
 	for (size_t i = 0; i < c->n_stages && reply.stages != NULL; i++) {

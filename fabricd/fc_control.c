@@ -4,6 +4,7 @@
 #include "fabricd/fc_control.h"
 
 #include "fabricd/fc_image.h"
+#include "fabricd/fc_lag.h"
 #include "fabricd/fc_switch.h"
 #include "fabricd/wire_batch.h"
 #include "lib/err.h"
@@ -170,9 +171,10 @@ is_complete(const struct fc_node *n)
 	return n->reporter != NULL && n->reporter->complete;
 }
 
-/* The layers hear how a reporter is; that may move NICs to another instance (RS-66, RS-93). */
+/* The layers hear how a reporter is; that may move NICs to another instance (RS-66, RS-93).
+ * since_us: when the cause was, if that is a while ago. */
 static void
-tell_layers(struct fc *f, const struct fc_node *n, const char *text)
+tell_layers(struct fc *f, const struct fc_node *n, const char *text, uint64_t since_us)
 {
 	uint64_t before = fc_layers_generation(f->layers);
 	bool converged =
@@ -189,7 +191,11 @@ tell_layers(struct fc *f, const struct fc_node *n, const char *text)
 		fc_switch_touch_node(f->sw, n->name, n->name, text != NULL ? text : "");
 	if (fc_layers_generation(f->layers) != before && text != NULL) {
 		struct fc_batch_stamps b = {
-			.node = n->name, .subject = n->name, .text = text, .layer_us = fab_wall_us()
+			.node = n->name,
+			.subject = n->name,
+			.text = text,
+			.layer_us = fab_wall_us(),
+			.since_us = since_us,
 		};
 
 		fc_timeline_batch(f->timeline, &b);
@@ -213,7 +219,39 @@ void
 fc_control_restate(struct fc *f, struct fc_node *n)
 {
 	if (fc_node_connected(n))
-		tell_layers(f, n, NULL);
+		tell_layers(f, n, NULL, 0);
+}
+
+/* Puts a delay into the timeline; true if it has begun. */
+static bool
+delay(struct fc *f, struct fc_batch_stamps *b, const Fab__V1__RouteBatch *m, const char *what,
+    uint32_t ms)
+{
+	char text[FC_TIMELINE_TEXT_MAX];
+
+	if (ms == 0 || fc_lag_put(f->lag, b->node, m, ms) != FAB_OK)
+		return false;
+	snprintf(text, sizeof(text), "%s takes %u ms", what, ms);
+	b->delay_text = text;
+	b->delay_us = fab_wall_us();
+	b->delay_for_us = (uint64_t)ms * 1000;
+	fc_timeline_batch(f->timeline, b);
+	return true;
+}
+
+/* The layers hear of the loss when the platform has noticed (TIME-20). */
+static void
+tell_loss(struct fc *f, struct fc_node *n)
+{
+	const struct topo_node *tn = fc_node_topo(f->nodes, n);
+	struct fc_batch_stamps b = { .node = n->name, .subject = n->name, .text = "node lost" };
+	uint32_t ms = 0;
+
+	if (reports_layers(tn))
+		ms = tn->kind == TOPO_NODE_ROUTE_SERVER ? fc_lag_draw_loss(f->lag, n->name)
+							: fc_lag_draw_batch(f->lag, n->name);
+	if (!delay(f, &b, NULL, "failover of NICs", ms))
+		tell_layers(f, n, "node lost", 0);
 }
 
 static void
@@ -227,7 +265,7 @@ node_lost(struct fc *f, struct fc_node *n)
 	fc_node_drop_client(n);
 	fc_events_add(f->events, FC_EVENT_NODE, now, n->name, "lost, was pid %d", n->pid);
 	fc_timeline_session(f->timeline, now, FC_NAME, n->name, "node lost");
-	tell_layers(f, n, "node lost");
+	tell_loss(f, n);
 	fc_touch(f, true);
 }
 
@@ -248,7 +286,7 @@ patience_over(void *arg)
 
 	r->waited = true;
 	if (r->node != NULL)
-		tell_layers(r->f, r->node, "node has waited for its sessions");
+		tell_layers(r->f, r->node, "node has waited for its sessions", 0);
 }
 
 /* A peer that stays down must not keep a Route Server instance from its NICs for good (RS-66): in
@@ -293,7 +331,9 @@ report_hello(struct fc_reporter *r, const Fab__V1__ReportHello *hello)
 	n->started_us = hello->started_us;
 	fc_events_add(f->events, FC_EVENT_NODE, fab_wall_us(), n->name, "running, pid %d", n->pid);
 	start_patience(r);
-	tell_layers(f, n, NULL);
+	/* It may have come back before its loss was to be noticed: it has no routes now. */
+	fc_layers_reporter_state(f->layers, n->name, false, false);
+	tell_layers(f, n, NULL, 0);
 	fc_touch(f, true);
 }
 
@@ -314,6 +354,7 @@ snapshot_begin(struct fc_reporter *r)
 
 	HASH_ITER (hh, n->sessions, s, tmp)
 		s->repeated = false;
+	fc_lag_drop(r->f->lag, n->name);
 	if (reports_layers(fc_node_topo(r->f->nodes, n)))
 		fc_layers_snapshot_begin(r->f->layers, n->name);
 	else {
@@ -353,7 +394,7 @@ snapshot_end(struct fc_reporter *r)
 		return;
 	}
 	fc_layers_snapshot_end(r->f->layers, r->node->name, &changed);
-	tell_layers(r->f, r->node, "all routes are here");
+	tell_layers(r->f, r->node, "all routes are here", 0);
 	if (changed == 0)
 		return;
 	b.changed = (uint32_t)changed;
@@ -373,6 +414,13 @@ router_routes(struct fc *f, const struct fc_node *n, const struct fc_route_batch
 	return fc_layers_router_apply(f->layers, n->name, batch, false, false);
 }
 
+static void
+complain_batch(const char *node, int err)
+{
+	if (err != FAB_OK && err != FAB_ENOENT) /* ENOENT: not a reporter of its scope */
+		fab_error("node %s: routes not applied: %s", node, fab_strerror(err));
+}
+
 /* The hot path: from here to fc_touch() is what lies between a batch and the NICs. */
 static void
 report_routes(struct fc_reporter *r, const Fab__V1__RouteBatch *m, bool in_snapshot)
@@ -383,32 +431,67 @@ report_routes(struct fc_reporter *r, const Fab__V1__RouteBatch *m, bool in_snaps
 	struct fc_route_batch batch;
 	struct fc_batch_stamps b;
 	size_t changed = 0;
-	uint32_t prefixes;
+	bool layers = reports_layers(fc_node_topo(f->nodes, n));
+	uint32_t ms = layers && !in_snapshot ? fc_lag_draw_batch(f->lag, n->name) : 0, prefixes;
 	int err = wire_batch_decode(&mem, &batch, &prefixes, m);
 
 	if (err != FAB_OK) {
 		complain(r, "route batch", fab_strerror(err));
 		goto done;
 	}
+	f->batches++;
+	f->routes += prefixes;
 	wire_batch_stamps(&b, n->name, m);
 	if (in_snapshot) /* old news: no stamps of the node */
 		b = (struct fc_batch_stamps){ .node = n->name, .subject = "", .text = "" };
-	if (reports_layers(fc_node_topo(f->nodes, n)))
+	b.routes = prefixes;
+	if (delay(f, &b, m, "NIC programming", ms))
+		goto touch;
+	if (layers)
 		err = fc_layers_apply(f->layers, n->name, &batch, &changed);
 	else
 		err = router_routes(f, n, &batch);
-	if (err != FAB_OK && err != FAB_ENOENT) /* ENOENT: not a reporter of its scope */
-		fab_error("node %s: routes not applied: %s", n->name, fab_strerror(err));
-	b.routes = prefixes;
+	complain_batch(n->name, err);
 	b.changed = (uint32_t)changed;
-	f->batches++;
-	f->routes += prefixes;
 	if (changed > 0)
 		layer_changed(f, &b);
 	if (changed > 0 || b.detect_us != 0)
 		fc_timeline_batch(f->timeline, &b);
+touch:
 	fc_touch(f, true);
 done:
+	fc_mem_free(&mem);
+}
+
+/* What was queued has reached the NICs. */
+void
+fc_control_late(struct fc *f, const char *node, const Fab__V1__RouteBatch *m, uint64_t queued_us)
+{
+	struct fc_mem mem = { 0 };
+	struct fc_route_batch batch;
+	struct fc_batch_stamps b = { .node = node, .subject = "", .text = "" };
+	struct fc_node *n;
+	size_t changed = 0;
+
+	if (m == NULL) {
+		if ((n = fc_node_find(f->nodes, node)) != NULL)
+			tell_layers(f, n, "node lost", queued_us);
+		fc_touch(f, true);
+		return;
+	}
+	if (m->cause != NULL) {
+		b.subject = m->cause->subject;
+		b.text = m->cause->text;
+	}
+	b.since_us = queued_us;
+	if (wire_batch_decode(&mem, &batch, &b.routes, m) == FAB_OK)
+		complain_batch(node, fc_layers_apply(f->layers, node, &batch, &changed));
+	b.changed = (uint32_t)changed;
+	if (changed > 0) {
+		layer_changed(f, &b);
+		fc_timeline_batch(f->timeline, &b);
+	}
+	fc_touch(f, true);
 	fc_mem_free(&mem);
 }
 
@@ -455,7 +538,7 @@ report_status(struct fc_reporter *r, const Fab__V1__NodeStatus *m)
 	n->status_generation = m->generation;
 	n->status_converged = m->converged;
 	n->status_routes = m->routes;
-	tell_layers(r->f, n, m->converged ? "node converged" : "node not converged");
+	tell_layers(r->f, n, m->converged ? "node converged" : "node not converged", 0);
 	fc_touch(r->f, false);
 }
 

@@ -7,6 +7,7 @@
  * so two processes never fight over a name. The loss of the report stream is the loss of the node.
  */
 #include "fabricd/fc_nodes.h"
+#include "proto/control.pb-c.h"
 
 /* ctx of the rows is a struct fc. */
 extern const struct fab_rpc_handler fc_control_table[];
@@ -21,5 +22,8 @@ void fc_control_restate(struct fc *f, struct fc_node *n);
 /* The node left the topology: sends a configuration without peers, so that its sessions close, and
  * ends its watch with NOT_FOUND. What it reported is dropped. */
 void fc_control_dismiss(struct fc *f, struct fc_node *n);
+/* For fc_lag_new(). */
+void fc_control_late(
+    struct fc *f, const char *node, const Fab__V1__RouteBatch *m, uint64_t queued_us);
 
 #endif

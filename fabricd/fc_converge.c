@@ -4,6 +4,7 @@
 #include "fabricd/fc_converge.h"
 
 #include "fabricd/fc_cond.h"
+#include "fabricd/fc_lag.h"
 #include "fabricd/fc_pairs.h"
 #include "fabricd/fc_switch.h"
 #include "lib/err.h"
@@ -80,7 +81,8 @@ bool
 fc_converged(const struct fc *f, char why[static FC_WHY_MAX], uint64_t *recheck_ms)
 {
 	struct foreign_walk w = { .f = f };
-	uint64_t quiet_us, since_us;
+	uint64_t quiet_us, since_us, late_ms;
+	const char *late;
 
 	for (const struct fc_node *n = fc_node_next(f->nodes, NULL); n != NULL;
 	     n = fc_node_next(f->nodes, n))
@@ -89,6 +91,11 @@ fc_converged(const struct fc *f, char why[static FC_WHY_MAX], uint64_t *recheck_
 	fc_pairs_each(f->topo, foreign_session, &w);
 	if (w.node != NULL) {
 		snprintf(why, FC_WHY_MAX, "node %.60s: no session with %.60s yet", w.node, w.peer);
+		return false;
+	}
+	if ((late = fc_lag_pending(f->lag, &late_ms)) != NULL) {
+		snprintf(why, FC_WHY_MAX, "NICs get a change of node %.60s in %llu ms", late,
+		    (unsigned long long)late_ms);
 		return false;
 	}
 	if (!fc_switch_converged(f->sw, why))

@@ -25,6 +25,7 @@ static const char *const stage_names[] = {
 	[FC_STAGE_WITHDRAW] = "withdraw",
 	[FC_STAGE_ADJ_RIB_IN] = "adj-rib-in",
 	[FC_STAGE_BEST_PATH] = "best-path",
+	[FC_STAGE_DELAY] = "delay",
 	[FC_STAGE_LAYER] = "layer",
 	[FC_STAGE_PROGRAMMED] = "programmed",
 	[FC_STAGE_PROBE] = "probe",
@@ -97,6 +98,8 @@ is_open(const struct fc_timeline *tl, const struct fc_change *c, uint64_t at_us)
 {
 	uint64_t quiet = FC_TIMELINE_QUIET_US;
 
+	if (at_us <= c->delayed_us + quiet)
+		return true;
 	if (c->fault && !c->effect)
 		return at_us <= c->start_us + tl->hold_us + FC_TIMELINE_GRACE_US;
 	if (c->silent && tl->keepalive_us + tl->keepalive_us / 4 > quiet)
@@ -116,6 +119,18 @@ change_for(struct fc_timeline *tl, uint64_t at_us, const char *cause)
 		return before;
 	/* Older than all: clocks of two machines differ a little, or it was long on its way. */
 	return newest != NULL ? newest : change_open(tl, at_us, cause);
+}
+
+/* The change that was under way then; NULL: none that is kept. */
+static struct fc_change *
+change_at(struct fc_timeline *tl, uint64_t at_us)
+{
+	struct fc_change *c;
+
+	for (uint64_t back = 0; (c = change_back(tl, back)) != NULL; back++)
+		if (c->start_us <= at_us)
+			return c;
+	return NULL;
 }
 
 static bool
@@ -238,7 +253,7 @@ fc_timeline_batch(struct fc_timeline *tl, const struct fc_batch_stamps *b)
 		{ FC_STAGE_LAYER, b->layer_us, b->changed },
 		{ FC_STAGE_PROGRAMMED, b->programmed_us, b->changed },
 	};
-	struct fc_change *c = NULL;
+	struct fc_change *c = b->since_us != 0 ? change_at(tl, b->since_us) : NULL;
 	struct fc_stage st;
 
 	if (b->detect_us != 0) {
@@ -255,6 +270,14 @@ fc_timeline_batch(struct fc_timeline *tl, const struct fc_batch_stamps *b)
 		    later[i].kind, later[i].at_us, b->node, b->subject, b->text, later[i].routes);
 		stage_add(c, &st);
 	}
+	if (b->delay_us == 0)
+		return;
+	if (c == NULL)
+		c = change_for(tl, b->delay_us, b->text);
+	st = stage_make(FC_STAGE_DELAY, b->delay_us, b->node, b->subject, b->delay_text, b->routes);
+	stage_add(c, &st);
+	if (b->delay_us + b->delay_for_us > c->delayed_us)
+		c->delayed_us = b->delay_us + b->delay_for_us;
 }
 
 bool

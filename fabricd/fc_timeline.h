@@ -33,6 +33,7 @@ enum fc_stage_kind {
 	FC_STAGE_WITHDRAW,   /* routes left an Adj-RIB-In */
 	FC_STAGE_ADJ_RIB_IN, /* routes only came or changed there */
 	FC_STAGE_BEST_PATH,
+	FC_STAGE_DELAY,      /* the platform takes its time */
 	FC_STAGE_LAYER,      /* the layers behind the NICs follow */
 	FC_STAGE_PROGRAMMED, /* and so do the tables of a virtual switch */
 	FC_STAGE_PROBE,      /* what packets noticed of it */
@@ -52,6 +53,7 @@ struct fc_stage {
 
 struct fc_change {
 	uint64_t start_us, last_us; /* first and last stamp */
+	uint64_t delayed_us;        /* a delay ends then; more will come */
 	char cause[FC_TIMELINE_TEXT_MAX];
 	struct fc_stage *stages; /* by time */
 	size_t n_stages, room;
@@ -63,9 +65,12 @@ struct fc_change {
 struct fc_batch_stamps {
 	const char *node, *subject, *text;
 	uint64_t detect_us, withdraw_us, best_path_us, layer_us, programmed_us;
-	uint32_t routes;  /* in the batch */
-	uint32_t changed; /* entries of the layers, or of the switch, that changed */
-	bool announces;   /* it takes no route back */
+	uint64_t delay_us, delay_for_us; /* a delay began, and for how long */
+	const char *delay_text;
+	uint64_t since_us; /* its cause was then, before a delay; 0: now */
+	uint32_t routes;   /* in the batch */
+	uint32_t changed;  /* entries of the layers, or of the switch, that changed */
+	bool announces;    /* it takes no route back */
 };
 
 /* The longest gap that a probe saw. */

@@ -120,12 +120,42 @@ struct topo_region_path {
 	uint32_t delay_ms, jitter_ms;
 };
 
+/* A delay that is drawn anew each time; min == max: always the same. */
+struct topo_range {
+	uint32_t min_ms, max_ms;
+};
+
+/* How long the platform takes (section 6 of the semantics); 0: it takes no time. */
+struct topo_delays {
+	struct topo_range nic_programming;   /* TIME-2, TIME-3, TIME-20 */
+	struct topo_range instance_failover; /* NICs leave a dead Route Server instance (TIME-20) */
+	struct topo_range udr;               /* TIME-10 */
+	struct topo_range peering;           /* until Connected (TIME-11, PEER-13) */
+	struct topo_range peering_routes;    /* from then on until NICs have its routes */
+	struct topo_range anti_flap;         /* RS-99, TIME-4; a window, min == max */
+	struct topo_range ibgp;              /* between Route Server and gateways (TIME-20) */
+	struct topo_range er_reconvergence;  /* a lost route of an MSEE (ER-5, TIME-13) */
+	struct topo_range vpn_failover;      /* active-standby, unplanned (VPN-17, OPEN-7) */
+	struct topo_range vpn_failover_planned;
+};
+
 struct topo_timing {
 	char profile[16]; /* azure, fast, custom */
 	uint32_t keepalive_ms, hold_ms, connect_retry_ms;
+	uint32_t bfd_ms;            /* interval of heartbeats between MSEE and site (ER-4) */
 	uint32_t converge_quiet_ms; /* no route change for this long counts as converged */
 	bool link_detect; /* Route Servers hear at once that a NIC lost its link (not RS-91) */
+	uint32_t seed;    /* of all draws */
+	struct topo_delays delays;
 };
+
+/* Whether anything is drawn, so that the seed is worth telling. */
+bool topo_timing_draws(const struct topo_timing *t);
+/* "azure, seed 7", or "fast" where nothing is drawn. */
+#define TOPO_TIMING_TEXT_MAX 48
+const char *topo_timing_text(char out[static TOPO_TIMING_TEXT_MAX], const struct topo_timing *t);
+/* The n-th delay of that name: depends on seed, name and n alone, so that a run can be repeated. */
+uint32_t topo_draw_ms(struct topo_range r, uint32_t seed, const char *name, uint64_t n);
 
 struct topo_limits {                  /* Azure's values are the defaults */
 	uint32_t bgp_peers;           /* RS-20: 8 */

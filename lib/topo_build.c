@@ -213,39 +213,6 @@ topo_build_ref(struct topo_build *b, enum topo_kind from, size_t i, const char *
 
 /* ---- fabric, VNets, tables, peerings ---- */
 
-/* Sections 1.2 and 6 of the semantics; TIME-1 for Azure's timers. */
-static struct topo_timing
-build_timing(const json_t *props)
-{
-	const json_t *given = json_object_get(props, "timing"),
-		     *bgp = json_object_get(given, "bgp");
-	const char *profile = topo_get_text(given, "profile");
-	bool fast = profile != NULL && strcmp(profile, "fast") == 0;
-	const char *detect = topo_get_text(given, "link_detect");
-	struct topo_timing t =
-	    fast ? (struct topo_timing){ "fast", 1000, 3000, 1000, 100, true }
-		 : (struct topo_timing){ "azure", 60000, 180000, 30000, 1000, false }; /* RS-91 */
-	bool custom = json_object_size(bgp) > 0 || detect != NULL ||
-		      topo_get_text(given, "converge_quiet") != NULL;
-
-	if (topo_get_text(bgp, "keepalive") != NULL)
-		t.keepalive_ms = topo_get_ms(bgp, "keepalive");
-	/* RFC 4271 4.4: without a keepalive of its own, a third of the hold time at most. */
-	if (topo_get_text(bgp, "hold") != NULL)
-		t.hold_ms = topo_get_ms(bgp, "hold");
-	if (topo_get_text(bgp, "keepalive") == NULL && t.keepalive_ms > t.hold_ms / 3)
-		t.keepalive_ms = t.hold_ms / 3;
-	if (topo_get_text(bgp, "connect_retry") != NULL)
-		t.connect_retry_ms = topo_get_ms(bgp, "connect_retry");
-	if (topo_get_text(given, "converge_quiet") != NULL)
-		t.converge_quiet_ms = topo_get_ms(given, "converge_quiet");
-	if (detect != NULL)
-		t.link_detect = strcmp(detect, "at_once") == 0;
-	if (custom)
-		snprintf(t.profile, sizeof(t.profile), "custom");
-	return t;
-}
-
 static struct topo_limits
 build_limits(const json_t *given)
 {
@@ -277,7 +244,7 @@ build_fabric(struct topo_build *b)
 	b->t->name = topo_get_copy(b, props, "name");
 	b->t->strict = topo_get_bool(props, "strict");
 	b->t->packets = topo_get_bool(props, "packets");
-	b->t->timing = build_timing(props);
+	b->t->timing = topo_timing_build(props);
 	if (json_object_get(props, "limits") == NULL)
 		props = full;
 	b->t->limits = build_limits(json_object_get(props, "limits"));

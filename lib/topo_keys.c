@@ -18,12 +18,39 @@ static const struct topo_key timing_bgp[] = {
 	    "hold time, whole seconds, 0 (no supervision) or at least 3s; default: as the profile" },
 	{ "connect_retry", TOPO_T_DURATION,
 	    "pause before a session is tried again; default: as the profile" },
+	{ "bfd", TOPO_T_DURATION,
+	    "interval of BFD packets between MSEE and site, three of which may be lost; 0: no BFD "
+	    "(ER-4); default: as the profile" },
 	{ NULL },
 };
 
 static const char *const profiles[] = { "azure", "fast", NULL };
 
 static const char *const detects[] = { "hold_timer", "at_once", NULL };
+
+#define DELAY(key, text) { key, TOPO_T_RANGE, text "; default: as the profile" }
+
+static const struct topo_key timing_delays[] = {
+	DELAY("nic_programming",
+	    "from a change of the routes of a Route Server or gateway until NICs have it (TIME-2, "
+	    "TIME-3, TIME-20)"),
+	DELAY("instance_failover",
+	    "until the NICs of a dead Route Server instance use the other one (RS-93, TIME-20)"),
+	DELAY("udr", "from a change of a route table until NICs have it (TIME-10)"),
+	DELAY("peering", "until a new peering is Connected (TIME-11, PEER-13)"),
+	DELAY("peering_routes", "from then on until NICs have its routes (TIME-11, PEER-13)"),
+	{ "anti_flap", TOPO_T_DURATION,
+	    "a Route Server applies a second change of a prefix this long after the first (RS-99, "
+	    "TIME-4); default: as the profile" },
+	DELAY("ibgp", "of routes between Route Server and gateways (TIME-14, TIME-20)"),
+	DELAY("er_reconvergence",
+	    "until an ExpressRoute gateway gives up routes that it lost (ER-5, TIME-13)"),
+	DELAY("vpn_failover",
+	    "until the standby instance of a VPN gateway takes over from one that died (VPN-17, "
+	    "TIME-15, OPEN-7)"),
+	DELAY("vpn_failover_planned", "the same after `fabctl stop` and `restart`"),
+	{ NULL },
+};
 
 static const struct topo_key timing[] = {
 	{ "profile", TOPO_T_WORD, "where values come from that are not given",
@@ -36,6 +63,10 @@ static const struct topo_key timing[] = {
 	    "stopped or crashed: only by the hold timer (RS-91), or at once, told by the platform; "
 	    "default: as the profile",
 	    .words = detects },
+	{ "delays", TOPO_T_STRUCT, "how long the platform takes for what it does",
+	    .sub = timing_delays },
+	{ "seed", TOPO_T_UINT, "of the delays drawn from ranges: the same seed, the same delays",
+	    .def = "1" },
 	{ NULL },
 };
 

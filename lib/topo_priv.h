@@ -34,6 +34,7 @@ bool topo_pointer_push(char path[static TOPO_POINTER_MAX], const char *key);
 #define TOPO_DURATION_MAX (24u * 3600u * 1000u)
 
 int topo_duration_parse(uint32_t *ms, const char *text);             /* "500ms", "3s", "1m" */
+int topo_range_parse(struct topo_range *out, const char *text);      /* "1s..5s", "300ms" */
 int topo_endpoint_parse(struct topo_tcp *out, const char *text);     /* "127.0.0.1:1790" */
 int topo_community_parse(uint32_t *out, const char *text);           /* "65001:7", "no-export" */
 int topo_large_parse(uint32_t out[static 3], const char *text);      /* "65001:1:2" */
@@ -59,6 +60,7 @@ enum topo_type {
 	TOPO_T_PREFIX,
 	TOPO_T_NET, /* prefix or address */
 	TOPO_T_DURATION,
+	TOPO_T_RANGE, /* of durations */
 	TOPO_T_ENDPOINT,
 	TOPO_T_COMMUNITY,
 	TOPO_T_LARGE,
@@ -162,6 +164,7 @@ struct topo_nets topo_get_nets(struct topo_build *b, const json_t *o, const char
 char *topo_get_copy(struct topo_build *b, const json_t *o, const char *key);
 char **topo_get_texts(struct topo_build *b, const json_t *o, const char *key, size_t *n);
 
+struct topo_timing topo_timing_build(const json_t *fabric);
 void topo_regions_build(struct topo_build *b); /* after the VNets */
 void topo_build_routing(struct topo_build *b); /* Route Servers, NVAs, gateways, circuits, sites */
 void topo_build_maps(struct topo_build *b);    /* route maps */

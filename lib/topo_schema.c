@@ -34,6 +34,7 @@ topo_type_noun(enum topo_type type)
 		[TOPO_T_PREFIX] = "an IPv4 prefix such as 10.1.0.0/16",
 		[TOPO_T_NET] = "an IPv4 address or prefix",
 		[TOPO_T_DURATION] = "a duration such as 500ms, 3s or 1m",
+		[TOPO_T_RANGE] = "a duration or a range of two, such as 300ms or 1s..5s",
 		[TOPO_T_ENDPOINT] = "ADDRESS:PORT such as 127.0.0.1:1790",
 		[TOPO_T_COMMUNITY] = "a community such as 65001:7 or no-export",
 		[TOPO_T_LARGE] = "a large community such as 65001:1:2",
@@ -234,6 +235,7 @@ word_ok(enum topo_type type, const char *text)
 		struct ipnet net;
 		struct topo_tcp tcp;
 		struct topo_prefix_rule rule;
+		struct topo_range range;
 	} v;
 	enum topo_hop hop;
 
@@ -252,6 +254,8 @@ word_ok(enum topo_type type, const char *text)
 		return topo_net_parse(&v.net, text) == FAB_OK;
 	case TOPO_T_DURATION:
 		return topo_duration_parse(&v.u, text) == FAB_OK;
+	case TOPO_T_RANGE:
+		return topo_range_parse(&v.range, text) == FAB_OK;
 	case TOPO_T_ENDPOINT:
 		return topo_endpoint_parse(&v.tcp, text) == FAB_OK;
 	case TOPO_T_COMMUNITY:

@@ -51,6 +51,30 @@ topo_duration_parse(uint32_t *ms, const char *text)
 	return FAB_EINVAL;
 }
 
+/* "1s..5s"; a duration alone is a range of one. */
+int
+topo_range_parse(struct topo_range *out, const char *text)
+{
+	struct topo_range r;
+	const char *dots = strstr(text, "..");
+	char low[16] = "";
+
+	if (dots == NULL) {
+		if (topo_duration_parse(&r.min_ms, text) != FAB_OK)
+			return FAB_EINVAL;
+		r.max_ms = r.min_ms;
+	} else {
+		if ((size_t)(dots - text) >= sizeof(low))
+			return FAB_EINVAL;
+		memcpy(low, text, (size_t)(dots - text));
+		if (topo_duration_parse(&r.min_ms, low) != FAB_OK ||
+		    topo_duration_parse(&r.max_ms, dots + 2) != FAB_OK || r.min_ms > r.max_ms)
+			return FAB_EINVAL;
+	}
+	*out = r;
+	return FAB_OK;
+}
+
 int
 topo_endpoint_parse(struct topo_tcp *out, const char *text)
 {

@@ -301,7 +301,8 @@ test_set(void)
 		    "routes.b.next_hop", "\"VirtualAppliance 10.1.2.4\"" },
 		{ TOPO_PEERING, "hub/spoke", "allow_forwarded_traffic=false",
 		    "allow_forwarded_traffic", "false" },
-		{ TOPO_FABRIC, "fabric", "timing=fast", "timing", "{\"profile\": \"fast\"}" },
+		{ TOPO_FABRIC, "fabric", "timing=fast", "timing",
+		    "{\"profile\": \"fast\", \"seed\": 1}" },
 		{ TOPO_FABRIC, "fabric", "timing.bgp.hold=9s", "timing.bgp.hold", "\"9s\"" },
 		{ TOPO_FABRIC, "fabric", "limits.bgp_peers=1", "limits.routes_per_peer", "4000" },
 	};

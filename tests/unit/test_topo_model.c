@@ -175,6 +175,81 @@ test_timing(void)
 	}
 }
 
+static void
+assert_range(struct topo_range r, uint32_t min, uint32_t max)
+{
+	CU_ASSERT_EQUAL(r.min_ms, min);
+	CU_ASSERT_EQUAL(r.max_ms, max);
+}
+
+/* TIME-2 ... 4, TIME-10 ... 15, TIME-20, RS-99, ER-4, ER-5, VPN-17, OPEN-7. */
+static void
+test_delays_of_azure(void)
+{
+	struct topo *t = build_text("timing: azure\n");
+	const struct topo_delays *d = &t->timing.delays;
+
+	assert_range(d->nic_programming, 1000, 5000);
+	assert_range(d->instance_failover, 180000, 180000);
+	assert_range(d->udr, 10000, 60000);
+	assert_range(d->peering, 15000, 60000);
+	/* PEER-13: 30 to 90 s together */
+	assert_range(d->peering_routes, 15000, 30000);
+	assert_range(d->anti_flap, 30000, 30000);
+	assert_range(d->ibgp, 1000, 3000);
+	assert_range(d->er_reconvergence, 0, 60000);
+	assert_range(d->vpn_failover, 60000, 180000);
+	assert_range(d->vpn_failover_planned, 10000, 15000);
+	CU_ASSERT_EQUAL(t->timing.bfd_ms, 300);
+	CU_ASSERT_EQUAL(t->timing.seed, 1);
+	topo_free(t);
+}
+
+static void
+test_delays_of_fast_and_overrides(void)
+{
+	static const struct topo_delays none;
+	struct topo *t = build_text("timing: fast\n");
+	char text[TOPO_TIMING_TEXT_MAX];
+
+	CU_ASSERT_EQUAL(memcmp(&t->timing.delays, &none, sizeof(none)), 0);
+	CU_ASSERT_STRING_EQUAL(topo_timing_text(text, &t->timing), "fast");
+	topo_free(t);
+	t = build_text(
+	    "timing: {profile: fast, seed: 7, delays: {udr: 10ms..20ms, anti_flap: 1s}}\n");
+	assert_range(t->timing.delays.udr, 10, 20);
+	assert_range(t->timing.delays.anti_flap, 1000, 1000);
+	assert_range(t->timing.delays.nic_programming, 0, 0);
+	CU_ASSERT_STRING_EQUAL(topo_timing_text(text, &t->timing), "custom, seed 7");
+	topo_free(t);
+	t = build_text("timing: {delays: {nic_programming: 300ms}}\n");
+	assert_range(t->timing.delays.nic_programming, 300, 300);
+	assert_range(t->timing.delays.udr, 10000, 60000);
+	topo_free(t);
+}
+
+static void
+test_draws(void)
+{
+	const struct topo_range r = { 1000, 5000 }, one = { 7, 7 };
+	uint32_t low = UINT32_MAX, high = 0;
+	size_t same = 0;
+
+	for (uint64_t n = 0; n < 2000; n++) {
+		uint32_t ms = topo_draw_ms(r, 1, "rs1-0", n);
+
+		low = ms < low ? ms : low;
+		high = ms > high ? ms : high;
+		CU_ASSERT_EQUAL(ms, topo_draw_ms(r, 1, "rs1-0", n));
+		same += ms == topo_draw_ms(r, 2, "rs1-0", n);
+		same += ms == topo_draw_ms(r, 1, "rs1-1", n);
+	}
+	CU_ASSERT(low >= 1000 && low < 1050);
+	CU_ASSERT(high <= 5000 && high > 4950);
+	CU_ASSERT(same < 20);
+	CU_ASSERT_EQUAL(topo_draw_ms(one, 1, "x", 3), 7);
+}
+
 /* PEER-1, PEER-7, PEER-8; scopes behind them. */
 static void
 test_peerings(void)
@@ -518,6 +593,9 @@ static CU_TestInfo tests[] = {
 	    test_derived_addresses },
 	{ "defaults are Azure's: TIME-1", test_defaults },
 	{ "timing profiles and overrides", test_timing },
+	{ "azure has the documented delays", test_delays_of_azure },
+	{ "fast has none, and each can be given", test_delays_of_fast_and_overrides },
+	{ "delays are drawn by seed and name", test_draws },
 	{ "regions and the delays between them", test_regions },
 	{ "peerings, their states and scopes: PEER-1, PEER-7, PEER-8", test_peerings },
 	{ "gateway transit over global peering: PEER-11", test_gateway_transit_is_global },

@@ -35,6 +35,15 @@ static const struct topo_case key_cases[] = {
 	    "fabric: timing.bgp.hold: \"3\" is not a duration such as 500ms, 3s or 1m" },
 	{ "timing: {bgp: {hold: 25h}}\n", 1, "InvalidValue",
 	    "fabric: timing.bgp.hold: \"25h\" is not a duration such as 500ms, 3s or 1m" },
+	{ "timing: {delays: {udr: 5s..1s}}\n", 1, "InvalidValue",
+	    "fabric: timing.delays.udr: \"5s..1s\" is not a duration or a range of two, such as "
+	    "300ms or 1s..5s" },
+	{ "timing: {delays: {udr: 1s..}}\n", 1, "InvalidValue",
+	    "fabric: timing.delays.udr: \"1s..\" is not a duration or a range of two, such as "
+	    "300ms or 1s..5s" },
+	{ "timing: {delays: {anti_flap: 1s..5s}}\n", 1, "InvalidValue",
+	    "fabric: timing.delays.anti_flap: \"1s..5s\" is not a duration such as 500ms, 3s or "
+	    "1m" },
 	{ "limits:\n  bgp_peers: many\n", 2, "WrongType",
 	    "fabric: limits.bgp_peers: must be a whole number, not \"many\"" },
 	{ "limits: {bgp_peers: 0}\n", 1, "InvalidValue",
@@ -188,7 +197,8 @@ test_full_forms(void)
 		const char *given, *full;
 	} cases[] = {
 		{ TOPO_FABRIC, "{'timing':'fast'}",
-		    "{'name':'fabric','timing':{'profile':'fast'},'strict':false,'packets':"
+		    "{'name':'fabric','timing':{'profile':'fast','seed':1},'strict':false,'packets'"
+		    ":"
 		    "false}" },
 		{ TOPO_VNET, "{'address_space':'10.1.0.0/16','subnets':{'a':'10.1.0.0/24'}}",
 		    "{'region':'westeurope','address_space':['10.1.0.0/16'],'subnets':{'a':{'"
@@ -376,6 +386,7 @@ write_type(FILE *out, const struct doc_walk *w, const struct topo_key *key)
 		[TOPO_T_PREFIX] = "prefix",
 		[TOPO_T_NET] = "prefix or address",
 		[TOPO_T_DURATION] = "duration",
+		[TOPO_T_RANGE] = "range",
 		[TOPO_T_ENDPOINT] = "ADDRESS:PORT",
 		[TOPO_T_COMMUNITY] = "community",
 		[TOPO_T_LARGE] = "large community",
