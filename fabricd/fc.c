@@ -6,6 +6,7 @@
 #include "fabricd/fc_apply.h"
 #include "fabricd/fc_carrier.h"
 #include "fabricd/fc_control.h"
+#include "fabricd/fc_hold.h"
 #include "fabricd/fc_lag.h"
 #include "fabricd/fc_link.h"
 #include "fabricd/fc_nodes.h"
@@ -48,6 +49,7 @@ fc_new(struct fc **out, struct fab_loop *loop, const struct fc_conf *conf)
 	    (err = fc_nodes_new(&f->nodes, f)) != FAB_OK ||
 	    (err = fc_links_new(&f->links, f)) != FAB_OK ||
 	    (err = fc_carrier_new(&f->carrier, f)) != FAB_OK ||
+	    (err = fc_holds_new(&f->holds, f)) != FAB_OK ||
 	    (err = fc_lag_new(&f->lag, f, fc_control_late)) != FAB_OK ||
 	    (err = fc_waits_new(&f->waits, f)) != FAB_OK || (err = empty_model(f)) != FAB_OK ||
 	    (err = fc_switch_new(&f->sw, f)) != FAB_OK) {
@@ -69,6 +71,7 @@ fc_free(struct fc *f)
 	fc_carrier_free(f->carrier);
 	fc_nodes_free(f->nodes);
 	fc_lag_free(f->lag);
+	fc_holds_free(f->holds);
 	fc_timeline_free(f->timeline);
 	fc_events_free(f->events);
 	fc_layers_free(f->layers);
@@ -108,9 +111,11 @@ fc_swap(struct fc *f, struct topo_doc *doc, struct topo *topo)
 		FAB_ASSERT(fc_layers_bind(f->layers, f->topo) == FAB_OK);
 		return err;
 	}
-	topo_doc_free(f->doc);
+	if (doc != NULL) {
+		topo_doc_free(f->doc);
+		f->doc = doc;
+	}
 	topo_free(f->topo);
-	f->doc = doc;
 	f->topo = topo;
 	fc_timeline_timing(f->timeline, (uint64_t)topo->timing.hold_ms * 1000,
 	    (uint64_t)topo->timing.keepalive_ms * 1000);

@@ -5,7 +5,7 @@
  * what they last said, the log. All modules of fabricd work on this struct; all of it belongs to
  * the loop's thread. fc_new() makes an empty fabric, fc_open() fills it from a store.
  *
- * What hangs together: doc -> topo (built from it) -> layers (bound to it) and nodes (indexes into
+ * What hangs together: doc -> topo (built from it, see fc_hold.h) -> layers (bound to it) and nodes (indexes into
  * it). fc_swap() is the only place that replaces them.
  */
 #include "fabricd/fc_eff.h"
@@ -42,6 +42,7 @@ struct fc {
 	struct fc_links *links;
 	struct fc_carrier *carrier;
 	struct fc_waits *waits;
+	struct fc_holds *holds; /* in front of topo */
 	struct fc_lag *lag;   /* in front of the layers */
 	struct fc_switch *sw; /* the tables of vswitchd */
 	uint64_t started_us;
@@ -60,8 +61,8 @@ void fc_free(struct fc *f);
 int fc_open(struct fc *f, const char *path, char why[static FC_STORE_WHY_MAX]);
 bool fc_empty(const struct fc *f);
 
-/* Puts doc and the model built from it into force; both then belong to f. FAB_ENOMEM: nothing
- * changed, both are still the caller's. */
+/* Puts doc (NULL: the present one) and the model built from it into force; both then belong to f.
+ * FAB_ENOMEM: nothing changed, both are still the caller's. */
 int fc_swap(struct fc *f, struct topo_doc *doc, struct topo *topo);
 
 /* Something changed that a waiter may wait for: its condition is looked at again at the end of this

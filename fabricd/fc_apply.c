@@ -3,6 +3,7 @@
  */
 #include "fabricd/fc_apply.h"
 
+#include "fabricd/fc_hold.h"
 #include "lib/err.h"
 #include "lib/log.h"
 
@@ -139,7 +140,7 @@ apply_doc(struct fc *f, struct topo_doc *to, bool dry_run, struct fc_apply_resul
 	log_change(f, r);
 	log_warnings(warnings);
 	/* The store has it: going on without it would be a lie, so this cannot be undone. */
-	FAB_ASSERT(fc_swap(f, to, topo) == FAB_OK);
+	FAB_ASSERT(fc_holds_swap(f->holds, to, topo) == FAB_OK);
 	to = NULL;
 	topo = NULL;
 done:

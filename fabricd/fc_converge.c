@@ -4,6 +4,7 @@
 #include "fabricd/fc_converge.h"
 
 #include "fabricd/fc_cond.h"
+#include "fabricd/fc_hold.h"
 #include "fabricd/fc_lag.h"
 #include "fabricd/fc_pairs.h"
 #include "fabricd/fc_switch.h"
@@ -83,6 +84,7 @@ fc_converged(const struct fc *f, char why[static FC_WHY_MAX], uint64_t *recheck_
 	struct foreign_walk w = { .f = f };
 	uint64_t quiet_us, since_us, late_ms;
 	const char *late;
+	char what[96];
 
 	for (const struct fc_node *n = fc_node_next(f->nodes, NULL); n != NULL;
 	     n = fc_node_next(f->nodes, n))
@@ -96,6 +98,10 @@ fc_converged(const struct fc *f, char why[static FC_WHY_MAX], uint64_t *recheck_
 	if ((late = fc_lag_pending(f->lag, &late_ms)) != NULL) {
 		snprintf(why, FC_WHY_MAX, "NICs get a change of node %.60s in %llu ms", late,
 		    (unsigned long long)late_ms);
+		return false;
+	}
+	if (fc_holds_pending(f->holds, what, &late_ms)) {
+		snprintf(why, FC_WHY_MAX, "%s: in %llu ms", what, (unsigned long long)late_ms);
 		return false;
 	}
 	if (!fc_switch_converged(f->sw, why))

@@ -173,7 +173,8 @@ add_others(struct explain *x, struct ipnet net)
 	}
 }
 
-/* PEER-1: a peering that is not Connected has no routes; say so where one is asked for. */
+/* PEER-1: a peering that is not Connected has no routes, and PEER-13: one that has just become so
+ * neither; say so where one is asked for. */
 static void
 add_unconnected(struct explain *x)
 {
@@ -188,7 +189,7 @@ add_unconnected(struct explain *x)
 		const struct topo_peering *p = &t->peerings[i];
 		const struct topo_nets *space = &t->vnets[p->remote].space;
 
-		if (p->vnet != x->v.vnet || p->state == PEERING_CONNECTED)
+		if (p->vnet != x->v.vnet || (p->state == PEERING_CONNECTED && !p->late))
 			continue;
 		for (size_t j = 0; j < space->n; j++) {
 			struct fc_sys_route r = { space->v[j],
@@ -198,7 +199,11 @@ add_unconnected(struct explain *x)
 			struct fc_candidate *c;
 
 			fc_view_sys_row(&row, &r);
-			if (ipnet_contains(r.prefix, x->what) && (c = add(x, &row)) != NULL)
+			if (!ipnet_contains(r.prefix, x->what) || (c = add(x, &row)) == NULL)
+				continue;
+			if (p->late)
+				say(c, "PEER-13", "absent: NICs do not have its routes yet");
+			else
 				say(c, "PEER-1", "absent: the peering is %s", states[p->state]);
 		}
 	}

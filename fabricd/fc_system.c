@@ -52,7 +52,7 @@ sys_add(struct fc_sys *s, struct ipnet prefix, enum fc_hop hop, int peer_vnet)
 static bool
 peering_counts(const struct topo_peering *p, int vnet)
 {
-	return p->vnet == vnet && p->state == PEERING_CONNECTED;
+	return p->vnet == vnet && p->state == PEERING_CONNECTED && !p->late;
 }
 
 static size_t
@@ -154,7 +154,7 @@ fc_scope_of(const struct topo *t, int vnet)
 	if ((i = topo_find_peering(t, vnet, scope)) < 0)
 		return -1;
 	p = &t->peerings[i];
-	if (!p->use_remote_gateways || p->state != PEERING_CONNECTED || p->reverse < 0 ||
+	if (p->late || !p->use_remote_gateways || p->state != PEERING_CONNECTED || p->reverse < 0 ||
 	    !t->peerings[p->reverse].allow_gateway_transit)
 		return -1;
 	return scope;

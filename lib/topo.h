@@ -199,6 +199,7 @@ struct topo_peering { /* directed, PEER-1 */
 	bool allow_virtual_network_access, allow_forwarded_traffic, allow_gateway_transit,
 	    use_remote_gateways, do_not_verify_remote_gateways;
 	bool global; /* different regions */
+	bool late;   /* Connected, but NICs do not have its routes yet (PEER-13); set by fabricd */
 	enum topo_peering_state state;
 	int reverse; /* index of the object on the other side, -1 */
 };
