@@ -5,8 +5,8 @@
  * what they last said, the log. All modules of fabricd work on this struct; all of it belongs to
  * the loop's thread. fc_new() makes an empty fabric, fc_open() fills it from a store.
  *
- * What hangs together: doc -> topo (built from it, see fc_hold.h) -> layers (bound to it) and nodes (indexes into
- * it). fc_swap() is the only place that replaces them.
+ * What hangs together: doc -> topo (built from it, see fc_hold.h) -> layers (bound to it) and nodes
+ * (indexes into it). fc_swap() is the only place that replaces them.
  */
 #include "fabricd/fc_eff.h"
 #include "fabricd/fc_events.h"
@@ -43,8 +43,8 @@ struct fc {
 	struct fc_carrier *carrier;
 	struct fc_waits *waits;
 	struct fc_holds *holds; /* in front of topo */
-	struct fc_lag *lag;   /* in front of the layers */
-	struct fc_switch *sw; /* the tables of vswitchd */
+	struct fc_lag *lag;     /* in front of the layers */
+	struct fc_switch *sw;   /* the tables of vswitchd */
 	uint64_t started_us;
 	struct fab_mono started, last_change; /* of anything that `converged` waits to calm down */
 	uint64_t batches, routes;             /* counters: route batches and their prefixes */

@@ -231,6 +231,14 @@ delay(struct fc *f, struct fc_batch_stamps *b, const Fab__V1__RouteBatch *m, con
 
 	if (ms == 0 || fc_lag_put(f->lag, b->node, m, ms) != FAB_OK)
 		return false;
+	if (b->delay_us != 0) { /* a first one, in the node */
+		fc_timeline_batch(f->timeline, b);
+		*b = (struct fc_batch_stamps){ .node = b->node,
+			.subject = b->subject,
+			.text = b->text,
+			.since_us = b->since_us,
+			.routes = b->routes };
+	}
 	snprintf(text, sizeof(text), "%s takes %u ms", what, ms);
 	b->delay_text = text;
 	b->delay_us = fab_wall_us();
@@ -455,7 +463,7 @@ report_routes(struct fc_reporter *r, const Fab__V1__RouteBatch *m, bool in_snaps
 	b.changed = (uint32_t)changed;
 	if (changed > 0)
 		layer_changed(f, &b);
-	if (changed > 0 || b.detect_us != 0)
+	if (changed > 0 || b.detect_us != 0 || b.delay_us != 0)
 		fc_timeline_batch(f->timeline, &b);
 touch:
 	fc_touch(f, true);
@@ -483,7 +491,7 @@ fc_control_late(struct fc *f, const char *node, const Fab__V1__RouteBatch *m, ui
 		b.subject = m->cause->subject;
 		b.text = m->cause->text;
 	}
-	b.since_us = queued_us;
+	b.since_us = m->cause != NULL && m->cause->held_us != 0 ? m->cause->held_us : queued_us;
 	if (wire_batch_decode(&mem, &batch, &b.routes, m) == FAB_OK)
 		complain_batch(node, fc_layers_apply(f->layers, node, &batch, &changed));
 	b.changed = (uint32_t)changed;

@@ -27,6 +27,8 @@ why_waiting(const struct fc_node *n, char why[static FC_WHY_MAX])
 	if (s != NULL)
 		snprintf(why, FC_WHY_MAX, "node %.60s: session with %.60s is %.15s", n->name,
 		    s->peer, s->established ? "without its first table" : s->state);
+	else if (n->sessions != NULL)
+		snprintf(why, FC_WHY_MAX, "node %.60s has changes that wait", n->name);
 	else
 		snprintf(why, FC_WHY_MAX, "node %.60s waits for its sessions", n->name);
 }

@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define MSEE_HOLD_MIN_MS 10000 /* ER-3 */
+
 struct build {
 	const struct topo *t;
 	const struct topo_node *node;
@@ -117,6 +119,33 @@ map_of(struct build *b, const struct topo_route_map *m)
 	return &c->maps[c->n_maps++];
 }
 
+/* What the platform adds to a session of this node: delays (ER-5, TIME-20), timers (VPN-4, ER-3),
+ * BFD (ER-4). */
+static void
+peer_timing(struct build *b, struct wire_peer *out, const struct fc_end *other, bool tcp)
+{
+	const struct topo_timing *tm = &b->t->timing;
+	enum topo_node_kind kind = b->node->kind;
+	const struct topo_node *msee = kind == TOPO_NODE_MSEE ? b->node : other->node;
+	bool gateway = kind == TOPO_NODE_ER_GATEWAY || kind == TOPO_NODE_VPN_GATEWAY;
+
+	if ((gateway && other->role == WIRE_PEER_ROUTE_SERVER) ||
+	    (kind == TOPO_NODE_ROUTE_SERVER && other->role != WIRE_PEER_NVA))
+		out->delay = tm->delays.ibgp;
+	if (kind == TOPO_NODE_ER_GATEWAY && other->role == WIRE_PEER_MSEE) {
+		out->delay = tm->delays.er_reconvergence;
+		out->delay_losses = true;
+	}
+	out->own_timers = kind == TOPO_NODE_VPN_GATEWAY && other->role == WIRE_PEER_CUSTOMER;
+	if (kind == TOPO_NODE_MSEE && other->role == WIRE_PEER_CUSTOMER)
+		out->min_hold_ms = tm->hold_ms < MSEE_HOLD_MIN_MS ? tm->hold_ms : MSEE_HOLD_MIN_MS;
+	/* Foreign software may have a BFD of its own; ours is in our sessions. */
+	if (!tcp && msee != NULL && msee->kind == TOPO_NODE_MSEE &&
+	    (other->role == WIRE_PEER_CUSTOMER || kind == TOPO_NODE_SITE) &&
+	    b->t->circuits[msee->index].bfd)
+		out->bfd_ms = tm->bfd_ms;
+}
+
 static void
 peer_fill(struct build *b, struct wire_peer *out, const struct fc_pair *p, bool dials)
 {
@@ -147,6 +176,7 @@ peer_fill(struct build *b, struct wire_peer *out, const struct fc_pair *p, bool 
 	};
 	if (out->out_map != NULL)
 		out->out_map_number = (uint32_t)(out->out_map - b->nc->conf.maps) + 1;
+	peer_timing(b, out, other, tcp);
 	if (tcp && dials)
 		out->dial = (struct wire_tcp){ p->tcp.addr, p->tcp.port };
 	if (tcp && !dials)
@@ -283,6 +313,7 @@ route_server(struct build *b)
 		.hub_routing_preference = s->hub_routing_preference,
 		.max_next_hops = b->t->limits.next_hops,        /* RS-27 */
 		.max_prefixes_total = b->t->limits.rs_prefixes, /* RS-25 */
+		.anti_flap_ms = b->t->timing.delays.anti_flap.max_ms,
 		.sibling = "",
 		.resource = s->name,
 	};
@@ -354,8 +385,12 @@ gateway(struct build *b)
 		.resource = g->name,
 		.max_prefixes_out = g->type == GW_EXPRESS_ROUTE ? b->t->limits.er_prefixes_out : 0,
 		.sibling_address = g->ip[1 - b->node->instance],
-		.public_address = g->public_ip, /* VPN-14 */
+		.public_address = g->public_ip,               /* VPN-14 */
+		.failover = b->t->timing.delays.vpn_failover, /* VPN-17 */
+		.failover_planned = b->t->timing.delays.vpn_failover_planned,
 	};
+	if (g->type == GW_EXPRESS_ROUTE)
+		gw->summaries = nets(&v->summaries); /* ER-14 */
 	if (g->type == GW_VPN)
 		static_connections(b, gw, g);
 	else
@@ -411,25 +446,40 @@ site(struct build *b)
 	adverts(b, s->adverts, s->n_adverts);
 }
 
-/* RFC 4271 4.4: keepalives at a third of the hold time, unless the NVA says otherwise (RS-32). */
+/* Timers that a router has of its own; 0: none. */
+static void
+own_timers(const struct build *b, uint32_t *hold_ms, uint32_t *keepalive_ms)
+{
+	if (b->node->kind == TOPO_NODE_NVA) {
+		*hold_ms = b->t->nvas[b->node->index].hold_ms;
+		*keepalive_ms = b->t->nvas[b->node->index].keepalive_ms;
+	} else if (b->node->kind == TOPO_NODE_SITE) {
+		*hold_ms = b->t->sites[b->node->index].hold_ms;
+		*keepalive_ms = b->t->sites[b->node->index].keepalive_ms;
+	}
+}
+
+/* RFC 4271 4.4: keepalives at a third of the hold time, unless the router says otherwise (RS-32,
+ * ER-3). */
 static void
 timers(struct build *b)
 {
 	const struct topo_timing *tm = &b->t->timing;
 	struct fc_nodeconf *nc = b->nc;
+	uint32_t hold_ms = 0, keepalive_ms = 0;
 
+	nc->conf.seed = tm->seed;
 	nc->conf.connect_retry_ms = tm->connect_retry_ms;
 	nc->keepalive_ms = tm->keepalive_ms;
 	nc->hold_ms = tm->hold_ms;
-	if (b->node->kind != TOPO_NODE_NVA)
-		return;
-	if (b->t->nvas[b->node->index].hold_ms != 0) {
-		nc->hold_ms = b->t->nvas[b->node->index].hold_ms;
+	own_timers(b, &hold_ms, &keepalive_ms);
+	if (hold_ms != 0) {
+		nc->hold_ms = hold_ms;
 		if (nc->keepalive_ms > nc->hold_ms / 3)
 			nc->keepalive_ms = nc->hold_ms / 3;
 	}
-	if (b->t->nvas[b->node->index].keepalive_ms != 0)
-		nc->keepalive_ms = b->t->nvas[b->node->index].keepalive_ms;
+	if (keepalive_ms != 0)
+		nc->keepalive_ms = keepalive_ms;
 }
 
 static const struct {

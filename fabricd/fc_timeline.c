@@ -258,7 +258,10 @@ fc_timeline_batch(struct fc_timeline *tl, const struct fc_batch_stamps *b)
 
 	if (b->detect_us != 0) {
 		st = stage_make(FC_STAGE_DETECT, b->detect_us, b->node, b->subject, b->text, 0);
-		c = detect(tl, &st);
+		if (c == NULL)
+			c = detect(tl, &st);
+		else
+			stage_add(c, &st);
 	}
 	for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++) {
 		if (later[i].at_us == 0)

@@ -101,5 +101,7 @@ wire_batch_stamps(struct fc_batch_stamps *out, const char *node, const Fab__V1__
 	out->detect_us = c->detect_us;
 	out->withdraw_us = c->withdraw_us;
 	out->best_path_us = c->best_path_us;
+	out->since_us = out->delay_us = c->held_us;
+	out->delay_text = c->held;
 	out->announces = only_announces(m);
 }

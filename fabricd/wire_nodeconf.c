@@ -84,6 +84,20 @@ map_number(const struct wire_conf *c, const struct route_map *map)
 	return map == NULL ? 0 : (uint32_t)(map - c->maps) + 1;
 }
 
+/* NULL: no delay. */
+static Fab__V1__DelayRange *
+range(struct fc_mem *m, struct topo_range r)
+{
+	Fab__V1__DelayRange *out = r.max_ms == 0 ? NULL : fc_mem_take(m, 1, sizeof(*out));
+
+	if (out == NULL)
+		return NULL;
+	fab__v1__delay_range__init(out);
+	out->min_ms = r.min_ms;
+	out->max_ms = r.max_ms;
+	return out;
+}
+
 static void
 peer(struct fc_mem *m, Fab__V1__BgpPeerConfig *out, const struct wire_conf *c,
     const struct wire_peer *p)
@@ -114,6 +128,11 @@ peer(struct fc_mem *m, Fab__V1__BgpPeerConfig *out, const struct wire_conf *c,
 	out->out_map = map_number(c, p->out_map);
 	out->cut_in = p->cut_in;
 	out->cut_out = p->cut_out;
+	out->delay = range(m, p->delay);
+	out->delay_losses = p->delay_losses;
+	out->bfd_ms = p->bfd_ms;
+	out->own_timers = p->own_timers;
+	out->min_hold_ms = p->min_hold_ms;
 }
 
 static void
@@ -152,6 +171,7 @@ route_server(struct fc_mem *m, const struct wire_rs_conf *rs)
 	out->hub_routing_preference = (Fab__V1__HubRoutingPreference)rs->hub_routing_preference;
 	out->max_next_hops = rs->max_next_hops;
 	out->max_prefixes_total = rs->max_prefixes_total;
+	out->anti_flap_ms = rs->anti_flap_ms;
 	out->sibling = fc_unconst(rs->sibling);
 	out->resource = fc_unconst(rs->resource);
 	return out;
@@ -211,6 +231,9 @@ gateway(struct fc_mem *m, const struct wire_conf *c)
 	out->max_prefixes_out = gw->max_prefixes_out;
 	out->sibling_address = gw->sibling_address;
 	out->public_address = gw->public_address;
+	out->failover = range(m, gw->failover);
+	out->failover_planned = range(m, gw->failover_planned);
+	out->summaries = prefixes(m, &gw->summaries, &out->n_summaries);
 	statics(m, out, c);
 	circuits(m, out, gw);
 	return out;
@@ -392,6 +415,7 @@ wire_nodeconf_encode(uint8_t **out, size_t *len, const struct fc_nodeconf *nc)
 	m.address = c->address;
 	m.bgp_url = fc_unconst(c->bgp_url);
 	m.timers = timers(&mem, nc);
+	m.seed = c->seed;
 	listeners(&mem, &m, c);
 	peers(&mem, &m, c);
 	originations(&mem, &m, c);

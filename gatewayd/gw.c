@@ -30,6 +30,7 @@ gw_free(void *ctx)
 	if (gw->base.w != NULL)
 		fab_loop_defer_cancel(wire_node_loop(gw->base.w), &gw->recheck);
 	fab_timer_free(gw->grace);
+	fab_timer_free(gw->failover);
 	free(gw);
 }
 

@@ -25,9 +25,13 @@ struct gw {
 	const struct wire_conf *conf; /* in force; NULL before the first */
 	struct fab_post recheck;      /* end of turn: which sessions are wanted may have changed */
 	uint32_t over_limit;          /* ER-21: a bit for each circuit connection */
-	bool alone;              /* the VNet's Route Server is leaving: we report in its place */
-	bool took_over;          /* VPN-1: standby that works, its sibling is gone */
-	struct fab_timer *grace; /* VPN-1: a standby's time to find its sibling */
+	bool alone;                 /* the VNet's Route Server is leaving: we report in its place */
+	bool took_over;             /* VPN-1: standby that works, its sibling is gone */
+	struct fab_timer *grace;    /* VPN-1: a standby's time to find its sibling */
+	struct fab_timer *failover; /* VPN-17: how long it takes to take over; NULL: never did */
+	bool failing, failed;       /* the sibling is gone: that runs, or is over */
+	uint64_t failing_us;        /* wall clock */
+	uint64_t failovers;         /* so far */
 };
 
 /* start and stop of every role here; recheck runs fn(gw), NULL: nothing. */

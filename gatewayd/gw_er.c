@@ -131,6 +131,23 @@ er_start(void **ctx)
 	return gw_new(ctx, &policy, check_limit);
 }
 
+/* ER-10; with summaries these, and of what they cover nothing: the VNet's own prefixes go whether
+ * they are covered or not (ER-14, GV-6). */
+static void
+originate(const struct wire_gw_conf *g, struct wire_apply *a)
+{
+	struct ipnet one;
+	const struct wire_nets alone = { .v = &one, .n = 1 };
+
+	gw_originate(
+	    a, g->summaries.n > 0 ? &g->summaries : &g->vnet, 0, HRP_SRC_UNKNOWN, 0, GW_OWN_VNET);
+	for (size_t i = 0; i < g->spokes.n; i++) {
+		one = g->spokes.v[i];
+		if (!wire_nets_cover(&g->summaries, &one))
+			gw_originate(a, &alone, 0, HRP_SRC_UNKNOWN, 0, GW_OWN_SPOKE);
+	}
+}
+
 static bool
 er_config(void *ctx, const struct wire_conf *conf, struct wire_apply *a)
 {
@@ -138,8 +155,7 @@ er_config(void *ctx, const struct wire_conf *conf, struct wire_apply *a)
 	bool again = gw_take_conf(gw, conf);
 
 	gw->over_limit = 0; /* circuits may have other numbers; the recheck finds out */
-	gw_originate(a, &conf->gw->vnet, 0, HRP_SRC_UNKNOWN, 0, GW_OWN_VNET);
-	gw_originate(a, &conf->gw->spokes, 0, HRP_SRC_UNKNOWN, 0, GW_OWN_SPOKE);
+	originate(conf->gw, a);
 	gw_recheck_soon(gw);
 	return again;
 }

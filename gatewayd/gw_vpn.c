@@ -3,10 +3,11 @@
  *
  * Active-active: both instances work. Active-standby: instance 1 keeps only the session to its
  * sibling; when that is lost, or does not come up within the hold time after the start, it takes
- * over, and stands back when the sibling returns (VPN-1).
+ * over, which may take a while (VPN-17), and stands back when the sibling returns (VPN-1).
  */
 #include "gatewayd/gw.h"
 
+#include "lib/clock.h"
 #include "lib/err.h"
 #include "lib/log.h"
 
@@ -71,6 +72,58 @@ sibling_session(struct gw *gw)
 	return NULL;
 }
 
+static void
+failover_over(void *arg)
+{
+	struct gw *gw = arg;
+
+	gw->failed = true;
+	gw_recheck_soon(gw);
+}
+
+/* VPN-17, TIME-15, OPEN-7: true once it has taken its time since the sibling was lost. A sibling
+ * that was stopped said goodbye. */
+static bool
+has_failed_over(struct gw *gw, struct speaker_peer *sibling)
+{
+	const struct wire_gw_conf *g = gw->conf->gw;
+	bool planned = sibling != NULL && bgp_session_was_shut_down(speaker_peer_session(sibling));
+	uint32_t ms;
+
+	if (gw->failing || gw->took_over)
+		return gw->failed || gw->took_over;
+	ms = topo_draw_ms(planned ? g->failover_planned : g->failover, gw->conf->seed,
+	    gw->conf->name, gw->failovers++);
+	gw->failing = true;
+	gw->failing_us = fab_wall_us();
+	gw->failed = ms == 0 || (gw->failover == NULL &&
+				    fab_timer_new(&gw->failover, wire_node_loop(gw->base.w),
+					failover_over, gw) != FAB_OK);
+	if (!gw->failed) {
+		fab_info("sibling is gone, %s: taking over in %u ms",
+		    planned ? "on purpose" : "unexpectedly", ms);
+		fab_timer_set_ms(gw->failover, ms);
+		wire_node_touch(gw->base.w);
+	}
+	return gw->failed;
+}
+
+static void
+forget_failover(struct gw *gw)
+{
+	if (gw->failover != NULL)
+		fab_timer_cancel(gw->failover);
+	gw->failing = gw->failed = false;
+}
+
+static bool
+busy(void *ctx)
+{
+	const struct gw *gw = ctx;
+
+	return gw->failing && !gw->failed;
+}
+
 /* Takes over when the sibling is gone for good, stands back when it is there. */
 static void
 check_standby(void *arg)
@@ -82,9 +135,18 @@ check_standby(void *arg)
 	bool take_over = !up && (gw->grace == NULL || !fab_timer_pending(gw->grace));
 	struct wire_diff diff = { 0 };
 
-	if (!gw->conf->gw->standby || take_over == gw->took_over)
+	if (!gw->conf->gw->standby)
+		return;
+	if (up)
+		forget_failover(gw);
+	if (take_over)
+		take_over = has_failed_over(gw, p);
+	if (take_over == gw->took_over)
 		return;
 	gw->took_over = take_over;
+	if (take_over && gw->failover != NULL)
+		speaker_note_wait(wire_node_speaker(gw->base.w), gw->failing_us,
+		    "failover of the gateway (VPN-17)");
 	fab_info("%s", take_over ? "sibling is gone: taking over" : "sibling is back: standing by");
 	wire_apply_own_begin(a);
 	originate(gw, a);
@@ -151,8 +213,10 @@ vpn_config(void *ctx, const struct wire_conf *conf, struct wire_apply *a)
 	struct gw *gw = ctx;
 	bool again = gw_take_conf(gw, conf);
 
-	if (!conf->gw->standby)
+	if (!conf->gw->standby) {
 		gw->took_over = false;
+		forget_failover(gw);
+	}
 	start_grace(gw);
 	originate(gw, a);
 	return again;
@@ -211,4 +275,5 @@ const struct wire_role gw_vpn_role = {
 	.config = vpn_config,
 	.applied = gw_applied_cb,
 	.peer_state = vpn_peer_state,
+	.busy = busy,
 };

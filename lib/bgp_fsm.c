@@ -130,7 +130,8 @@ negotiate(struct bgp_link *l)
 	const struct bgp_session_conf *c = &l->s->conf;
 	uint32_t hold_sec = c->hold_ms / 1000;
 
-	if (l->peer.hold_sec < hold_sec) /* RFC 4271 4.2, RS-32: the smaller one */
+	/* RFC 4271 4.2, RS-32: the smaller one; not so an Azure VPN gateway (VPN-4, OPEN-3) */
+	if (l->peer.hold_sec < hold_sec && !c->own_timers)
 		hold_sec = l->peer.hold_sec;
 	l->opts.as4 = l->peer.as4;
 	l->opts.extended = c->offer_extended_message && l->peer.extended_message;
@@ -152,12 +153,23 @@ refuse(struct bgp_link *l, const struct bgp_notify *n)
 	return -1;
 }
 
+/* RFC 4271 4.2: a speaker may refuse a hold time; an MSEE does so below 10 s (ER-3). */
+static bool
+hold_acceptable(const struct bgp_link *l, uint32_t hold_sec, struct bgp_notify *why)
+{
+	if (hold_sec == 0 || hold_sec * 1000 >= l->s->conf.min_hold_ms)
+		return true;
+	*why = (struct bgp_notify){ BGP_ERR_OPEN, BGP_OPEN_BAD_HOLD_TIME, 0, NULL };
+	return false;
+}
+
 static int
 act_rx_open(struct bgp_link *l)
 {
 	const struct bgp_session_conf *c = &l->s->conf;
 
-	if (!bgp_open_acceptable(&l->rx->open, c->local_as, c->peer_as, c->router_id, &l->err))
+	if (!bgp_open_acceptable(&l->rx->open, c->local_as, c->peer_as, c->router_id, &l->err) ||
+	    !hold_acceptable(l, l->rx->open.hold_sec, &l->err))
 		return refuse(l, &l->err);
 	l->peer = l->rx->open;
 	if (!resolve_collision(l))
@@ -176,6 +188,8 @@ act_established(struct bgp_link *l)
 
 	l->s->backoff_ms = BGP_RETRY_FIRST_MS;
 	l->s->stats.transitions++;
+	l->s->shut_down = false;
+	bgp_link_start_bfd(l);
 	/* The other one has lost, or it stops waiting. */
 	other->err = (struct bgp_notify){ BGP_ERR_CEASE, BGP_CEASE_COLLISION, 0, NULL };
 	l->s->loser = other;
@@ -245,6 +259,8 @@ act_rx_notification(struct bgp_link *l)
 	char text[BGP_ERROR_TEXT_MAX - 24];
 
 	l->s->stats.notifications_in++;
+	l->s->shut_down = l->rx->notify.code == BGP_ERR_CEASE &&
+			  l->rx->notify.subcode == BGP_CEASE_ADMIN_SHUTDOWN;
 	bgp_session_set_error(l->s, "received NOTIFICATION %s",
 	    bgp_notify_format(text, sizeof(text), &l->rx->notify));
 	bgp_link_close(l, NULL);

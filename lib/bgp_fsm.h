@@ -34,6 +34,7 @@ enum bgp_event {
 #define BGP_DIAL_MIN_MS    1000   /* time to connect, even if retries are closer */
 #define BGP_OPEN_HOLD_MS   240000 /* RFC 4271 8.2.2: OpenSent, when hold timers are off */
 #define BGP_HOLD_GRACE_MS  5      /* what has arrived already is read before a peer is given up */
+#define BGP_BFD_GRACE_MS   50     /* the same for BFD: a busy machine is no broken link */
 #define BGP_ERROR_TEXT_MAX 400
 
 /* A queue of messages on a cut link. */
@@ -58,8 +59,9 @@ struct bgp_link {
 	struct fab_mono hold_set; /* when the hold timer was last set */
 	struct fab_timer *hold;
 	struct fab_timer *keepalive;
-	const struct bgp_msg *rx; /* during an RX event */
-	struct bgp_notify err;    /* for STOP, RESET, RX_BAD */
+	struct fab_timer *bfd_tx, *bfd_rx; /* NULL: no BFD */
+	const struct bgp_msg *rx;          /* during an RX event */
+	struct bgp_notify err;             /* for STOP, RESET, RX_BAD */
 	struct bgp_held held_in, held_out;
 	int lost; /* ended behind a cut: the error */
 };
@@ -101,6 +103,7 @@ struct bgp_session {
 	struct bgp_scratch scratch;
 	struct bgp_session_stats stats;
 	char last_error[BGP_ERROR_TEXT_MAX];
+	bool shut_down; /* the last NOTIFICATION said so */
 	struct fab_tls tls;
 	char *strings[6]; /* copies that conf leads into */
 };
@@ -124,6 +127,7 @@ void bgp_link_receive(struct bgp_link *l, const uint8_t *data, size_t len);
 void bgp_link_close(struct bgp_link *l, const struct bgp_notify *n);
 void bgp_link_arm_hold(struct bgp_link *l, uint32_t ms); /* 0: off */
 void bgp_link_arm_keepalive(struct bgp_link *l);
+void bgp_link_start_bfd(struct bgp_link *l);
 uint32_t bgp_jitter(uint32_t ms);
 
 /* ---- bgp_session.c ---- */

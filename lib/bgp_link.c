@@ -178,6 +178,10 @@ bgp_link_close(struct bgp_link *l, const struct bgp_notify *n)
 
 	fab_timer_cancel(l->hold);
 	fab_timer_cancel(l->keepalive);
+	if (l->bfd_tx != NULL) {
+		fab_timer_cancel(l->bfd_tx);
+		fab_timer_cancel(l->bfd_rx);
+	}
 	if (l->state >= BGP_OPEN_CONFIRM && s->backoff_ms < BGP_RETRY_ERROR_MS)
 		s->backoff_ms = BGP_RETRY_ERROR_MS;
 	if (l->t == NULL)
@@ -259,6 +263,50 @@ on_keepalive(void *arg)
 	bgp_link_event(arg, BGP_EV_KEEPALIVE_DUE);
 }
 
+/* ---- BFD ---- */
+
+/* RFC 5880 6.8.7: 75 to 100 percent of the interval. */
+static void
+on_bfd_tx(void *arg)
+{
+	struct bgp_link *l = arg;
+	uint32_t ms = l->s->conf.bfd_ms;
+
+	fab_timer_set_within(l->bfd_tx, ms - ms / 4, ms);
+	bgp_link_send(l, l->s->ops->encode_keepalive());
+}
+
+/* Silence, whatever the hold timer says (TIME-12). As there, what has arrived is read first. */
+static void
+on_bfd_rx(void *arg)
+{
+	struct bgp_link *l = arg;
+	uint64_t silent_us = fab_mono_us_between(l->last_rx, fab_mono_now());
+	uint64_t limit_us = (uint64_t)l->s->conf.bfd_ms * BGP_BFD_MULTIPLIER * 1000;
+
+	if (silent_us < limit_us) {
+		fab_timer_set_ms(l->bfd_rx, (limit_us - silent_us) / 1000 + 1);
+	} else if (silent_us < limit_us + BGP_BFD_GRACE_MS * 1000u) {
+		fab_timer_set_ms(l->bfd_rx, BGP_BFD_GRACE_MS);
+	} else {
+		bgp_session_set_error(
+		    l->s, "BFD: no packet for %u ms", (unsigned)(silent_us / 1000));
+		l->err = (struct bgp_notify){ BGP_ERR_CEASE, BGP_CEASE_BFD_DOWN, 0, NULL };
+		bgp_link_event(l, BGP_EV_RESET);
+	}
+}
+
+void
+bgp_link_start_bfd(struct bgp_link *l)
+{
+	uint32_t ms = l->s->conf.bfd_ms;
+
+	if (ms == 0 || l->bfd_tx == NULL)
+		return;
+	fab_timer_set_within(l->bfd_tx, ms - ms / 4, ms);
+	fab_timer_set_ms(l->bfd_rx, (uint64_t)ms * BGP_BFD_MULTIPLIER);
+}
+
 int
 bgp_link_init(struct bgp_link *l, struct bgp_session *s)
 {
@@ -268,5 +316,9 @@ bgp_link_init(struct bgp_link *l, struct bgp_session *s)
 	rc = fab_timer_new(&l->hold, s->loop, on_hold, l);
 	if (rc == FAB_OK)
 		rc = fab_timer_new(&l->keepalive, s->loop, on_keepalive, l);
+	if (rc == FAB_OK && s->conf.bfd_ms > 0)
+		rc = fab_timer_new(&l->bfd_tx, s->loop, on_bfd_tx, l);
+	if (rc == FAB_OK && s->conf.bfd_ms > 0)
+		rc = fab_timer_new(&l->bfd_rx, s->loop, on_bfd_rx, l);
 	return rc;
 }

@@ -50,6 +50,7 @@ enum bgp_cease {
 	BGP_CEASE_CONFIG_CHANGE = 6,
 	BGP_CEASE_COLLISION = 7,
 	BGP_CEASE_OUT_OF_RESOURCES = 8,
+	BGP_CEASE_BFD_DOWN = 10, /* RFC 9384 */
 };
 /* Subcodes, each under its code. */
 enum bgp_header_error {

@@ -314,6 +314,8 @@ bgp_session_free(struct bgp_session *s)
 	for (int i = 0; i < BGP_LINKS; i++) {
 		fab_timer_free(s->link[i].hold);
 		fab_timer_free(s->link[i].keepalive);
+		fab_timer_free(s->link[i].bfd_tx);
+		fab_timer_free(s->link[i].bfd_rx);
 	}
 	fab_timer_free(s->retry);
 	bgp_scratch_fini(&s->scratch);
@@ -487,6 +489,12 @@ const struct bgp_session_conf *
 bgp_session_conf(const struct bgp_session *s)
 {
 	return &s->conf;
+}
+
+bool
+bgp_session_was_shut_down(const struct bgp_session *s)
+{
+	return s->shut_down;
 }
 
 const char *

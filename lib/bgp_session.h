@@ -55,7 +55,14 @@ struct bgp_session_conf {
 	bool offer_enhanced_refresh; /* RFC 7313; off for the Route Server role (RS-33) */
 	bool offer_extended_message; /* RFC 8654 */
 	const struct fab_tls *tls;   /* NNG over tls+tcp://; copied; NULL: none */
+	/* Both ends send a KEEPALIVE at least this often, and give the other up after
+	 * BGP_BFD_MULTIPLIER times that in silence; 0: no. Stands for BFD (RFC 5882, ER-4). */
+	uint32_t bfd_ms;
+	bool own_timers;      /* keeps hold_ms whatever the peer offers (VPN-4) */
+	uint32_t min_hold_ms; /* refuses a peer that offers less, but more than 0 (ER-3) */
 };
+
+#define BGP_BFD_MULTIPLIER 3
 
 struct bgp_session_stats {
 	uint64_t msgs_in, msgs_out, updates_in, updates_out, octets_in, octets_out;
@@ -119,6 +126,8 @@ uint16_t bgp_session_hold_sec(const struct bgp_session *s); /* negotiated */
 uint32_t bgp_session_peer_router_id(const struct bgp_session *s);
 const struct bgp_session_stats *bgp_session_stats(const struct bgp_session *s);
 const struct bgp_session_conf *bgp_session_conf(const struct bgp_session *s);
+/* The peer ended it last, on purpose: Cease/Administrative Shutdown. */
+bool bgp_session_was_shut_down(const struct bgp_session *s);
 const char *bgp_session_last_error(const struct bgp_session *s); /* "" if none */
 uint64_t bgp_session_since_us(const struct bgp_session *s);      /* wall time of the last change */
 /* Fault injection (design section 9): a cut link. Nothing arrives or leaves, not even the end of

@@ -45,7 +45,7 @@ speaker_new(struct speaker **out, struct fab_loop *loop, const struct speaker_ro
 	sp->n_slots = 1; /* FROM_NONE */
 	sp->by_slot = calloc(1, sizeof(*sp->by_slot));
 	if (sp->by_slot == NULL || (err = bgp_attr_table_new(&sp->attrs)) != FAB_OK ||
-	    (err = rib_new(&sp->rib)) != FAB_OK)
+	    (err = rib_new(&sp->rib)) != FAB_OK || (err = speaker_hold_init(sp)) != FAB_OK)
 		goto fail;
 	*out = sp;
 	return FAB_OK;
@@ -82,6 +82,7 @@ speaker_free(struct speaker *sp)
 		speaker_in_fini(sp);
 	}
 	speaker_sum_fini(sp);
+	speaker_hold_fini(sp);
 	rib_free(sp->rib);
 	if (sp->attrs != NULL)
 		bgp_attr_table_free(sp->attrs);

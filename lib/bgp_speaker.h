@@ -8,7 +8,8 @@
  * Turn of the loop: UPDATEs and session losses change Adj-RIB-In and put prefixes on a dirty list;
  * the deferred end of the turn runs select() once per dirty prefix, sends the difference to each
  * export group (peers for which export() gives equal results and whose wire format is equal share
- * one encoding) and calls changed() with the whole batch. Nothing waits for a timer.
+ * one encoding) and calls changed() with the whole batch. Nothing waits for a timer, unless the
+ * role wants it: speaker_set_window() and delay_ms().
  */
 #include "lib/bgp_session.h"
 #include "lib/hrp.h"
@@ -51,6 +52,8 @@ struct speaker_cause {
 	char text[160];
 	char subject[64];
 	uint64_t detect_us, withdraw_us, best_path_us;
+	uint64_t held_us; /* its oldest change came then, and waited; 0: it did not wait */
+	char held[64];    /* why */
 };
 
 struct speaker_role {
@@ -82,6 +85,11 @@ struct speaker_role {
 	const struct route_map *(*import_map)(void *ctx, struct speaker_peer *from);
 	const struct route_map *(*export_map)(
 	    void *ctx, struct speaker_peer *to, const struct speaker_path *path);
+	/* How long a change of what that peer announces takes to be decided; lost: a path went
+	 * away, with or without its session. Once per turn and peer. 0: no time. May be NULL. */
+	uint32_t (*delay_ms)(void *ctx, struct speaker_peer *from, bool lost);
+	/* The number of prefixes that wait has changed in this turn (speaker_held()). */
+	void (*held)(void *ctx);
 	/* After the turn's changes were handed to the sessions. */
 	void (*changed)(void *ctx, const struct speaker_change *changes, size_t n,
 	    const struct speaker_cause *cause);
@@ -151,6 +159,14 @@ size_t speaker_decide(void *ctx, const struct ipnet *prefix,
     const struct speaker_path *const *paths, size_t n, uint16_t *winners);
 size_t speaker_decide_stable(void *ctx, const struct ipnet *prefix,
     const struct speaker_path *const *paths, size_t n, uint16_t *winners);
+
+/* Who has changed is decided again window_ms later at the earliest (RS-99); 0: at once. What
+ * changes in the next after_ms counts for nothing. */
+void speaker_set_window(struct speaker *sp, uint32_t window_ms, uint32_t after_ms);
+/* What changes in this turn has waited since then, in the role's hands. */
+void speaker_note_wait(struct speaker *sp, uint64_t since_us, const char *why);
+/* Prefixes that wait to be decided. */
+size_t speaker_held(const struct speaker *sp);
 
 /* Walks. received: as it came, before import policy (RS-112); dropped routes (RS-50, RS-51) are not
  * held. Return false from fn to stop. */

@@ -170,6 +170,14 @@ is_received(uint32_t from)
 	return (from & (ORIGIN | SUMMARY)) == 0;
 }
 
+/* The prefix has lost or got a path of that peer's, be it what a map made of its routes. */
+static void
+path_moved(struct speaker *sp, const struct rib_prefix *prefix, uint32_t from, bool lost)
+{
+	if ((from & ORIGIN) == 0)
+		speaker_hold_path(sp, prefix, sp->by_slot[from & ~SUMMARY], lost);
+}
+
 static void ask_summary(struct speaker *sp, uint32_t from, const struct ipnet *net,
     const struct ipnet *to, const struct speaker_path *path);
 
@@ -183,6 +191,7 @@ path_drop(struct speaker *sp, struct rib_prefix *prefix, uint32_t from)
 	prefix->touched |= path->rank > 0;
 	speaker_route_unref(sp, rib_path_remove(sp->rib, prefix, from));
 	rib_dirty_add(sp->rib, prefix);
+	path_moved(sp, prefix, from, true);
 	if (!is_received(from))
 		return;
 	sp->by_slot[from]->routes_in--;
@@ -226,6 +235,7 @@ path_set(struct speaker *sp, const struct ipnet *net, struct sp_route *r)
 	r->refs++;
 	path->route = r;
 	rib_dirty_add(sp->rib, prefix);
+	path_moved(sp, prefix, r->from, false);
 	return FAB_OK;
 }
 

@@ -5,6 +5,7 @@
  *
  *	bgp_speaker.c         peers, sessions, listeners
  *	bgp_speaker_in.c      Adj-RIB-In: import, originations
+ *	bgp_speaker_hold.c    decisions that wait
  *	bgp_speaker_run.c     end of a turn: selection, the batch for the role
  *	bgp_speaker_sum.c     summaries that route maps make
  *	bgp_speaker_out.c     Adj-RIB-Out, packing
@@ -18,6 +19,7 @@
  * the last trace of its peer.
  */
 #include "lib/bgp_speaker.h"
+#include "lib/clock.h"
 #include "lib/rib.h"
 
 #define ORIGIN    0x80000000u
@@ -85,6 +87,8 @@ struct speaker_peer {
 	bool moved;
 	struct sp_moved *had;
 	size_t n_had;
+	bool delay_drawn[2]; /* in this turn; [1]: of a loss */
+	uint32_t delay_ms[2];
 };
 
 struct speaker {
@@ -113,6 +117,13 @@ struct speaker {
 	struct speaker_scratch scratch;
 	struct route_map_buf map_buf;
 	struct sp_sums *sums; /* NULL as long as no route map summarizes */
+	/* bgp_speaker_hold.c */
+	struct fab_mono started;
+	struct sp_hold *holds; /* by prefix */
+	struct fab_timer *hold_timer;
+	size_t n_held, told_held;
+	uint32_t window_ms;
+	uint64_t window_from_us;
 };
 
 /* ---- bgp_speaker.c ---- */
@@ -172,6 +183,20 @@ bool speaker_sum_any(const struct speaker *sp, uint32_t owner);
 void speaker_sum_clear(struct speaker *sp, uint32_t owner,
     void (*gone)(struct speaker *sp, uint32_t owner, const struct ipnet *to));
 void speaker_sum_fini(struct speaker *sp);
+/* ---- bgp_speaker_hold.c ---- */
+
+int speaker_hold_init(struct speaker *sp);
+void speaker_hold_fini(struct speaker *sp);
+/* The prefix has lost or got a path of that peer. */
+void speaker_hold_path(
+    struct speaker *sp, const struct rib_prefix *prefix, struct speaker_peer *peer, bool lost);
+/* Before a run takes the first dirty prefix, and after the last. */
+void speaker_hold_begin(struct speaker *sp);
+void speaker_hold_end(struct speaker *sp);
+/* True: not in this run. The prefix stays, whatever becomes of its paths. */
+bool speaker_hold_waits(struct speaker *sp, const struct rib_prefix *prefix);
+/* The run has changed its winners. */
+void speaker_hold_changed(struct speaker *sp, const struct rib_prefix *prefix);
 
 /* ---- bgp_speaker_run.c ---- */
 

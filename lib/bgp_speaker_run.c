@@ -72,8 +72,10 @@ decide_prefix(struct speaker *sp, struct rib_prefix *prefix)
 	FAB_ASSERT(n_winners <= n);
 	changed = rank(in, n, winners, n_winners) || prefix->touched;
 	prefix->touched = false;
-	if (changed)
+	if (changed) {
 		note_change(sp, &prefix->net, in, winners, n_winners);
+		speaker_hold_changed(sp, prefix);
+	}
 	speaker_out_prefix(sp, prefix, n_winners > 0 ? in[winners[0]] : NULL);
 }
 
@@ -130,17 +132,22 @@ free_gone(struct speaker *sp)
 void
 speaker_run(struct speaker *sp)
 {
-	struct speaker_cause cause = sp->cause;
+	struct speaker_cause cause;
 	struct rib_prefix *prefix;
 
+	speaker_hold_begin(sp);
+	cause = sp->cause;
 	sp->cause_rank = 0;
 	memset(&sp->cause, 0, sizeof(sp->cause));
 	speaker_out_begin(sp);
 	while ((prefix = rib_dirty_take(sp->rib)) != NULL) {
+		if (speaker_hold_waits(sp, prefix))
+			continue;
 		decide_prefix(sp, prefix);
 		rib_prefix_release(sp->rib, prefix);
 	}
 	cause.best_path_us = fab_wall_us();
+	speaker_hold_end(sp);
 	speaker_in_settle(sp);
 	speaker_out_late(sp);
 	speaker_out_flush(sp);

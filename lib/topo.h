@@ -181,6 +181,7 @@ struct topo_vnet {
 	char *name, *region;
 	int region_index; /* into regions */
 	struct topo_nets space;
+	struct topo_nets summaries; /* what an ExpressRoute gateway announces instead (ER-14) */
 	struct topo_subnet *subnets;
 	size_t n_subnets;
 	int gateway_subnet, route_server_subnet; /* index into subnets, -1: none */
@@ -357,6 +358,7 @@ struct topo_circuit {
 	uint32_t nic_next_hop[2]; /* ER-19 */
 	struct topo_nets links;   /* primary, secondary /30 */
 	bool premium;
+	bool bfd; /* ER-4 */
 };
 
 struct topo_site {
@@ -365,6 +367,7 @@ struct topo_site {
 	uint32_t ip;        /* router's address: first host of its first prefix unless given */
 	uint32_t public_ip; /* 0: none */
 	bool snat;          /* as topo_nva */
+	uint32_t hold_ms, keepalive_ms; /* 0: as timing */
 	struct topo_nets prefixes;
 	struct topo_advert *adverts;
 	size_t n_adverts; /* prefixes, with attributes */

@@ -289,6 +289,7 @@ build_vnet(struct topo_build *b, size_t i)
 
 	v->region = topo_get_copy(b, props, "region");
 	v->space = topo_get_nets(b, props, "address_space");
+	v->summaries = topo_get_nets(b, props, "summarized_gateway_prefixes");
 	v->gateway_subnet = v->route_server_subnet = -1;
 	v->route_server = v->vpn_gateway = v->er_gateway = v->scope = -1;
 	build_subnets(b, i, v, json_object_get(props, "subnets"));

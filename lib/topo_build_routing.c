@@ -203,6 +203,16 @@ build_server(struct topo_build *b, size_t i)
 	}
 }
 
+/* Of one router; 0: as the fabric's. */
+static void
+build_timers(const json_t *props, uint32_t *hold_ms, uint32_t *keepalive_ms)
+{
+	*hold_ms = topo_get_ms(props, "hold");
+	*keepalive_ms = topo_get_ms(props, "keepalive");
+	if (*keepalive_ms == 0)
+		*keepalive_ms = *hold_ms / 3; /* RFC 4271 4.4 */
+}
+
 static void
 build_nva(struct topo_build *b, size_t i)
 {
@@ -219,10 +229,7 @@ build_nva(struct topo_build *b, size_t i)
 	v->ip_forwarding = topo_get_bool(props, "ip_forwarding");
 	v->stateful = topo_get_bool(props, "stateful");
 	v->relay = topo_get_bool(props, "relay");
-	v->hold_ms = topo_get_ms(props, "hold");
-	v->keepalive_ms = topo_get_ms(props, "keepalive");
-	if (v->keepalive_ms == 0)
-		v->keepalive_ms = v->hold_ms / 3; /* RFC 4271 4.4 */
+	build_timers(props, &v->hold_ms, &v->keepalive_ms);
 	v->run = topo_get_texts(b, props, "run", &v->n_run);
 	v->transport = build_transport(props, v->n_run > 0 ? "tcp" : "nng");
 	v->to_route_server = build_policy(b, json_object_get(props, "to_route_server"));
@@ -310,6 +317,7 @@ build_circuit(struct topo_build *b, size_t i)
 	c->site =
 	    topo_build_ref(b, TOPO_CIRCUIT, i, "/site", TOPO_SITE, topo_get_text(props, "site"));
 	c->premium = topo_get_bool(props, "premium");
+	c->bfd = topo_get_bool(props, "bfd");
 	c->links = topo_get_nets(b, props, "links");
 	for (size_t k = 0; k < json_array_size(hops) && k < 2; k++)
 		ipaddr_parse(&c->nic_next_hop[k], json_string_value(json_array_get(hops, k)));
@@ -325,6 +333,7 @@ build_site(struct topo_build *b, size_t i)
 	s->ip = topo_get_addr(props, "ip");
 	s->public_ip = topo_get_addr(props, "public_ip");
 	s->snat = topo_get_bool(props, "snat");
+	build_timers(props, &s->hold_ms, &s->keepalive_ms);
 	s->prefixes = topo_get_nets(b, props, "prefixes");
 	s->adverts = build_adverts(b, props, &s->prefixes, &s->n_adverts);
 	s->policy = build_policy(b, json_object_get(props, "policy"));

@@ -37,22 +37,23 @@ check_timing(struct topo_build *b)
 		    "connect_retry must be at least 100ms");
 }
 
+/* Of one router, where it has timers of its own. */
 static void
-check_nva_timers(struct topo_build *b, size_t i)
+check_router_timers(
+    struct topo_build *b, enum topo_kind kind, size_t i, uint32_t hold_ms, uint32_t keepalive_ms)
 {
-	const struct topo_nva *v = &b->t->nvas[i];
 	const struct topo_timing *t = &b->t->timing;
+	const json_t *props = b->props[kind][i];
 	const char *fault;
 
-	if (topo_get_text(b->props[TOPO_NVA][i], "hold") == NULL &&
-	    topo_get_text(b->props[TOPO_NVA][i], "keepalive") == NULL)
+	if (topo_get_text(props, "hold") == NULL && topo_get_text(props, "keepalive") == NULL)
 		return;
-	fault = timer_fault(v->hold_ms != 0 ? v->hold_ms : t->hold_ms,
-	    v->keepalive_ms != 0 ? v->keepalive_ms : t->keepalive_ms);
-	if (v->hold_ms == 0 && topo_get_text(b->props[TOPO_NVA][i], "hold") != NULL)
-		fault = "hold of one NVA must be at least 3s";
+	fault = timer_fault(hold_ms != 0 ? hold_ms : t->hold_ms,
+	    keepalive_ms != 0 ? keepalive_ms : t->keepalive_ms);
+	if (hold_ms == 0 && topo_get_text(props, "hold") != NULL)
+		fault = "hold of one router must be at least 3s";
 	if (fault != NULL)
-		topo_build_error(b, TOPO_NVA, i, "/hold", "InvalidTimer", "%s", fault);
+		topo_build_error(b, kind, i, "/hold", "InvalidTimer", "%s", fault);
 }
 
 /* ---- sessions ---- */
@@ -267,7 +268,8 @@ topo_check_routers(struct topo_build *b)
 
 	check_timing(b);
 	for (size_t i = 0; i < b->t->n_nvas; i++) {
-		check_nva_timers(b, i);
+		check_router_timers(
+		    b, TOPO_NVA, i, b->t->nvas[i].hold_ms, b->t->nvas[i].keepalive_ms);
 		r = nva_router(b->t, i);
 		check_router(b, &r);
 	}
@@ -275,6 +277,8 @@ topo_check_routers(struct topo_build *b)
 		if (b->t->sites[i].ip == 0)
 			topo_build_error(b, TOPO_SITE, i, "", "SiteAddressMissing",
 			    "give it ip or prefixes; its router needs an address");
+		check_router_timers(
+		    b, TOPO_SITE, i, b->t->sites[i].hold_ms, b->t->sites[i].keepalive_ms);
 		r = site_router(b->t, i);
 		check_router(b, &r);
 	}

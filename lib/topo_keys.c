@@ -137,6 +137,10 @@ static const struct topo_key vnet[] = {
 	{ "address_space", TOPO_T_LIST, "prefixes of the VNet", .sub = ITEM(TOPO_T_PREFIX),
 	    .min = 1, .max = 500, .required = true, .one = true },
 	{ "subnets", TOPO_T_MAP, "by name; a lone prefix is enough", .sub = subnet, .max = 3000 },
+	{ "summarized_gateway_prefixes", TOPO_T_LIST,
+	    "an ExpressRoute gateway here announces these instead of the VNet's prefixes and of "
+	    "those of peered VNets that they cover (ER-14)",
+	    .sub = ITEM(TOPO_T_PREFIX), .max = 500, .one = true },
 	{ NULL },
 };
 
@@ -377,6 +381,9 @@ static const struct topo_key circuit[] = {
 	{ "site", TOPO_T_NAME, "customer end", .required = true },
 	{ "premium", TOPO_T_BOOL, "premium circuit: larger limits (ER-6, ER-33)",
 	    .def = "false" },
+	{ "bfd", TOPO_T_BOOL,
+	    "BFD between MSEEs and site, unless that runs software of its own (ER-4)",
+	    .def = "true" },
 	{ "links", TOPO_T_LIST,
 	    "primary and secondary /30 (ER-1); default: 192.168.(10+2n).0/30 and "
 	    "192.168.(11+2n).0/30 for the n-th circuit by name, from 0",
@@ -393,6 +400,8 @@ static const struct topo_key site[] = {
 	{ "ip", TOPO_T_ADDR, "address of its router; default: first host of its first prefix" },
 	{ "public_ip", TOPO_T_ADDR, "address of its router on the Internet; default: none" },
 	{ "snat", TOPO_T_BOOL, "as for an NVA", .def = "false" },
+	{ "hold", TOPO_T_DURATION, "hold time of its sessions (ER-3, VPN-4); default: as timing" },
+	{ "keepalive", TOPO_T_DURATION, "default: as timing" },
 	{ "prefixes", TOPO_T_LIST, "networks of the site; they are announced",
 	    .sub = ITEM(TOPO_T_PREFIX), .max = 100000, .one = true },
 	{ "advertise", TOPO_T_LIST,

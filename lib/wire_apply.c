@@ -173,6 +173,9 @@ session_conf(struct wire_apply *a, struct slot *slot)
 			.keepalive_ms = peer->keepalive_ms,
 			.connect_retry_ms = a->conf->connect_retry_ms != 0 ?
 			    a->conf->connect_retry_ms : BGP_CONNECT_RETRY_MS,
+			.bfd_ms = peer->bfd_ms,
+			.own_timers = peer->own_timers,
+			.min_hold_ms = peer->min_hold_ms,
 		},
 		.max_prefixes = peer->max_prefixes,
 		.group = slot->own_group,
@@ -205,7 +208,8 @@ session_equal(const struct bgp_session_conf *a, const struct bgp_session_conf *b
 	       a->dial_port == b->dial_port && a->source_addr == b->source_addr &&
 	       a->ttl == b->ttl && a->offer_ipv6 == b->offer_ipv6 &&
 	       a->offer_enhanced_refresh == b->offer_enhanced_refresh &&
-	       a->offer_extended_message == b->offer_extended_message;
+	       a->offer_extended_message == b->offer_extended_message && a->bfd_ms == b->bfd_ms &&
+	       a->own_timers == b->own_timers && a->min_hold_ms == b->min_hold_ms;
 }
 
 static bool

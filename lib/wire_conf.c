@@ -331,6 +331,16 @@ take_timers(struct decode *d, struct wire_peer *p, const Fab__V1__BgpPeerConfig 
 		refuse(d, "peer %s: hold time %u ms is not 3 to 65535 s", m->name, p->hold_ms);
 }
 
+static struct topo_range
+take_range(struct decode *d, const char *what, const Fab__V1__DelayRange *m)
+{
+	if (m == NULL)
+		return (struct topo_range){ 0 };
+	if (m->min_ms > m->max_ms)
+		refuse(d, "%s: a delay of %u to %u ms", what, m->min_ms, m->max_ms);
+	return (struct topo_range){ m->min_ms, m->max_ms };
+}
+
 static void
 take_peer(struct decode *d, struct wire_peer *p, const Fab__V1__BgpPeerConfig *m,
     const Fab__V1__Timers *t)
@@ -358,6 +368,11 @@ take_peer(struct decode *d, struct wire_peer *p, const Fab__V1__BgpPeerConfig *m
 		.in_map = map_at(d, m->name, m->in_map),
 		.out_map = map_at(d, m->name, m->out_map),
 		.out_map_number = m->out_map,
+		.delay = take_range(d, m->name, m->delay),
+		.delay_losses = m->delay_losses,
+		.bfd_ms = m->bfd_ms,
+		.own_timers = m->own_timers,
+		.min_hold_ms = m->min_hold_ms,
 	};
 	take_timers(d, p, m, t);
 	take_policy(d, &p->policy, m->name, m->policy);
@@ -463,6 +478,7 @@ take_rs(struct decode *d, const Fab__V1__RouteServerConfig *m)
 		.hub_routing_preference = (uint32_t)m->hub_routing_preference,
 		.max_next_hops = m->max_next_hops,
 		.max_prefixes_total = m->max_prefixes_total,
+		.anti_flap_ms = m->anti_flap_ms,
 		.sibling = take_string(d, m->sibling),
 		.resource = take_string(d, m->resource),
 	};
@@ -525,6 +541,9 @@ take_gw(struct decode *d, const Fab__V1__GatewayConfig *m)
 		.max_prefixes_out = m->max_prefixes_out,
 		.sibling_address = m->sibling_address,
 		.public_address = m->public_address,
+		.failover = take_range(d, "failover", m->failover),
+		.failover_planned = take_range(d, "failover_planned", m->failover_planned),
+		.summaries = take_nets(d, "summaries", m->summaries, m->n_summaries),
 	};
 	take_statics(d, g, m);
 	take_circuits(d, g, m);
@@ -563,6 +582,7 @@ take_node(struct decode *d, const Fab__V1__NodeConfig *m)
 	c->bgp_url = take_string(d, m->bgp_url);
 	c->connect_retry_ms = m->timers == NULL ? 0 : m->timers->connect_retry_ms;
 	c->generation = m->generation;
+	c->seed = m->seed;
 	c->relay = m->router != NULL && m->router->relay;
 	c->kernel_routes = m->router != NULL && m->router->kernel_routes;
 	c->snat = m->router != NULL && m->router->snat;

@@ -10,6 +10,7 @@
  */
 #include "lib/ipnet.h"
 #include "lib/route_map.h"
+#include "lib/topo.h"
 #include "proto/control.pb-c.h"
 
 #include <stdbool.h>
@@ -101,6 +102,11 @@ struct wire_peer {
 	uint32_t keepalive_ms, hold_ms; /* resolved against the node's timers */
 	uint32_t weight;                /* ER-18 */
 	const char *resource;           /* "" if none */
+	struct topo_range delay;        /* of what changes there (ER-5, TIME-20) */
+	bool delay_losses;              /* only of what is lost there */
+	uint32_t bfd_ms;                /* ER-4; 0: none */
+	bool own_timers;                /* VPN-4 */
+	uint32_t min_hold_ms;           /* ER-3; 0: none */
 	struct wire_policy policy;
 	const struct route_map *in_map, *out_map; /* RM-1; NULL: none */
 	uint32_t out_map_number;                  /* from 1, in wire_conf.maps; 0: none */
@@ -123,6 +129,7 @@ struct wire_rs_conf {
 	bool branch_to_branch;
 	uint32_t hub_routing_preference; /* enum hrp_pref */
 	uint32_t max_next_hops, max_prefixes_total;
+	uint32_t anti_flap_ms; /* RS-99 */
 	const char *sibling, *resource;
 };
 
@@ -150,7 +157,9 @@ struct wire_gw_conf {
 	const char *resource;
 	uint32_t max_prefixes_out; /* ER-21; 0: none */
 	uint32_t sibling_address;
-	uint32_t public_address; /* VPN-14; 0: none */
+	uint32_t public_address;                      /* VPN-14; 0: none */
+	struct topo_range failover, failover_planned; /* VPN-17 */
+	struct wire_nets summaries;                   /* ER-14 */
 };
 
 struct wire_msee_conf {
@@ -176,6 +185,7 @@ struct wire_conf {
 	struct route_map *maps; /* that peers and connections name */
 	size_t n_maps;
 	uint64_t generation;
+	uint32_t seed;                 /* of delays that are drawn */
 	bool relay;                    /* nvad */
 	bool kernel_routes;            /* nvad: program the kernel */
 	bool snat;                     /* nvad: with source NAT towards the Internet */

@@ -29,6 +29,7 @@ struct wire_node {
 	uint64_t told_generation;
 	uint32_t told_routes;
 	bool told_converged;
+	uint64_t delays; /* drawn so far */
 };
 
 static struct wire_node *
@@ -47,13 +48,20 @@ route_fn(const struct wire_node *w)
 
 /* ---- status ---- */
 
+static bool
+is_converged(const struct wire_node *w)
+{
+	return wire_apply_converged(w->apply, NULL, 0) && speaker_held(w->sp) == 0 &&
+	       (w->role->busy == NULL || !w->role->busy(w->ctx));
+}
+
 static void
 send_status(struct wire_node *w, const struct wire_report_to *to)
 {
 	const struct wire_conf *conf = wire_apply_current(w->apply);
 
 	w->told_generation = conf == NULL ? 0 : conf->generation;
-	w->told_converged = wire_apply_converged(w->apply, NULL, 0);
+	w->told_converged = is_converged(w);
 	w->told_routes = (uint32_t)speaker_prefix_count(w->sp);
 	wire_report_status(to, w->told_generation, w->told_converged, w->told_routes);
 }
@@ -68,8 +76,7 @@ status_cb(void *arg)
 
 	if (conf == NULL)
 		return;
-	if (w->told_generation != conf->generation ||
-	    w->told_converged != wire_apply_converged(w->apply, NULL, 0) ||
+	if (w->told_generation != conf->generation || w->told_converged != is_converged(w) ||
 	    w->told_routes != (uint32_t)speaker_prefix_count(w->sp))
 		send_status(w, &w->to);
 	if (w->told_converged && !before && w->role->converged != NULL)
@@ -140,6 +147,25 @@ on_session_gone(void *ctx, const struct wire_peer *peer)
 	wire_node_touch(w);
 }
 
+static void
+on_held(void *ctx)
+{
+	wire_node_touch(node_of(ctx));
+}
+
+/* ER-5, TIME-20 */
+static uint32_t
+on_delay(void *ctx, struct speaker_peer *from, bool lost)
+{
+	struct wire_node *w = node_of(ctx);
+	const struct wire_conf *conf = wire_apply_current(w->apply);
+	const struct wire_peer *peer = wire_peer_of(from);
+
+	if (peer->delay.max_ms == 0 || (peer->delay_losses && !lost))
+		return 0;
+	return topo_draw_ms(peer->delay, conf->seed, peer->name, w->delays++);
+}
+
 /* ---- life ---- */
 
 static int
@@ -155,6 +181,8 @@ build(struct wire_node *w, const struct fab_tls *tls)
 	base = w->ctx;
 	base->w = w;
 	w->callbacks = role->policy;
+	w->callbacks.delay_ms = on_delay;
+	w->callbacks.held = on_held;
 	w->callbacks.changed = on_changed;
 	w->callbacks.peer_state = on_peer_state;
 	w->callbacks.peer_synced = on_peer_synced;
@@ -406,9 +434,7 @@ wire_node_fault(void *ctx, const Fab__V1__FaultRequest *req)
 bool
 wire_node_converged(void *ctx)
 {
-	struct wire_node *w = ctx;
-
-	return wire_apply_converged(w->apply, NULL, 0);
+	return is_converged(ctx);
 }
 
 /* ---- for roles ---- */

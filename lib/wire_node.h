@@ -50,6 +50,8 @@ struct wire_role {
 	/* After the report was sent. */
 	void (*changed)(void *ctx, const struct speaker_change *changes, size_t n);
 	void (*peer_state)(void *ctx, struct speaker_peer *p, enum bgp_state now);
+	/* True while something is still to come by itself; it is not converged then. */
+	bool (*busy)(void *ctx);
 	/* All sessions are up and synced, having not been so before. */
 	void (*converged)(void *ctx);
 	void (*stats)(

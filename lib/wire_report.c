@@ -231,6 +231,8 @@ fill_cause(Fab__V1__Cause *m, const struct speaker_cause *c)
 	m->withdraw_us = c->withdraw_us;
 	m->best_path_us = c->best_path_us;
 	m->sent_us = fab_wall_us();
+	m->held_us = c->held_us;
+	m->held = (char *)(uintptr_t)c->held;
 }
 
 static void

@@ -23,6 +23,7 @@ struct rs {
 	struct wire_base base; /* first */
 	struct rs_policy policy;
 	bool ask_nvas;    /* RS-96, until the configuration is in force */
+	bool settled;     /* has been converged once */
 	bool surplus;     /* RS-25: told once, until there is room again */
 	uint64_t refused; /* prefixes over RS-25 */
 };
@@ -212,6 +213,24 @@ gained_spokes(const struct wire_conf *old, const struct wire_conf *now)
 	return false;
 }
 
+/* RS-99, TIME-4: what is learned at the start is no flapping, and begins no window. */
+static void
+anti_flap(struct rs *rs, const struct wire_conf *conf)
+{
+	uint32_t ms = conf->rs->anti_flap_ms;
+
+	speaker_set_window(wire_node_speaker(rs->base.w), ms, rs->settled ? 0 : ms);
+}
+
+static void
+converged(void *ctx)
+{
+	struct rs *rs = ctx;
+
+	rs->settled = true;
+	anti_flap(rs, wire_node_conf(rs->base.w));
+}
+
 static bool
 config(void *ctx, const struct wire_conf *conf, struct wire_apply *a)
 {
@@ -228,6 +247,7 @@ config(void *ctx, const struct wire_conf *conf, struct wire_apply *a)
 		    wire_conf_maps_differ(wire_apply_current(a), conf)); /* RM-13 */
 	rs_policy_fini(&rs->policy);
 	rs->policy = policy;
+	anti_flap(rs, conf);
 	rs->ask_nvas = gained_spokes(wire_apply_current(a), conf);
 	originate(a, &conf->rs->vnet, conf->address, RS_TAG_VNET);    /* RS-70 */
 	originate(a, &conf->rs->spokes, conf->address, RS_TAG_SPOKE); /* RS-71, RS-97 */
@@ -311,5 +331,6 @@ const struct wire_role rs_role = {
 	.check = check,
 	.config = config,
 	.applied = applied,
+	.converged = converged,
 	.stats = stats,
 };

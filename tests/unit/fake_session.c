@@ -189,6 +189,12 @@ bgp_session_stats(const struct bgp_session *s)
 	return &s->stats;
 }
 
+bool
+bgp_session_was_shut_down(const struct bgp_session *s)
+{
+	return strstr(s->last_error, "Administrative Shutdown") != NULL;
+}
+
 const char *
 bgp_session_last_error(const struct bgp_session *s)
 {

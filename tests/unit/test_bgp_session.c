@@ -711,6 +711,88 @@ test_hold_timers_find_a_cut(void)
 	}
 }
 
+/* ER-4, TIME-12: with BFD a cut is found in three intervals, and the session stays up else. */
+static void
+test_bfd_finds_a_cut(void)
+{
+	struct fab_mono start;
+	struct pair p;
+	uint64_t ms;
+
+	pair_init(&p, BGP_TRANSPORT_NNG);
+	for (int i = 0; i < SIDES; i++) {
+		p.side[i].conf.keepalive_ms = 10000;
+		p.side[i].conf.bfd_ms = 100;
+	}
+	pair_open(&p);
+	WAIT(both_up(&p));
+	idle_for(600); /* no KEEPALIVE is due in this time */
+	CU_ASSERT(both_up(&p) && p.side[RS].ups == 1);
+	bgp_session_cut(p.side[RS].s, true, true);
+	start = fab_mono_now();
+	WAIT(p.side[RS].downs == 1 && p.side[NVA].downs == 1);
+	ms = ms_since(start);
+	CU_ASSERT(ms >= 200 && ms < 3000); /* the hold time is 30 s */
+	CU_ASSERT_NSTRING_EQUAL(p.side[RS].reason, "BFD: no packet for", 18);
+	CU_ASSERT_NSTRING_EQUAL(p.side[NVA].reason, "BFD: no packet for", 18);
+	bgp_session_cut(p.side[RS].s, false, false);
+	WAIT(both_up(&p));
+	pair_close(&p);
+}
+
+/* VPN-4, OPEN-3: a VPN gateway keeps its own timers, so a peer with a hold time below the
+ * gateway's KEEPALIVEs gives up again and again. */
+static void
+test_own_timers_let_a_short_hold_time_expire(void)
+{
+	struct pair p;
+
+	pair_init(&p, BGP_TRANSPORT_NNG);
+	p.side[RS].conf.hold_ms = 15000;
+	p.side[RS].conf.keepalive_ms = 5000;
+	p.side[RS].conf.own_timers = true;
+	p.side[NVA].conf.hold_ms = 3000;
+	p.side[NVA].conf.keepalive_ms = 500;
+	pair_open(&p);
+	WAIT(both_up(&p));
+	CU_ASSERT_EQUAL(bgp_session_hold_sec(p.side[RS].s), 15);
+	CU_ASSERT_EQUAL(bgp_session_hold_sec(p.side[NVA].s), 3);
+	WAIT(p.side[NVA].downs == 1);
+	CU_ASSERT_STRING_EQUAL(p.side[NVA].reason, "hold timer expired");
+	WAIT(p.side[RS].ups == 2); /* and comes back, to lose it again */
+	pair_close(&p);
+}
+
+/* ER-3: an MSEE takes a lower hold time, but not below 10 s. */
+static void
+test_least_hold_time(void)
+{
+	static const struct {
+		uint32_t offered_ms, least_ms;
+		bool up;
+	} rows[] = { { 10000, 10000, true }, { 9000, 10000, false }, { 0, 10000, true },
+		{ 3000, 3000, true } };
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct pair p;
+
+		pair_init(&p, BGP_TRANSPORT_NNG);
+		p.side[RS].conf.min_hold_ms = rows[i].least_ms;
+		p.side[NVA].conf.hold_ms = rows[i].offered_ms;
+		pair_open(&p);
+		if (rows[i].up) {
+			WAIT(both_up(&p));
+			CU_ASSERT_EQUAL(
+			    bgp_session_hold_sec(p.side[RS].s), rows[i].offered_ms / 1000);
+		} else {
+			WAIT(strstr(bgp_session_last_error(p.side[NVA].s),
+				 "OPEN Message Error/Unacceptable Hold Time") != NULL);
+			CU_ASSERT_EQUAL(p.side[RS].ups, 0);
+		}
+		pair_close(&p);
+	}
+}
+
 /* ---- configurations ---- */
 
 static void
@@ -813,6 +895,10 @@ static CU_TestInfo tests[] = {
 	{ "a killed peer is noticed at once (RS-90)", test_a_killed_peer_is_noticed },
 	{ "a second connection does not disturb", test_a_second_connection_does_not_disturb },
 	{ "hold timers find a cut (RS-91)", test_hold_timers_find_a_cut },
+	{ "ER-4, TIME-12: BFD finds a cut", test_bfd_finds_a_cut },
+	{ "VPN-4, OPEN-3: own timers let a short hold time expire",
+	    test_own_timers_let_a_short_hold_time_expire },
+	{ "ER-3: least hold time", test_least_hold_time },
 	{ "a short cut delays and loses nothing", test_a_short_cut_delays },
 	{ "no timers without hold time", test_no_timers_without_hold_time },
 	{ "reset from a callback (RS-21)", test_reset_from_a_callback },

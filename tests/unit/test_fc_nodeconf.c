@@ -719,8 +719,54 @@ test_route_maps(void)
 	fabric_free(&f);
 }
 
+/* What only some sessions have: delays (ER-5, TIME-20), BFD (ER-4), timers that are not negotiated
+ * (VPN-4) or not below 10 s (ER-3); RS-99 and VPN-17 for their nodes. */
+static void
+test_timing_of_sessions(void)
+{
+	struct fabric f;
+	const struct wire_peer *p;
+
+	fabric_parse(&f,
+	    HUB "  alone: {address_space: 10.2.0.0/16, subnets: {GatewaySubnet: 10.2.1.0/26}}\n"
+		"route_servers: {rs: {vnet: hub, peers: [nva1]}}\n"
+		"nvas: {nva1: {subnet: hub/nva, ip: 10.1.2.4, asn: 65001}}\n"
+		"gateways:\n"
+		"  er: {vnet: hub, type: ExpressRoute, circuits: [c1, c2]}\n"
+		"  vpn: {vnet: alone, type: Vpn, connections: [dc]}\n"
+		"circuits: {c1: {site: dc}, c2: {site: dc, bfd: false}}\n"
+		"sites: {dc: {asn: 64900, prefixes: [172.20.0.0/16], hold: 30s}}\n");
+	p = peer(&f, "rs-0", "nva1");
+	CU_ASSERT(p->delay.max_ms == 0 && p->bfd_ms == 0 && !p->own_timers && p->min_hold_ms == 0);
+	p = peer(&f, "rs-0", "er-1");
+	CU_ASSERT(p->delay.min_ms == 1000 && p->delay.max_ms == 3000 && !p->delay_losses);
+	p = peer(&f, "er-1", "rs-0");
+	CU_ASSERT(p->delay.min_ms == 1000 && p->delay.max_ms == 3000 && !p->delay_losses);
+	p = peer(&f, "er-0", "c1-primary");
+	CU_ASSERT(p->delay.min_ms == 0 && p->delay.max_ms == 60000 && p->delay_losses);
+	CU_ASSERT_EQUAL(p->bfd_ms, 0); /* ER-5: not between gateway and MSEE */
+	p = peer(&f, "c1-primary", "er-0");
+	CU_ASSERT(p->delay.max_ms == 0 && p->bfd_ms == 0 && p->min_hold_ms == 0);
+	p = peer(&f, "c1-primary", "dc");
+	CU_ASSERT(p->bfd_ms == 300 && p->min_hold_ms == 10000 && !p->own_timers);
+	CU_ASSERT_EQUAL(peer(&f, "dc", "c1-primary")->bfd_ms, 300);
+	CU_ASSERT_EQUAL(peer(&f, "c2-primary", "dc")->bfd_ms, 0);
+	CU_ASSERT_EQUAL(peer(&f, "dc", "c2-secondary")->bfd_ms, 0);
+	p = peer(&f, "vpn-0", "dc");
+	CU_ASSERT(p->own_timers && p->min_hold_ms == 0 && p->bfd_ms == 0);
+	CU_ASSERT_FALSE(peer(&f, "vpn-0", "vpn-1")->own_timers);
+	p = peer(&f, "dc", "vpn-0");
+	CU_ASSERT(p->hold_ms == 30000 && p->keepalive_ms == 10000 && !p->own_timers);
+	CU_ASSERT_EQUAL(node(&f, "rs-0")->rs->anti_flap_ms, 30000);
+	CU_ASSERT_EQUAL(node(&f, "vpn-1")->gw->failover.max_ms, 180000);
+	CU_ASSERT_EQUAL(node(&f, "vpn-1")->gw->failover_planned.min_ms, 10000);
+	CU_ASSERT_EQUAL(node(&f, "vpn-1")->seed, 1);
+	fabric_free(&f);
+}
+
 static CU_TestInfo tests[] = {
 	{ "RM-1, RM-11: route maps", test_route_maps },
+	{ "timing of sessions (ER-3, ER-4, ER-5, VPN-4)", test_timing_of_sessions },
 	{ "MR-6: tunnels, and kernels to program", test_tunnels_and_kernels },
 	{ "sessions of multi-region (RS-30, B2B-4, ER-1, ER-16)", test_sessions_of_multi_region },
 	{ "both ends of every session agree", test_both_ends_of_every_session_agree },

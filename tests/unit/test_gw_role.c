@@ -220,6 +220,40 @@ test_er_advertises_vnets_and_route_server_routes_ER_10(void)
 	teardown();
 }
 
+/* ER-14: what Azure was seen to announce with each list of summaries (GV-6). */
+static void
+test_er_summaries_GV_6(void)
+{
+	static const struct {
+		const char *summaries, *out;
+	} rows[] = {
+		{ "", "10.0.0.0/16 10.1.0.0/16 10.2.0.0/16" }, { "10.0.0.0/14", "10.0.0.0/14" },
+		{ "10.0.0.0/15", "10.0.0.0/15 10.2.0.0/16" },
+		{ "172.16.0.0/16", "172.16.0.0/16 10.1.0.0/16 10.2.0.0/16" },
+		{ "", "10.0.0.0/16 10.1.0.0/16 10.2.0.0/16" }, /* null reverts at once */
+	};
+
+	setup_er(0, false);
+	fx_nets(&fx, &fx.gateway.vnet_prefixes, &fx.gateway.n_vnet_prefixes, "10.0.0.0/16");
+	fx_nets(&fx, &fx.gateway.spoke_prefixes, &fx.gateway.n_spoke_prefixes,
+	    "10.1.0.0/16 10.2.0.0/16");
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char want[128], *net, *save = NULL;
+		size_t n = 0;
+
+		fx_nets(&fx, &fx.gateway.summaries, &fx.gateway.n_summaries, rows[i].summaries);
+		configure();
+		snprintf(want, sizeof(want), "%s", rows[i].out);
+		for (net = strtok_r(want, " ", &save); net != NULL;
+		     net = strtok_r(NULL, " ", &save)) {
+			CU_ASSERT_STRING_EQUAL(path_at("circuit1-primary", net), "65515");
+			n++;
+		}
+		CU_ASSERT_EQUAL(fake_find("circuit1-primary")->n_table, n);
+	}
+	teardown();
+}
+
 static void
 test_er_connection_limit_ER_21(void)
 {
@@ -580,6 +614,52 @@ test_vpn_standby_takes_over_and_stands_back_VPN_1(void)
 	teardown();
 }
 
+/* VPN-17, OPEN-7: a sibling that died is followed later than one that was stopped. */
+static void
+test_vpn_failover_takes_its_time_VPN_17(void)
+{
+	static const struct {
+		const char *reason;
+		uint32_t at_least_ms, less_than_ms;
+	} rows[] = {
+		{ "connection closed by the peer", 600, 20000 },
+		{ "received NOTIFICATION Cease/Administrative Shutdown", 100, 600 },
+	};
+	Fab__V1__DelayRange failover = FAB__V1__DELAY_RANGE__INIT,
+			    planned = FAB__V1__DELAY_RANGE__INIT;
+
+	setup_vpn(false, true, false);
+	failover.min_ms = failover.max_ms = 600;
+	planned.min_ms = 100;
+	planned.max_ms = 150;
+	fx.gateway.failover = &failover;
+	fx.gateway.failover_planned = &planned;
+	configure();
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct fab_mono start;
+		uint64_t ms;
+
+		up("vpn1-sibling");
+		AWAIT(loop, fake_find("branch1") == NULL && report.converged);
+		start = fab_mono_now();
+		fake_down(fake_find("vpn1-sibling"), rows[i].reason);
+		fab_loop_turn(loop, 0);
+		CU_ASSERT_PTR_NULL(fake_find("branch1"));
+		CU_ASSERT_FALSE(report.converged);
+		AWAIT(loop, fake_find("branch1") != NULL);
+		ms = fab_mono_us_between(start, fab_mono_now()) / 1000;
+		CU_ASSERT(ms >= rows[i].at_least_ms && ms < rows[i].less_than_ms);
+	}
+	/* A sibling that comes back in time changes nothing. */
+	up("vpn1-sibling");
+	fake_down(fake_find("vpn1-sibling"), rows[0].reason);
+	fab_loop_turn(loop, 0);
+	up("vpn1-sibling");
+	CU_ASSERT_TRUE(report.converged);
+	CU_ASSERT_PTR_NULL(fake_find("branch1"));
+	teardown();
+}
+
 static void
 test_vpn_standby_does_not_wait_for_ever_VPN_1(void)
 {
@@ -613,6 +693,7 @@ static CU_TestInfo tests[] = {
 	    test_er_instances_show_route_server_both_next_hops_ER_19 },
 	{ "ER-10 ... ER-12: what goes to the MSEEs",
 	    test_er_advertises_vnets_and_route_server_routes_ER_10 },
+	{ "ER-14, GV-6: summaries", test_er_summaries_GV_6 },
 	{ "ER-21: above the limit connections go down, and return",
 	    test_er_connection_limit_ER_21 },
 	{ "SC-M, RM-2, RM-9, ER-21: an outbound route map", test_er_outbound_map },
@@ -628,6 +709,7 @@ static CU_TestInfo tests[] = {
 	    test_vpn_transit_between_sites_VPN_9 },
 	{ "VPN-1: the standby takes over and stands back",
 	    test_vpn_standby_takes_over_and_stands_back_VPN_1 },
+	{ "VPN-17, TIME-15: failover takes its time", test_vpn_failover_takes_its_time_VPN_17 },
 	{ "VPN-1: the standby does not wait for ever",
 	    test_vpn_standby_does_not_wait_for_ever_VPN_1 },
 	{ "a gateway needs its section", test_a_gateway_needs_its_section },

@@ -423,7 +423,7 @@ static const struct topo_case router_cases[] = {
 	{ TWO(", hold: 1s", ""), 5, "InvalidTimer",
 	    "nva a: hold: hold must be 0 or at least 3s" },
 	{ TWO(", hold: 0", ""), 5, "InvalidTimer",
-	    "nva a: hold: hold of one NVA must be at least 3s" },
+	    "nva a: hold: hold of one router must be at least 3s" },
 	{ TWO(", run: [bird], transport: nng", ""), 5, "TransportConflict",
 	    "nva a: transport: software of your own (run) speaks BGP over TCP only" },
 	{ TWO(", run: [bird], peers: {b: {transport: nng}}", ""), 5, "TransportConflict",
@@ -623,7 +623,7 @@ static const struct topo_case map_cases[] = {
 	/* RM-11 */
 	{ NET "sites: {dc: {asn: 64900, ip: 172.20.0.1}}\n"
 	    "circuits: {c: {site: dc, inbound_map: m}}\n", 5, "UnknownKey",
-	    "circuit c: inbound_map: unknown key; known are site, premium, links, nic_next_hop" },
+	    "circuit c: inbound_map: unknown key; known are site, premium, bfd, links, nic_next_hop" },
 	/* RM-12, OPEN-20 */
 	{ FAR "route_servers: {rs: {vnet: hub, peers: {a: {inbound_map: m}}}}\n"
 	    "route_maps: {m: {route_server: rs}}\n", 6,

@@ -215,7 +215,7 @@ test_full_forms(void)
 		    "policy':{'as_"
 		    "override':false,'strip_as':[65515],'prepend':0,'default_originate':false,'"
 		    "next_hop_unchanged':false},'relay':false}" },
-		{ TOPO_CIRCUIT, "{'site':'dc','premium':null}", "{'site':'dc','premium':false}" },
+		{ TOPO_CIRCUIT, "{'site':'dc','premium':null}", "{'site':'dc','premium':false,'bfd':true}" },
 	};
 	struct topo_subject subject = { .kind = "test", .name = "x" };
 
