@@ -6,9 +6,11 @@
 #include "fabricd/fc_apply.h"
 #include "fabricd/fc_carrier.h"
 #include "fabricd/fc_control.h"
+#include "fabricd/fc_faults.h"
 #include "fabricd/fc_hold.h"
 #include "fabricd/fc_lag.h"
 #include "fabricd/fc_link.h"
+#include "fabricd/fc_mesh.h"
 #include "fabricd/fc_nodes.h"
 #include "fabricd/fc_switch.h"
 #include "fabricd/fc_wait.h"
@@ -51,6 +53,8 @@ fc_new(struct fc **out, struct fab_loop *loop, const struct fc_conf *conf)
 	    (err = fc_carrier_new(&f->carrier, f)) != FAB_OK ||
 	    (err = fc_holds_new(&f->holds, f)) != FAB_OK ||
 	    (err = fc_lag_new(&f->lag, f, fc_control_late)) != FAB_OK ||
+	    (err = fc_faults_new(&f->faults, f)) != FAB_OK ||
+	    (err = fc_meshes_new(&f->meshes, f)) != FAB_OK ||
 	    (err = fc_waits_new(&f->waits, f)) != FAB_OK || (err = empty_model(f)) != FAB_OK ||
 	    (err = fc_switch_new(&f->sw, f)) != FAB_OK) {
 		fc_free(f);
@@ -66,9 +70,11 @@ fc_free(struct fc *f)
 	if (f == NULL)
 		return;
 	fc_waits_free(f->waits);
+	fc_meshes_free(f->meshes);
 	fc_switch_free(f->sw);
 	fc_links_free(f->links);
 	fc_carrier_free(f->carrier);
+	fc_faults_free(f->faults);
 	fc_nodes_free(f->nodes);
 	fc_lag_free(f->lag);
 	fc_holds_free(f->holds);
@@ -132,4 +138,5 @@ fc_touch(struct fc *f, bool moved)
 	if (moved)
 		f->last_change = fab_mono_now();
 	fc_waits_check(f->waits);
+	fc_meshes_check(f->meshes);
 }

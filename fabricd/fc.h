@@ -41,10 +41,12 @@ struct fc {
 	struct fc_nodes *nodes;
 	struct fc_links *links;
 	struct fc_carrier *carrier;
+	struct fc_faults *faults;
 	struct fc_waits *waits;
 	struct fc_holds *holds; /* in front of topo */
 	struct fc_lag *lag;     /* in front of the layers */
-	struct fc_switch *sw;   /* the tables of vswitchd */
+	struct fc_meshes *meshes;
+	struct fc_switch *sw; /* the tables of vswitchd */
 	uint64_t started_us;
 	struct fab_mono started, last_change; /* of anything that `converged` waits to calm down */
 	uint64_t batches, routes;             /* counters: route batches and their prefixes */

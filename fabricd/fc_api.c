@@ -6,6 +6,7 @@
 #include "fabricd/fc_api_impl.h"
 #include "fabricd/fc_apply.h"
 #include "fabricd/fc_carrier.h"
+#include "fabricd/fc_faults.h"
 #include "fabricd/fc_link.h"
 #include "fabricd/fc_wait.h"
 #include "lib/err.h"
@@ -25,6 +26,8 @@ const struct fab_rpc_handler fc_api_table[] = {
 	{ .method = "NextHop", .unary = fc_api_next_hop },
 	{ .method = "Explain", .unary = fc_api_explain },
 	{ .method = "Trace", .unary = fc_api_trace },
+	{ .method = "Reach", .open = fc_api_reach },
+	{ .method = "Stale", .unary = fc_api_stale },
 	{ .method = "RoutesLearned", .unary = fc_api_routes_learned },
 	{ .method = "RoutesAdvertised", .unary = fc_api_routes_advertised },
 	{ .method = "GatewayLearned", .unary = fc_api_gateway_learned },
@@ -299,6 +302,7 @@ fc_api_note_fault(void *ctx, struct fab_rpc_call *call, const ProtobufCMessage *
 	snprintf(text, sizeof(text), "%.32s %.80s", req->action, req->node);
 	fc_events_add(f->events, FC_EVENT_FAULT, at, req->node, "%s", text);
 	fc_timeline_fault(f->timeline, at, req->node, text, is_silent(f, req->action));
+	fc_faults_note(f->faults, req->action, req->node);
 	if (strcmp(req->action, FC_POWER_OFF) == 0)
 		fc_carrier_power_off(f->carrier, req->node);
 	fc_touch(f, true); /* whoever waits for `converged` next shall not be told of before */

@@ -21,6 +21,10 @@ fab_rpc_unary_fn fc_api_link, fc_api_links;
 /* fc_api_routes.c: what packets of a NIC do */
 fab_rpc_unary_fn fc_api_routes_effective, fc_api_next_hop, fc_api_explain, fc_api_trace;
 
+/* fc_api_mesh.c */
+fab_rpc_unary_fn fc_api_stale;
+fab_rpc_open_fn fc_api_reach;
+
 /* fc_api_nodes.c: processes, and what they know */
 fab_rpc_unary_fn fc_api_ps, fc_api_routes_learned, fc_api_routes_advertised, fc_api_gateway_learned,
     fc_api_gateway_advertised, fc_api_gateway_peers, fc_api_circuit_routes, fc_api_router_routes;

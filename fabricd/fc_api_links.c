@@ -189,11 +189,22 @@ list_all(struct list *l)
 						  FC_LINK_REGIONS, t->regions[a], t->regions[b] });
 }
 
+static void
+count_place(void *arg, const struct fc_link_place *p)
+{
+	(void)p;
+	++*(size_t *)arg;
+}
+
 /* No more places than these. */
 static size_t
-room_for(const struct fc *f)
+room_for(const struct fc *f, bool every)
 {
-	return FC_LINKS_MAX + f->topo->n_regions * f->topo->n_regions;
+	size_t n = FC_LINKS_MAX + f->topo->n_regions * f->topo->n_regions;
+
+	if (every)
+		fc_link_places_all(f->topo, count_place, &n);
+	return n;
 }
 
 void
@@ -203,13 +214,18 @@ fc_api_links(void *ctx, struct fab_rpc_call *call, const ProtobufCMessage *msg)
 	Fab__V1__LinkList reply = FAB__V1__LINK_LIST__INIT;
 	const struct fc *f = ctx;
 	struct fc_mem mem = { 0 };
-	struct list l = { .f = f, .mem = &mem, .room = room_for(f), .all = req->a[0] != '\0' };
+	bool every = req->every && req->a[0] == '\0';
+	struct list l = {
+		.f = f, .mem = &mem, .room = room_for(f, every), .all = every || req->a[0] != '\0'
+	};
 	const struct fc_link_change asked = { .a = req->a, .b = req->b };
 
 	l.v = fc_mem_take(&mem, l.room, sizeof(struct Fab__V1__LinkInfo *));
 	if (l.v == NULL)
 		l.room = 0;
-	if (!l.all) {
+	if (every) {
+		fc_link_places_all(f->topo, list_place, &l);
+	} else if (!l.all) {
 		list_all(&l);
 	} else if (fc_link_places(f->topo, req->a, req->b, false, list_place, &l) == 0) {
 		fc_mem_free(&mem);

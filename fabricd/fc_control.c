@@ -3,6 +3,7 @@
  */
 #include "fabricd/fc_control.h"
 
+#include "fabricd/fc_faults.h"
 #include "fabricd/fc_image.h"
 #include "fabricd/fc_lag.h"
 #include "fabricd/fc_switch.h"
@@ -335,6 +336,7 @@ report_hello(struct fc_reporter *r, const Fab__V1__ReportHello *hello)
 	r->started_us = hello->started_us;
 	n->reporter = r;
 	n->seen = true;
+	fc_faults_hello(f->faults, n->name);
 	n->pid = hello->pid;
 	n->started_us = hello->started_us;
 	fc_events_add(f->events, FC_EVENT_NODE, fab_wall_us(), n->name, "running, pid %d", n->pid);

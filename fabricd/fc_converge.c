@@ -4,8 +4,10 @@
 #include "fabricd/fc_converge.h"
 
 #include "fabricd/fc_cond.h"
+#include "fabricd/fc_faults.h"
 #include "fabricd/fc_hold.h"
 #include "fabricd/fc_lag.h"
+#include "fabricd/fc_link.h"
 #include "fabricd/fc_pairs.h"
 #include "fabricd/fc_switch.h"
 #include "lib/err.h"
@@ -80,13 +82,42 @@ foreign_session(void *arg, const struct fc_pair *p)
 	}
 }
 
+static bool
+is_quiet(const struct fc *f, char why[static FC_WHY_MAX], uint64_t *recheck_ms)
+{
+	uint64_t quiet_us = (uint64_t)f->topo->timing.converge_quiet_ms * 1000;
+	uint64_t since_us = fab_mono_us_between(f->last_change, fab_mono_now());
+
+	if (since_us >= quiet_us)
+		return true;
+	snprintf(why, FC_WHY_MAX, "routes have changed less than %u ms ago",
+	    f->topo->timing.converge_quiet_ms);
+	*recheck_ms = (quiet_us - since_us) / 1000 + 1;
+	return false;
+}
+
+/* What nodes have told and the platform takes its time with. */
+static bool
+nothing_pending(const struct fc *f, char why[static FC_WHY_MAX])
+{
+	const char *late;
+	uint64_t late_ms;
+	char what[96];
+
+	if ((late = fc_lag_pending(f->lag, &late_ms)) != NULL)
+		snprintf(why, FC_WHY_MAX, "NICs get a change of node %.60s in %llu ms", late,
+		    (unsigned long long)late_ms);
+	else if (fc_holds_pending(f->holds, what, &late_ms))
+		snprintf(why, FC_WHY_MAX, "%s: in %llu ms", what, (unsigned long long)late_ms);
+	else
+		return true;
+	return false;
+}
+
 bool
 fc_converged(const struct fc *f, char why[static FC_WHY_MAX], uint64_t *recheck_ms)
 {
 	struct foreign_walk w = { .f = f };
-	uint64_t quiet_us, since_us, late_ms;
-	const char *late;
-	char what[96];
 
 	for (const struct fc_node *n = fc_node_next(f->nodes, NULL); n != NULL;
 	     n = fc_node_next(f->nodes, n))
@@ -97,26 +128,92 @@ fc_converged(const struct fc *f, char why[static FC_WHY_MAX], uint64_t *recheck_
 		snprintf(why, FC_WHY_MAX, "node %.60s: no session with %.60s yet", w.node, w.peer);
 		return false;
 	}
-	if ((late = fc_lag_pending(f->lag, &late_ms)) != NULL) {
-		snprintf(why, FC_WHY_MAX, "NICs get a change of node %.60s in %llu ms", late,
-		    (unsigned long long)late_ms);
-		return false;
+	return nothing_pending(f, why) && fc_switch_converged(f->sw, why) &&
+	       is_quiet(f, why, recheck_ms);
+}
+
+/* ---- settled ---- */
+
+/* A report stream that hangs ends late, and only routes of reporters wait for that (RS-66). */
+static bool
+node_settled(const struct fc *f, const struct fc_node *n, char why[static FC_WHY_MAX])
+{
+	const struct topo_node *tn = fc_node_topo(f->nodes, n);
+	enum fc_down how = fc_faults_down(f->faults, n->name);
+
+	if (n->foreign || tn == NULL || (!fc_node_connected(n) && n->seen))
+		return true;
+	if (how != FC_DOWN_NOT) {
+		snprintf(why, FC_WHY_MAX, "fabricd has not missed %.60s yet", n->name);
+		return how == FC_DOWN_HUNG && tn->kind != TOPO_NODE_ROUTE_SERVER &&
+		       tn->kind != TOPO_NODE_VPN_GATEWAY && tn->kind != TOPO_NODE_ER_GATEWAY;
 	}
-	if (fc_holds_pending(f->holds, what, &late_ms)) {
-		snprintf(why, FC_WHY_MAX, "%s: in %llu ms", what, (unsigned long long)late_ms);
+	if (fc_node_connected(n) && n->status_generation == n->generation)
+		return true;
+	snprintf(why, FC_WHY_MAX, "node %.60s has not taken over its configuration yet", n->name);
+	return false;
+}
+
+struct settle_walk {
+	const struct fc *f;
+	char *why; /* of the first session that is not as it should be */
+	bool settled;
+};
+
+static bool
+end_stands(const struct fc *f, const struct fc_end *e)
+{
+	const struct fc_node *n = e->node != NULL ? fc_node_find(f->nodes, e->name) : NULL;
+
+	if (fc_faults_down(f->faults, e->name) != FC_DOWN_NOT)
 		return false;
-	}
-	if (!fc_switch_converged(f->sw, why))
-		return false;
-	quiet_us = (uint64_t)f->topo->timing.converge_quiet_ms * 1000;
-	since_us = fab_mono_us_between(f->last_change, fab_mono_now());
-	if (since_us < quiet_us) {
-		snprintf(why, FC_WHY_MAX, "routes have changed less than %u ms ago",
-		    f->topo->timing.converge_quiet_ms);
-		*recheck_ms = (quiet_us - since_us) / 1000 + 1;
-		return false;
-	}
-	return true;
+	return n == NULL || n->foreign || fc_node_connected(n);
+}
+
+/* Whether the session is, by this end, as it should be. Ends that cannot speak say nothing. */
+static bool
+end_settled(const struct fc *f, const struct fc_end *me, const struct fc_end *other, bool up)
+{
+	const struct fc_node *n = me->node != NULL ? fc_node_find(f->nodes, me->name) : NULL;
+	const struct fc_session *s;
+
+	if (n == NULL || n->foreign || !end_stands(f, me))
+		return true;
+	s = fc_session_find(n, other->name);
+	return up ? s != NULL && s->established && s->synced : s == NULL || !s->established;
+}
+
+static void
+session_settled(void *arg, const struct fc_pair *p)
+{
+	struct settle_walk *w = arg;
+	const struct fc *f = w->f;
+	bool up = end_stands(f, &p->dial) && end_stands(f, &p->listen) &&
+		  !fc_link_is_cut(f->links, p->dial.name, p->listen.name) &&
+		  !fc_link_is_cut(f->links, p->listen.name, p->dial.name);
+
+	if (p->dial.standby || p->listen.standby)
+		return; /* VPN-1: up or not */
+	if (!w->settled ||
+	    (end_settled(f, &p->dial, &p->listen, up) && end_settled(f, &p->listen, &p->dial, up)))
+		return;
+	w->settled = false;
+	snprintf(w->why, FC_WHY_MAX, "the session between %.60s and %.60s is not %s yet",
+	    p->dial.name, p->listen.name, up ? "up" : "missed");
+}
+
+bool
+fc_settled(const struct fc *f, char why[static FC_WHY_MAX], uint64_t *recheck_ms)
+{
+	struct settle_walk w = { f, why, true };
+
+	for (const struct fc_node *n = fc_node_next(f->nodes, NULL); n != NULL;
+	     n = fc_node_next(f->nodes, n))
+		if (!node_settled(f, n, why))
+			return false;
+	fc_pairs_each(f->topo, session_settled, &w);
+	return w.settled && nothing_pending(f, why) && fc_switch_converged(f->sw, why) &&
+	       is_quiet(f, why, recheck_ms);
 }
 
 /* ---- the others ---- */
@@ -238,6 +335,9 @@ fc_expr_holds(const struct fc *f, const struct fc_expr *e, bool *holds, char why
 	switch (e->kind) {
 	case FC_EXPR_CONVERGED:
 		*holds = fc_converged(f, why, recheck_ms);
+		return FAB_OK;
+	case FC_EXPR_SETTLED:
+		*holds = fc_settled(f, why, recheck_ms);
 		return FAB_OK;
 	case FC_EXPR_EFFECTIVE:
 		err = effective_holds(f, e, holds, why);

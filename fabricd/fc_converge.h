@@ -13,6 +13,9 @@
  * when only the passing of time can make it true. */
 bool fc_converged(const struct fc *f, char why[static FC_WHY_MAX], uint64_t *recheck_ms);
 
+/* All of its "settled", the same way. */
+bool fc_settled(const struct fc *f, char why[static FC_WHY_MAX], uint64_t *recheck_ms);
+
 /* Any condition that no node has to be asked about. FAB_ENOENT: it names something that does not
  * exist. */
 int fc_expr_holds(const struct fc *f, const struct fc_expr *e, bool *holds,

@@ -18,6 +18,7 @@ static const struct {
 	const char *word, *args, *usage;
 } forms[] = {
 	[FC_EXPR_CONVERGED] = { "converged", "", "converged" },
+	[FC_EXPR_SETTLED] = { "settled", "", "settled" },
 	[FC_EXPR_EFFECTIVE] = { "effective", "apv", "effective NIC PREFIX [via ADDR]" },
 	[FC_EXPR_LEARNED] = { "learned", "abps", "learned RS PEER PREFIX [path P] [community C]" },
 	[FC_EXPR_ADVERTISED] = { "advertised", "abps",
@@ -166,9 +167,9 @@ find_form(struct fc_expr *e, const char *word, char why[static 256])
 		if (strcmp(word, forms[k].word) != 0)
 			continue;
 		e->kind = (enum fc_expr_kind)k;
-		if (e->kind != FC_EXPR_CONVERGED || !e->negate)
+		if ((e->kind != FC_EXPR_CONVERGED && e->kind != FC_EXPR_SETTLED) || !e->negate)
 			return FAB_OK;
-		snprintf(why, 256, "'no converged' is not a condition");
+		snprintf(why, 256, "'no %s' is not a condition", forms[k].word);
 		return FAB_EINVAL;
 	}
 	snprintf(why, 256, "unknown condition '%.60s': expected ", word);

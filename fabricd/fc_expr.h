@@ -5,6 +5,9 @@
  *
  *   converged                        every node runs, has its configuration and its sessions,
  *                                    and nothing has changed for timing.converge_quiet
+ *   settled                          the same, as far as what is broken allows: who was killed,
+ *                                    or hangs, is missed by all his peers, and so is each
+ *                                    other by the ends of a link that is cut
  *   effective NIC PREFIX [via ADDR]  an active route for exactly this prefix (and this next hop)
  *   learned RS PEER PREFIX [AS]      every running instance holds the prefix from this peer
  *   advertised RS PEER PREFIX [AS]   every running instance announces the prefix to this peer
@@ -19,7 +22,7 @@
  *   session A B up|down              all sessions between A and B: up when both their ends
  *                                    say so, down when one end says that
  *   node NAME up|down                its processes are connected, or none is
- *   no CONDITION                     the opposite of any but converged
+ *   no CONDITION                     the opposite of any but converged and settled
  *
  * A, B and NAME are nodes (rs1-0) or resources (rs1, both its nodes).
  */
@@ -30,6 +33,7 @@
 
 enum fc_expr_kind {
 	FC_EXPR_CONVERGED,
+	FC_EXPR_SETTLED,
 	FC_EXPR_EFFECTIVE,
 	FC_EXPR_LEARNED,
 	FC_EXPR_ADVERTISED,

@@ -208,11 +208,32 @@ fc_backend_is_healthy(const struct fc_layers *l, const struct topo_load_balancer
 	return r == NULL || !r->gone;
 }
 
+void
+fc_layers_set_faults(struct fc_layers *l, const struct fc_layer_faults *faults)
+{
+	l->faults = *faults;
+}
+
+static bool
+is_dead(const struct fc_layers *l, const char *node, bool gone)
+{
+	if (!gone && (l->faults.is_down == NULL || !l->faults.is_down(l->faults.ctx, node)))
+		return false;
+	return l->machine_stands == NULL || !l->machine_stands(l->machine_ctx, node);
+}
+
 bool
 fc_router_is_dead(const struct fc_layers *l, const struct fc_router *r)
 {
-	return r->gone &&
-	       (l->machine_stands == NULL || !l->machine_stands(l->machine_ctx, r->name));
+	return is_dead(l, r->name, r->gone);
+}
+
+bool
+fc_node_is_dead(const struct fc_layers *l, const char *node)
+{
+	const struct fc_router *r = fc_router_find(l->routers, node);
+
+	return is_dead(l, node, r != NULL && r->gone);
 }
 
 void

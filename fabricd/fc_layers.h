@@ -79,6 +79,15 @@ void fc_layers_router_gone(struct fc_layers *l, const char *node);
 void fc_layers_set_machines(
     struct fc_layers *l, bool (*stands)(void *ctx, const char *node), void *ctx);
 
+/* What is broken beside the layers (fc_faults.h); trace asks. Members may be NULL. */
+struct fc_layer_faults {
+	bool (*is_down)(void *ctx, const char *node); /* dead or hung, as was announced */
+	bool (*is_cut)(void *ctx, const char *from, const char *to);
+	bool (*session_is_down)(void *ctx, const char *a, const char *b); /* says a */
+	void *ctx;
+};
+void fc_layers_set_faults(struct fc_layers *l, const struct fc_layer_faults *faults); /* copied */
+
 /* Whether a load balancer sends packets to that backend, a NIC (RS-57): while its machine runs and,
  * for an NVA, has not lost its router process. */
 bool fc_backend_is_healthy(const struct fc_layers *l, const struct topo_load_balancer *lb, int nic);

@@ -20,12 +20,15 @@ struct fc_layers {
 	struct fc_router *routers;
 	bool (*machine_stands)(void *ctx, const char *node); /* NULL: processes are machines */
 	void *machine_ctx;
+	struct fc_layer_faults faults;
 	struct fc_reach **reach; /* cache, emptied by every change */
 	uint64_t generation;
 };
 
 /* Its process went away, and nothing forwards in its place. */
 bool fc_router_is_dead(const struct fc_layers *l, const struct fc_router *r);
+/* The same by name; foreign software, which reports nothing, as far as somebody announced it. */
+bool fc_node_is_dead(const struct fc_layers *l, const char *node);
 
 /* ---- fc_view.c: the layers as one subnet sees them ---- */
 

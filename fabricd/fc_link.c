@@ -68,11 +68,14 @@ row_is_cut(const struct fc_links *ls, enum fc_link_kind kind, const char *from, 
 	return fc_linkset_get(ls->set, kind, from, to).cut;
 }
 
+/* Of a node, or of the NIC of a VM. */
 static int
 region_of(const struct topo *t, const char *name)
 {
-	int i = topo_find_node(t, name);
+	int i = topo_find_node(t, name), nic = i < 0 ? topo_find_nic(t, name) : -1;
 
+	if (nic >= 0)
+		return t->vnets[t->nics[nic].vnet].region_index;
 	return i >= 0 ? topo_node_region(t, &t->nodes[i]) : -1;
 }
 

@@ -122,6 +122,41 @@ fc_link_places(const struct topo *t, const char *a, const char *b, bool one_way,
 	return s.n;
 }
 
+/* ---- all ---- */
+
+static void
+emit_pair(void *arg, const struct fc_pair *p)
+{
+	emit_both(arg, FC_LINK_NODES, p->dial.name, p->listen.name);
+}
+
+static void
+emit_static(struct search *s, const struct topo_node *gateway)
+{
+	const struct topo_gateway *g = &s->t->gateways[gateway->index];
+
+	for (size_t i = 0; i < g->n_conns; i++)
+		if (!g->conns[i].bgp)
+			emit_both(
+			    s, FC_LINK_NODES, gateway->name, s->t->sites[g->conns[i].index].name);
+}
+
+void
+fc_link_places_all(const struct topo *t, fc_link_place_fn *fn, void *arg)
+{
+	struct search s = { .t = t, .fn = fn, .arg = arg };
+
+	fc_pairs_each(t, emit_pair, &s);
+	for (size_t i = 0; i < t->n_nodes; i++)
+		if (t->nodes[i].kind == TOPO_NODE_VPN_GATEWAY)
+			emit_static(&s, &t->nodes[i]);
+	for (size_t i = 0; i < t->n_nics; i++)
+		emit_nic(&s, t->nics[i].name);
+	for (size_t i = 0; i < t->n_regions; i++)
+		for (size_t k = i + 1; k < t->n_regions; k++)
+			emit_both(&s, FC_LINK_REGIONS, t->regions[i], t->regions[k]);
+}
+
 /* ---- what is still there ---- */
 
 struct lookup {

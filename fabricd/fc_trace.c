@@ -5,6 +5,7 @@
  */
 #include "fabricd/fc_eff.h"
 
+#include "fabricd/fc_system.h"
 #include "fabricd/fc_walk.h"
 #include "lib/err.h"
 
@@ -120,9 +121,56 @@ fc_walk_is_gone(const struct fc_walk *w, const char *node)
 bool
 fc_walk_is_dead(const struct fc_walk *w, const char *node)
 {
-	const struct fc_router *r = fc_router_find(w->l->routers, node);
+	return fc_node_is_dead(w->l, node);
+}
 
-	return r != NULL && fc_router_is_dead(w->l, r);
+/* ---- links ---- */
+
+static bool
+is_cut(const struct fc_walk *w, const char *from, const char *to)
+{
+	const struct fc_layer_faults *fs = &w->l->faults;
+
+	return fs->is_cut != NULL && fs->is_cut(fs->ctx, from, to);
+}
+
+/* What leaves Azure by ExpressRoute takes no gateway (ER-19), but needs one that the MSEE can
+ * reach. */
+static bool
+msee_is_cut_off(
+    const struct fc_walk *w, const struct fc_trace_hop *nic, const struct fc_trace_hop *h)
+{
+	const struct topo *t = w->t;
+	int scope = fc_scope_of(t, t->nics[nic->index].vnet);
+	int gw = scope >= 0 ? t->vnets[scope].er_gateway : -1;
+
+	return gw >= 0 && is_cut(w, fc_walk_gateway_name(t, gw, 0), h->node) &&
+	       is_cut(w, fc_walk_gateway_name(t, gw, 1), h->node);
+}
+
+/* The walk went where routes lead; the packet ends at the first link that lets nothing through.
+ * Load balancers are no end of a link. */
+static void
+end_at_cut(struct fc_walk *w)
+{
+	const struct fc_trace_hop *from = NULL;
+
+	for (size_t i = 0; i < w->out->n_hops; i++) {
+		const struct fc_trace_hop *h = &w->out->hops[i];
+
+		if (h->place == FC_AT_LOAD_BALANCER)
+			continue;
+		if (from != NULL && strcmp(from->node, h->node) != 0 &&
+		    (is_cut(w, from->node, h->node) ||
+			(from->place == FC_AT_NIC && h->place == FC_AT_MSEE &&
+			    msee_is_cut_off(w, from, h)))) {
+			fc_walk_finish(
+			    w, FC_BLACKHOLE, "the link from %s to %s is cut", from->node, h->node);
+			w->out->n_hops = i;
+			return;
+		}
+		from = h;
+	}
 }
 
 /* ---- the walk ---- */
@@ -225,6 +273,8 @@ trace(const struct fc_layers *l, struct fc_endpoint src, struct fc_endpoint dst,
 		else
 			steps[w.stage](&w);
 	}
+	if (l->faults.is_cut != NULL)
+		end_at_cut(&w);
 }
 
 void

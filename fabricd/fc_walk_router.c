@@ -165,15 +165,28 @@ circuit_gateway(const struct fc_walk *w, int circuit, struct ipnet *net, bool *n
 	return found;
 }
 
+/* ER-15: both instances announce it; one whose session is down does not any more. */
+static unsigned
+gateway_instance(const struct fc_walk *w, int gw, const char *msee)
+{
+	const struct fc_layer_faults *fs = &w->l->faults;
+	unsigned taken = w->hash % 2;
+
+	if (fs->session_is_down != NULL &&
+	    fs->session_is_down(fs->ctx, msee, fc_walk_gateway_name(w->t, gw, taken)) &&
+	    !fs->session_is_down(fs->ctx, msee, fc_walk_gateway_name(w->t, gw, 1 - taken)))
+		return 1 - taken;
+	return taken;
+}
+
 static void
 msee_to_gateway(struct fc_walk *w, int gw, struct ipnet net, bool native)
 {
-	unsigned at = w->instance;
+	const char *msee = fc_walk_node_name(w->t, TOPO_NODE_MSEE, w->index, w->instance);
 
-	w->instance = w->hash % 2; /* ER-15: both instances announce it */
-	fc_walk_hop_to(w, FC_AT_MSEE, w->index,
-	    fc_walk_node_name(w->t, TOPO_NODE_MSEE, w->index, at), native ? "ER-10" : "B2B-2", net,
-	    "gateway", fc_walk_gateway_name(w->t, gw, w->instance));
+	w->instance = gateway_instance(w, gw, msee);
+	fc_walk_hop_to(w, FC_AT_MSEE, w->index, msee, native ? "ER-10" : "B2B-2", net, "gateway",
+	    fc_walk_gateway_name(w->t, gw, w->instance));
 	fc_walk_go(w, FC_STAGE_GATEWAY, gw);
 }
 

@@ -18,6 +18,7 @@ test_conditions_that_parse(void)
 	} rows[] = {
 		{ "converged", { .kind = FC_EXPR_CONVERGED } },
 		{ "  converged\n", { .kind = FC_EXPR_CONVERGED } },
+		{ "settled", { .kind = FC_EXPR_SETTLED } },
 		{ "effective vm11 0.0.0.0/0",
 		    { .kind = FC_EXPR_EFFECTIVE, .a = "vm11", .prefix = { 0, 0 } } },
 		{ "effective vm11 10.21.0.0/16 via 10.1.2.4", { .kind = FC_EXPR_EFFECTIVE,
@@ -119,6 +120,7 @@ test_conditions_that_are_refused(void)
 		{ "Converged", "unknown condition 'Converged'" },
 		{ "converged now", "expected: converged" },
 		{ "no converged", "'no converged' is not a condition" },
+		{ "no settled", "'no settled' is not a condition" },
 		{ "effective vm11", "expected: effective NIC PREFIX [via ADDR]" },
 		{ "effective vm11 10.0.0.1/8", "'10.0.0.1/8' is not a prefix such as 10.1.0.0/16" },
 		{ "effective vm11 10.0.0.0/8 via", "expected: effective NIC PREFIX [via ADDR]" },

@@ -926,6 +926,108 @@ test_every_pair_ends(void)
 	}
 }
 
+/* ---- what is broken ---- */
+
+struct broken {
+	const char *a, *b;   /* a link that is cut, in one direction */
+	const char *a2, *b2; /* and another one */
+	const char *down;    /* a node that was announced as dead */
+	bool missed;         /* who has a session over those links misses it */
+};
+
+static bool
+same(const char *a, const char *b)
+{
+	return a != NULL && strcmp(a, b) == 0;
+}
+
+static bool
+says_cut(void *ctx, const char *from, const char *to)
+{
+	const struct broken *b = ctx;
+
+	return (same(b->a, from) && same(b->b, to)) || (same(b->a2, from) && same(b->b2, to));
+}
+
+static bool
+says_down(void *ctx, const char *node)
+{
+	return same(((const struct broken *)ctx)->down, node);
+}
+
+static bool
+says_missed(void *ctx, const char *a, const char *b)
+{
+	return ((const struct broken *)ctx)->missed && says_cut(ctx, a, b);
+}
+
+static void
+broken_plan(struct fix *f, struct broken *b)
+{
+	open_plan(f, plan);
+	fc_layers_set_faults(f->l, &(struct fc_layer_faults){ .is_down = says_down,
+				       .is_cut = says_cut,
+				       .session_is_down = says_missed,
+				       .ctx = b });
+}
+
+/* The packet ends where the link is cut, whatever the routes say. */
+static void
+test_a_link_that_is_cut_ends_the_packet(void)
+{
+	struct broken b = { .a = "vm11", .b = "nva1" };
+	struct fix f;
+
+	broken_plan(&f, &b);
+	fix_expect_trace(&f, "vm11", "vm12",
+	    "vm11 [RS-65] 0.0.0.0/0 VirtualNetworkGateway 10.1.2.4\n"
+	    "blackhole: the link from vm11 to nva1 is cut");
+	CU_ASSERT_EQUAL(fix_trace(&f, "vm12", "vm11").verdict, FC_DELIVERED); /* one way */
+	b = (struct broken){ .down = "nva1" };
+	fix_expect_trace(&f, "vm11", "vm12",
+	    "vm11 [RS-65] 0.0.0.0/0 VirtualNetworkGateway 10.1.2.4\n"
+	    "blackhole: nva1 is gone and still the next hop (RS-91)");
+	fix_close(&f);
+}
+
+/* Both gateway instances announce a prefix; the MSEE uses the one that it still has a session
+ * with. */
+static void
+test_er_15_msee_takes_the_instance_that_is_left(void)
+{
+	struct broken b = { .a = "c1-primary", .b = "er1-1" };
+	struct fix f;
+
+	broken_plan(&f, &b);
+	fix_expect_trace(
+	    &f, "dc1", "vm11", FROM_DC "blackhole: the link from c1-primary to er1-1 is cut");
+	b.missed = true; /* the hold timer has expired */
+	fix_expect_trace(&f, "dc1", "vm11",
+	    "dc1 [ER-10] 10.11.0.0/16 via c1-primary\n"
+	    "c1-primary [ER-10] 10.11.0.0/16 gateway er1-0\n"
+	    "er1-0 [ER-20] 10.11.0.0/16 VNetPeering\n"
+	    "vm11\n"
+	    "delivered");
+	fix_close(&f);
+}
+
+/* The way out passes no gateway, but ends with the last one that the MSEE can reach. */
+static void
+test_er_19_way_out_needs_a_gateway_at_the_msee(void)
+{
+	struct broken b = { .a = "er1-0", .b = "c1-secondary" };
+	struct fix f;
+
+	broken_plan(&f, &b);
+	fix_expect_trace(&f, "vm11", "dc1", TO_DC);
+	b.a2 = "er1-1";
+	b.b2 = "c1-secondary";
+	fix_expect_trace(&f, "vm11", "dc1",
+	    "vm11 [ER-19] 172.20.0.0/16 VirtualNetworkGateway 10.24.0.5 10.24.0.4\n"
+	    "blackhole: the link from vm11 to c1-secondary is cut");
+	fix_close(&f);
+}
+
 static CU_TestInfo trace_tests[] = {
 	{ "local and peered delivery", test_local_and_peered_delivery },
 	{ "SC-A: spoke to spoke through the NVA", test_sc_a_spoke_to_spoke_through_the_nva },
@@ -958,6 +1060,11 @@ static CU_TestInfo trace_tests[] = {
 	{ "SC-G, ER-13: MSEE prefers the native gateway",
 	    test_sc_g_msee_prefers_the_native_gateway },
 	{ "ER-30: hairpin at the MSEE", test_er_30_hairpin_at_the_msee },
+	{ "a link that is cut ends the packet", test_a_link_that_is_cut_ends_the_packet },
+	{ "ER-15: the MSEE takes the instance that is left",
+	    test_er_15_msee_takes_the_instance_that_is_left },
+	{ "ER-19: the way out needs a gateway at the MSEE",
+	    test_er_19_way_out_needs_a_gateway_at_the_msee },
 	{ "endpoints", test_endpoints },
 	{ "every pair ends", test_every_pair_ends },
 	CU_TEST_INFO_NULL,
