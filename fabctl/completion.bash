@@ -13,16 +13,17 @@ _fabctl() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} words=() i
 	local kinds="vnet peering route_table route_server nva gateway circuit site vm fabric"
 	local verbs="up down check apply diff get set delete ps kill pause resume stop start restart link routes
-		gateway circuit router nexthop explain trace nics metrics exec probe capture wait test events timeline health help"
+		gateway circuit router nexthop explain trace nics metrics exec probe capture wait test chaos events timeline health help"
 	local _fabctl_where=()
 
 	case $prev in
 	-o | --output) COMPREPLY=($(compgen -W "table json yaml" -- "$cur")); return ;;
 	--packets) COMPREPLY=($(compgen -W "auto on off" -- "$cur")); return ;;
 	--engine) COMPREPLY=($(compgen -W "auto userspace bpf" -- "$cur")); return ;;
-	--junit) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+	--junit | --html) COMPREPLY=($(compgen -f -- "$cur")); return ;;
 	--run-dir) COMPREPLY=($(compgen -d -- "$cur")); return ;;
-	--url | --wait | --timeout | --pps | --duration | --max-lost | --delay | --jitter | --loss | --rate | --count | --jobs | --seed)
+	--faults) COMPREPLY=($(compgen -W "kill pause cut" -- "$cur")); return ;;
+	--url | --seed | --replay | --only | --limit | --bound | --wait | --timeout | --pps | --duration | --max-lost | --delay | --jitter | --loss | --rate | --count | --jobs)
 		return ;;
 	-w | --write) COMPREPLY=($(compgen -f -- "$cur")); return ;;
 	esac
@@ -31,7 +32,8 @@ _fabctl() {
 		case ${COMP_WORDS[i]} in
 		--url | --run-dir) _fabctl_where=("${COMP_WORDS[i]}" "${COMP_WORDS[++i]}") ;;
 		-o | --output | --wait | --timeout | --packets | --engine | --pps | --duration | --max-lost | --delay | --jitter | \
-			--loss | --rate | --count | -w | --write | --junit | --jobs | --seed) ((i++)) ;;
+			--loss | --rate | --count | -w | --write | --junit | --jobs | --faults | --html | --seed | --replay | --only | \
+			--limit | --bound) ((i++)) ;;
 		-*) ;;
 		*) words+=("${COMP_WORDS[i]}") ;;
 		esac
@@ -46,6 +48,7 @@ _fabctl() {
 		apply) opts+=" --dry-run" ;;
 		wait) opts+=" --timeout" ;;
 		test) opts+=" --junit --tap --keep --jobs --seed" ;;
+		chaos) opts+=" --faults --pairs --html --junit --only --replay --seed --limit --bound --packets --jobs" ;;
 		trace) opts+=" --both" ;;
 		events) opts+=" --follow" ;;
 		link) opts+=" --one-way --delay --jitter --loss --rate" ;;
@@ -56,7 +59,7 @@ _fabctl() {
 	local list=
 	case "${words[*]}" in
 	'' | help) list=$verbs ;;
-	up | check | apply | diff | test | 'test '*) COMPREPLY=($(compgen -f -X '!*.y?(a)ml' -- "$cur") $(compgen -d -- "$cur")); return ;;
+	up | check | apply | diff | chaos | test | 'test '*) COMPREPLY=($(compgen -f -X '!*.y?(a)ml' -- "$cur") $(compgen -d -- "$cur")); return ;;
 	get | set | delete) list=$kinds ;;
 	'get '* | 'set '* | 'delete '*) ((${#words[@]} > 2)) || list=$(_fabctl_names "${words[1]}") ;;
 	kill | pause | resume | stop | start | restart) list=$(_fabctl_processes) ;;

@@ -43,7 +43,16 @@ static const struct opt_row opts[] = {
 	[CTL_OPT_TAP] = { "tap", 0, NULL, "results as Test Anything Protocol" },
 	[CTL_OPT_KEEP] = { "keep", 0, NULL, "leave the fabrics running" },
 	[CTL_OPT_JOBS] = { "jobs", 'j', "N", "scenarios at a time; one for each processor" },
-	[CTL_OPT_SEED] = { "seed", 0, "N", "order of the files; it is told, to have it again" },
+	[CTL_OPT_FAULTS] = { "faults", 0, "LIST", "of kill, pause and cut; all of them" },
+	[CTL_OPT_PAIRS] = { "pairs", 0, NULL, "every two faults at once, too" },
+	[CTL_OPT_HTML] = { "html", 0, "FILE", "write the report there, as one page" },
+	[CTL_OPT_SEED] = { "seed", 0, "N",
+	    "order of files or faults; it is told, to have it again" },
+	[CTL_OPT_REPLAY] = { "replay", 0, "FAULT", "this one alone, such as 'cut nva1 rs1-0'" },
+	[CTL_OPT_ONLY] = { "only", 0, "NAMES", "of processes, and ends of links: nva1,rs1-0" },
+	[CTL_OPT_LIMIT] = { "limit", 0, "N", "the first N faults" },
+	[CTL_OPT_BOUND] = { "bound", 0, "TIME",
+	    "that a loss may last beyond the hold time, 5s unless given" },
 	[CTL_OPT_MAX_LOST] = { "max-lost", 0, "N", "exit 1 when more are lost" },
 	[CTL_OPT_DELAY] = { "delay", 0, "TIME", "one way, such as 20ms or 500us; 0: none" },
 	[CTL_OPT_JITTER] = { "jitter", 0, "TIME",
@@ -239,7 +248,7 @@ ctl_duration_ms(uint32_t *out, const char *text)
 }
 
 static void
-usage_options(FILE *fp, unsigned mask)
+usage_options(FILE *fp, uint64_t mask)
 {
 	char text[64];
 

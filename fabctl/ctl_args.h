@@ -40,11 +40,18 @@ enum ctl_opt {
 	CTL_OPT_TAP,
 	CTL_OPT_KEEP,
 	CTL_OPT_JOBS,
+	CTL_OPT_FAULTS,
+	CTL_OPT_PAIRS,
+	CTL_OPT_HTML,
 	CTL_OPT_SEED,
+	CTL_OPT_REPLAY,
+	CTL_OPT_ONLY,
+	CTL_OPT_LIMIT,
+	CTL_OPT_BOUND,
 	CTL_OPT_COUNT
 };
 
-#define CTL_BIT(opt) (1u << (opt))
+#define CTL_BIT(opt) (UINT64_C(1) << (opt))
 
 struct ctl_args {
 	const char *pos[CTL_POS_MAX];
@@ -60,7 +67,7 @@ struct ctl_cmd {
 	const char *words; /* "routes effective" */
 	const char *usage; /* "NIC" */
 	unsigned min, max; /* words behind the verb; max + CTL_REST: a command line follows them */
-	unsigned opts;     /* CTL_BIT()s beyond the global ones */
+	uint64_t opts;     /* CTL_BIT()s beyond the global ones */
 	int (*run)(struct ctl *c, const struct ctl_args *args); /* returns the exit code */
 	const char *help;
 };

@@ -75,6 +75,12 @@ const struct ctl_cmd ctl_commands[] = {
 	    CTL_BIT(CTL_OPT_JUNIT) | CTL_BIT(CTL_OPT_TAP) | CTL_BIT(CTL_OPT_KEEP) |
 		CTL_BIT(CTL_OPT_JOBS) | CTL_BIT(CTL_OPT_SEED),
 	    ctl_test, "run scenarios, each in a fabric of its own" },
+	{ "chaos", "FILE [--faults LIST] [--pairs] [--html FILE] ...", 1, 1,
+	    CTL_BIT(CTL_OPT_FAULTS) | CTL_BIT(CTL_OPT_PAIRS) | CTL_BIT(CTL_OPT_JUNIT) |
+		CTL_BIT(CTL_OPT_HTML) | CTL_BIT(CTL_OPT_SEED) | CTL_BIT(CTL_OPT_REPLAY) |
+		CTL_BIT(CTL_OPT_ONLY) | CTL_BIT(CTL_OPT_LIMIT) | CTL_BIT(CTL_OPT_BOUND) |
+		CTL_BIT(CTL_OPT_JOBS) | CTL_BIT(CTL_OPT_PACKETS),
+	    ctl_chaos, "break everything, one by one, and judge how the design stands it" },
 	{ "events", "[-f]", 0, 0, CTL_BIT(CTL_OPT_FOLLOW), ctl_events, "the log" },
 	{ "timeline", "[N]", 0, 1, 0, ctl_timeline,
 	    "the last change (2: the one before ...) stage by stage" },
