@@ -21,7 +21,8 @@ extern char **environ;
 volatile sig_atomic_t sc_interrupted;
 
 static int
-spawn(struct sc_call *c, const char *dir, char *const *argv, const int out[2], const int err[2])
+spawn(struct sc_call *c, const char *dir, const char *program, char *const *argv, const int out[2],
+    const int err[2])
 {
 	posix_spawn_file_actions_t fa;
 	int rc;
@@ -35,10 +36,27 @@ spawn(struct sc_call *c, const char *dir, char *const *argv, const int out[2], c
 	if (rc == 0)
 		rc = posix_spawn_file_actions_adddup2(&fa, err[1], STDERR_FILENO);
 	if (rc == 0)
-		rc = posix_spawn(&c->pid, "/proc/self/exe", &fa, NULL, argv, environ);
+		rc = posix_spawn(&c->pid, program, &fa, NULL, argv, environ);
 	posix_spawn_file_actions_destroy(&fa);
 	errno = rc;
 	return rc == 0 ? FAB_OK : FAB_EIO;
+}
+
+static int
+begin(struct sc_call *c, const char *dir, const char *program, const char *const *argv)
+{
+	int out[2] = { -1, -1 }, err[2] = { -1, -1 }, rc = FAB_EIO;
+
+	*c = (struct sc_call){ .out = -1, .err = -1 };
+	if (pipe2(out, O_CLOEXEC) == 0 && pipe2(err, O_CLOEXEC) == 0)
+		rc = spawn(c, dir, program, (char *const *)(uintptr_t)argv, out, err);
+	if (out[1] >= 0)
+		close(out[1]);
+	if (err[1] >= 0)
+		close(err[1]);
+	c->out = out[0];
+	c->err = err[0];
+	return rc;
 }
 
 int
@@ -46,10 +64,8 @@ sc_call_begin(
     struct sc_call *c, const char *dir, const char *url, bool json, const char *const *words)
 {
 	const char *argv[WORDS_MAX + 1] = { "fabctl" };
-	int out[2] = { -1, -1 }, err[2] = { -1, -1 }, rc = FAB_EIO;
 	size_t n = 1;
 
-	*c = (struct sc_call){ .out = -1, .err = -1 };
 	if (json) {
 		argv[n++] = "-o";
 		argv[n++] = "json";
@@ -60,15 +76,16 @@ sc_call_begin(
 	}
 	for (; *words != NULL && n < WORDS_MAX; words++)
 		argv[n++] = *words;
-	if (pipe2(out, O_CLOEXEC) == 0 && pipe2(err, O_CLOEXEC) == 0)
-		rc = spawn(c, dir, (char *const *)(uintptr_t)argv, out, err);
-	if (out[1] >= 0)
-		close(out[1]);
-	if (err[1] >= 0)
-		close(err[1]);
-	c->out = out[0];
-	c->err = err[0];
-	return rc;
+	return begin(c, dir, "/proc/self/exe", argv);
+}
+
+int
+sc_call_shell(struct sc_call *c, const char *dir, const char *command)
+{
+	if (begin(c, dir, "/bin/sh", (const char *[]){ "sh", "-c", command, NULL }) != FAB_OK)
+		return c->status = 127;
+	sc_call_end(c);
+	return c->status;
 }
 
 /* False at the end. */

@@ -38,5 +38,7 @@ const char *sc_call_why(struct sc_call *c);
 /* The three in one; the exit code, 127 if it could not be started. */
 int sc_call(
     struct sc_call *c, const char *dir, const char *url, bool json, const char *const *words);
+/* A command line of the shell instead; the exit code as above. */
+int sc_call_shell(struct sc_call *c, const char *dir, const char *command);
 
 #endif

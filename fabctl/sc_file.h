@@ -24,6 +24,7 @@
 enum sc_kind {
 	SC_COMMAND,  /* a command line of fabctl that must succeed */
 	SC_EXEC,     /* the same, and what it prints matters */
+	SC_RUN,      /* words: a command line of the shell */
 	SC_WAIT,     /* time passes */
 	SC_OVERLAY,  /* a part of a topology, to be laid over the one that runs */
 	SC_ANNOUNCE, /* words: router, prefix */
@@ -46,10 +47,10 @@ struct sc_step {
 	const char *text;   /* "kill nva1" */
 	const char **words; /* end with NULL */
 	size_t n_words;
-	uint32_t within_ms;                     /* EXPECT, TABLE; WAIT: how long */
+	uint32_t within_ms;                     /* EXPECT, TABLE, RUN (0: once); WAIT: how long */
 	uint32_t stays_ms;                      /* EXPECT, TABLE: and holds on for so long */
 	struct sc_rows contains, equals, lacks; /* TABLE */
-	const char *output;     /* EXEC: must be in what it prints; NULL: anything */
+	const char *output;     /* EXEC, RUN: must be in what it prints; NULL: anything */
 	json_t *overlay;        /* OVERLAY; the file's */
 	uint32_t lost;          /* PROBE: at most */
 	struct sc_step *during; /* PROBE: done while packets flow */

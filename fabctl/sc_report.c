@@ -12,6 +12,13 @@ is_ok(const json_t *r)
 	return json_is_true(json_object_get(r, "ok"));
 }
 
+/* Why it was not tried to its end; NULL if it was. */
+static const char *
+skipped(const json_t *r)
+{
+	return json_string_value(json_object_get(r, "skipped"));
+}
+
 static double
 seconds(const json_t *r)
 {
@@ -47,8 +54,13 @@ put_failure(FILE *fp, const char *indent, const json_t *r)
 void
 sc_report_text(FILE *fp, const json_t *r)
 {
-	fprintf(fp, "%s  %s (%.1f s)\n", is_ok(r) ? "ok  " : "FAIL", ctl_str(r, "scenario"),
-	    seconds(r));
+	fprintf(fp, "%s  %s (%.1f s)\n",
+	    skipped(r) ? "skip"
+	    : is_ok(r) ? "ok  "
+		       : "FAIL",
+	    ctl_str(r, "scenario"), seconds(r));
+	if (skipped(r) != NULL)
+		fprintf(fp, "      %s\n", skipped(r));
 	if (!is_ok(r))
 		put_failure(fp, "      ", r);
 	if (json_object_get(r, "url") != NULL)
@@ -59,7 +71,8 @@ sc_report_text(FILE *fp, const json_t *r)
 void
 sc_report_tap(FILE *fp, const json_t *r, size_t number)
 {
-	fprintf(fp, "%sok %zu - %s\n", is_ok(r) ? "" : "not ", number, ctl_str(r, "scenario"));
+	fprintf(fp, "%sok %zu - %s%s%s\n", is_ok(r) ? "" : "not ", number, ctl_str(r, "scenario"),
+	    skipped(r) != NULL ? " # SKIP " : "", skipped(r) != NULL ? skipped(r) : "");
 	if (!is_ok(r))
 		put_failure(fp, "# ", r);
 	fflush(fp);
@@ -95,6 +108,12 @@ put_case(FILE *fp, const json_t *r)
 	fputs("\" name=\"", fp);
 	put_xml(fp, ctl_str(r, "scenario"));
 	fprintf(fp, "\" time=\"%.3f\"", seconds(r));
+	if (skipped(r) != NULL) {
+		fputs("><skipped message=\"", fp);
+		put_xml(fp, skipped(r));
+		fputs("\"/></testcase>\n", fp);
+		return;
+	}
 	if (is_ok(r)) {
 		fputs("/>\n", fp);
 		return;
@@ -112,7 +131,7 @@ int
 sc_report_junit(const char *path, const json_t *results)
 {
 	FILE *fp = fopen(path, "we");
-	size_t i, failed = 0;
+	size_t i, failed = 0, not_tried = 0;
 	double time = 0;
 	json_t *r;
 	bool ok;
@@ -122,12 +141,14 @@ sc_report_junit(const char *path, const json_t *results)
 	json_array_foreach(results, i, r)
 	{
 		failed += !is_ok(r);
+		not_tried += skipped(r) != NULL;
 		time += seconds(r);
 	}
 	fprintf(fp,
 	    "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
-	    "<testsuite name=\"hubspoke\" tests=\"%zu\" failures=\"%zu\" time=\"%.3f\">\n",
-	    json_array_size(results), failed, time);
+	    "<testsuite name=\"hubspoke\" tests=\"%zu\" failures=\"%zu\" skipped=\"%zu\" "
+	    "time=\"%.3f\">\n",
+	    json_array_size(results), failed, not_tried, time);
 	json_array_foreach(results, i, r) put_case(fp, r);
 	fputs("</testsuite>\n", fp);
 	ok = ferror(fp) == 0;

@@ -14,6 +14,8 @@
 #define UP_WAIT   "60s"
 #define WORDS_MAX 64
 
+#define EXIT_SKIP 77 /* of a command: this cannot be tried here */
+
 /* ---- calls ---- */
 
 bool
@@ -274,19 +276,55 @@ probe(struct run *r, const struct sc_step *s)
 	return ok;
 }
 
-/* What it prints goes to the reader of a failure. */
+/* It has ended: well, and with the right output? */
+static bool
+judge_output(struct run *r, const struct sc_step *s, struct sc_call *c)
+{
+	if (c->status != 0)
+		return sc_fail(r, "exit %d: %s", c->status, sc_call_why(c));
+	return s->output == NULL || strstr(sc_call_out(c), s->output) != NULL ||
+	       sc_fail(r, "'%s' is not in what it prints:\n%s", s->output, sc_call_out(c));
+}
+
 static bool
 exec(struct run *r, const struct sc_step *s)
 {
 	struct sc_call c;
-	bool ok = sc_call(&c, r->f->dir, r->url, false, s->words) == 0;
+	bool ok;
 
-	if (!ok)
-		sc_fail(r, "exit %d: %s", c.status, sc_call_why(&c));
-	else if (s->output != NULL && strstr(sc_call_out(&c), s->output) == NULL)
-		ok = sc_fail(r, "'%s' is not in what it prints:\n%s", s->output, sc_call_out(&c));
+	sc_call(&c, r->f->dir, r->url, false, s->words);
+	ok = judge_output(r, s, &c);
 	sc_call_fini(&c);
 	return ok;
+}
+
+static bool
+run_once(struct run *r, const struct sc_step *s)
+{
+	struct sc_call c;
+	bool ok;
+
+	sc_call_shell(&c, r->f->dir, s->words[0]);
+	ok = judge_output(r, s, &c);
+	r->skipped = c.status == EXIT_SKIP;
+	if (r->skipped)
+		sc_fail(r, "%s", sc_call_why(&c));
+	sc_call_fini(&c);
+	return ok;
+}
+
+/* The command finds the fabric in FAB_URL. With a time it is tried until all is well. */
+static bool
+run(struct run *r, const struct sc_step *s)
+{
+	struct fab_mono since = fab_mono_now();
+
+	while (!run_once(r, s)) {
+		if (r->skipped || sc_left(since, s->within_ms) == 0 || sc_interrupted)
+			return false;
+		usleep(SC_LOOK_MS * 1000);
+	}
+	return true;
 }
 
 static bool
@@ -309,6 +347,8 @@ do_step(struct run *r, const struct sc_step *s)
 		return sc_command(r, s->words);
 	case SC_EXEC:
 		return exec(r, s);
+	case SC_RUN:
+		return run(r, s);
 	case SC_WAIT:
 		return pass_time(s->within_ms);
 	case SC_OVERLAY:
@@ -395,6 +435,8 @@ result(const struct run *r, bool ok, bool keep, double seconds)
 	FAB_ASSERT(v != NULL);
 	if (keep)
 		json_object_set_new(v, "url", json_string(r->url));
+	if (r->skipped)
+		json_object_set_new(v, "skipped", json_string(r->why));
 	if (ok)
 		return v;
 	json_object_set_new(v, "line", json_integer(r->failed != NULL ? r->failed->line : 0));
@@ -437,7 +479,8 @@ sc_run(const struct sc_file *f, bool keep)
 	setenv("XDG_RUNTIME_DIR", r.top, 1); /* the user's own current fabric stays that */
 	if (mkdir(r.mrt_dir, 0755) == 0)
 		setenv("FAB_MRT_DIR", r.mrt_dir, 1);
-	ok = up(&r) && do_steps(&r, f->steps, f->n);
+	setenv("FAB_URL", r.url, 1);
+	ok = (up(&r) && do_steps(&r, f->steps, f->n)) || r.skipped;
 	if (!ok)
 		sc_keep(&r);
 	if (!keep)

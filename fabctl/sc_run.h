@@ -9,8 +9,9 @@
 
 #include <jansson.h>
 
-/* {"scenario", "file", "ok", "seconds", "steps", and of a failed one "line", "step", "message",
- * "kept"}; the caller's. keep: whatever the end, the fabric stays up and "url" says where. */
+/* {"scenario", "file", "ok", "seconds", "steps", of a skipped one "skipped": why, and of a failed
+ * one "line", "step", "message", "kept"}; the caller's. keep: whatever the end, the fabric stays up
+ * and "url" says where. */
 json_t *sc_run(const struct sc_file *f, bool keep);
 
 #endif

@@ -16,6 +16,7 @@ struct run {
 	char inside[96];   /* the topology, if it is the scenario's own */
 	uint64_t since_us; /* wall time at which the last step began that did something */
 	unsigned applied;  /* maps so far */
+	bool skipped;      /* a command said that this cannot be tried here */
 	const struct sc_step *failed;
 	char why[1024];
 };

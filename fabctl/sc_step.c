@@ -67,6 +67,8 @@ static const struct verb {
 	{ "delete", SC_COMMAND, 2, 2, 0, { "delete" }, "KIND NAME" },
 	{ "apply", SC_COMMAND, 1, 1, 0, { "apply" }, "FILE, or a map: part of a topology" },
 	{ "exec", SC_EXEC, 2, CTL_POS_MAX, BIT(KEY_OUTPUT), { "exec" }, "GUEST COMMAND..." },
+	{ "run", SC_RUN, 1, 1, BIT(KEY_OUTPUT) | BIT(KEY_WITHIN), { NULL },
+	    "a command line of the shell" },
 	{ "wait", SC_WAIT, 1, 1, 0, { NULL }, "a time such as 2s" },
 };
 
@@ -285,7 +287,9 @@ take_verb(struct sc_load *l, struct sc_step *s, const struct verb *v, const stru
 		return take_overlay(l, s, y);
 	if (y->type == TOPO_YAML_MAP)
 		return sc_complain(l, y, "%s: text, or a list of texts, is expected", v->name);
-	if (!take_words(l, s, y, v->kind == SC_EXPECT))
+	if (v->kind == SC_RUN)
+		s->within_ms = 0;
+	if (!take_words(l, s, y, v->kind == SC_EXPECT || v->kind == SC_RUN))
 		return false;
 	if (s->n_words == 1 && v->kind == SC_WAIT)
 		return duration(l, y, &s->within_ms);
