@@ -158,6 +158,24 @@ class Files(unittest.TestCase):
         (result,) = json.loads(self.run_test(good, "-o", "json").stdout)
         self.assertEqual((result["ok"], result["steps"], result["file"]), (True, 1, str(good)))
 
+    def test_commands_of_the_shell(self):
+        """They find the fabric and the file's directory, are tried again in time, and may say that they cannot."""
+        good = self.write("good", f"  - run: '\"{BIN}/fabctl\" nexthop vm1 10.50.0.1 && ls'\n    output: good.yaml\n"
+                                  "  - run: echo x >>tries; test $(wc -l <tries) -gt 2\n    within: 5s")
+        self.run_test(good)
+        self.assertEqual((self.dir / "tries").read_text(), "x\n" * 3)
+        bad = self.write("bad", "  - run: echo y\n    output: z")
+        self.assertIn("'z' is not in what it prints:\n      y\n", self.run_test(bad, expect=1).stdout)
+        bad = self.write("bad", "  - run: echo because >&2; false")
+        self.assertIn("exit 1: because", self.run_test(bad, expect=1).stdout)
+        cannot = self.write("cannot", "  - run: echo no tools >&2; exit 77\n  - kill: nobody")
+        junit = self.dir / "junit.xml"
+        self.assertIn("skip  cannot", self.run_test(cannot, "--junit", junit).stdout)
+        self.assertEqual(self.run_test(cannot, "--tap").stdout, "1..1\nok 1 - cannot # SKIP no tools\n")
+        suite = ElementTree.parse(junit).getroot()
+        self.assertEqual((suite.get("failures"), suite.get("skipped")), ("0", "1"))
+        self.assertEqual(next(suite.iter("skipped")).get("message"), "no tools")
+
     def test_the_seed_orders(self):
         files = [self.write(name, "  - kill: nobody") for name in "abcde"]
         orders = set()

@@ -12,8 +12,8 @@ configure() {
 	echo "listen on $NVA_ADDRESS port $RS_PORT"
 	echo "socket \"$socket\""
 	echo "nexthop qualify via default"
-	while read -r prefix _; do
-		echo "network $prefix"
+	while read -r prefix next_hop _; do
+		echo "network $prefix set nexthop $next_hop"
 	done <"$routes"
 	for rs in $RS_ADDRESSES; do
 		echo "neighbor $rs {"
@@ -25,8 +25,8 @@ configure() {
 		echo "}"
 	done
 	echo "allow from any"
-	while read -r prefix next_hop prepends community _; do
-		set -- nexthop "$next_hop"
+	while read -r prefix _ prepends community _; do
+		set -- nexthop no-modify # over multihop it would be our own address
 		[ "$prepends" -eq 0 ] || set -- "$@" prepend-self "$prepends"
 		[ "$community" = - ] || set -- "$@" community "$community"
 		echo "allow to any prefix $prefix set { $* }"
