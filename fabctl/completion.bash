@@ -11,7 +11,7 @@ _fabctl_processes() {
 
 _fabctl() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} words=() i
-	local kinds="vnet peering route_table route_server nva gateway circuit site vm fabric"
+	local kinds="vnet peering route_table route_server nva gateway circuit site vm load_balancer client route_map fabric"
 	local verbs="up down check apply diff get set delete ps kill pause resume stop start restart link routes
 		gateway circuit router nexthop explain trace nics metrics exec probe capture wait test chaos events timeline health help"
 	local _fabctl_where=()
@@ -65,9 +65,10 @@ _fabctl() {
 	kill | pause | resume | stop | start | restart) list=$(_fabctl_processes) ;;
 	link) list="cut restore set clear list get" ;;
 	'link '*) ((${#words[@]} > 3)) || list="$(_fabctl_processes) $(_fabctl_names vm)" ;;
-	routes) list="effective learned advertised" ;;
-	'routes effective' | nexthop | explain | nics | capture) list="$(_fabctl_names vm) $(_fabctl_names nva)" ;;
-	'routes learned' | 'routes advertised') list=$(_fabctl_names route_server) ;;
+	routes) list="effective learned advertised peers" ;;
+	'routes effective') list="$(_fabctl_names vm) $(_fabctl_names nva) $(_fabctl_names route_server)" ;;
+	nexthop | explain | nics | capture) list="$(_fabctl_names vm) $(_fabctl_names nva)" ;;
+	'routes learned' | 'routes advertised' | 'routes peers') list=$(_fabctl_names route_server) ;;
 	'routes learned '* | 'routes advertised '*) ((${#words[@]} > 3)) || list=$(_fabctl_names nva) ;;
 	gateway) list="learned advertised peers" ;;
 	'gateway learned' | 'gateway advertised' | 'gateway peers') list=$(_fabctl_names gateway) ;;

@@ -105,6 +105,7 @@ CTL_VERB(link_list);
 CTL_VERB(link_get);
 CTL_VERB(routes_effective); /* ctl_routes.c */
 CTL_VERB(routes_learned);
+CTL_VERB(routes_peers);
 CTL_VERB(routes_advertised);
 CTL_VERB(gateway_learned);
 CTL_VERB(gateway_advertised);

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void
@@ -109,6 +110,112 @@ print_nodes(FILE *fp, const Fab__V1__NodeList *list)
 		    list->nodes[i]->name, NULL);
 }
 
+/* ---- Route Servers: RS-117 ---- */
+
+/* One Route Server: its peerings, and what its instances say of them. */
+struct server {
+	const char *name;
+	ProtobufCMessage *peerings, *peers;
+};
+
+static const Fab__V1__PeerStatus *
+status_of(const Fab__V1__InstancePeerList *in, const char *peer)
+{
+	for (size_t i = 0; i < in->n_peers; i++)
+		if (strcmp(in->peers[i]->name, peer) == 0)
+			return in->peers[i];
+	return NULL;
+}
+
+enum figure { PEER_STATUS, ROUTES_LEARNED, ROUTES_ADVERTISED, FIGURE_COUNT };
+
+static const struct {
+	const char *name, *help;
+} figures[FIGURE_COUNT] = {
+	[PEER_STATUS] = { "route_server_bgp_peer_status", "whether the session is established" },
+	[ROUTES_LEARNED] = { "route_server_routes_learned", "routes that the peer announces" },
+	[ROUTES_ADVERTISED] = { "route_server_routes_advertised", "routes announced to the peer" },
+};
+
+/* An instance that does not answer has no session, and no counts. */
+static void
+print_peer(FILE *fp, enum figure f, const char *server, const Fab__V1__InstancePeerList *in,
+    const Fab__V1__Peering *p)
+{
+	const Fab__V1__PeerStatus *s = status_of(in, p->name);
+	uint64_t value = s != NULL && strcmp(s->state, "Established") == 0;
+	char instance[32];
+
+	if (s == NULL && f != PEER_STATUS)
+		return;
+	if (f != PEER_STATUS)
+		value = f == ROUTES_LEARNED ? s->routes_in : s->routes_out;
+	snprintf(instance, sizeof(instance), "RouteServiceRole_IN_%u", in->index);
+	sample(fp, figures[f].name, value, "route_server", server, "instance", instance, "peer",
+	    p->name, "bgp_peer_ip", p->peer_ip, "bgp_peer_type", "NVA", NULL);
+}
+
+static void
+print_servers(FILE *fp, const struct server *servers, size_t n)
+{
+	for (int f = 0; f < FIGURE_COUNT; f++) {
+		head(fp, figures[f].name, "gauge", figures[f].help);
+		for (size_t i = 0; i < n; i++) {
+			const Fab__V1__PeeringList *all =
+			    CTL_REPLY(Fab__V1__PeeringList, servers[i].peerings);
+			const Fab__V1__InstancePeers *in =
+			    CTL_REPLY(Fab__V1__InstancePeers, servers[i].peers);
+
+			for (size_t k = 0; k < in->n_instances; k++)
+				for (size_t j = 0; j < all->n_value; j++)
+					print_peer(fp, (enum figure)f, servers[i].name,
+					    in->instances[k], all->value[j]);
+		}
+	}
+}
+
+static int
+ask_server(struct ctl *c, struct server *s, char *name)
+{
+	Fab__V1__PeerRequest req = FAB__V1__PEER_REQUEST__INIT;
+	int status;
+
+	req.resource = name;
+	s->name = name;
+	if ((status = ctl_call(c, "RouteServerPeerings", &req.base, &s->peerings)) == CTL_OK)
+		status = ctl_call(c, "RouteServerPeers", &req.base, &s->peers);
+	return status;
+}
+
+static int
+metrics_of_servers(struct ctl *c)
+{
+	Fab__V1__ResourceRef req = FAB__V1__RESOURCE_REF__INIT;
+	const Fab__V1__ResourceList *list;
+	struct server *servers;
+	ProtobufCMessage *reply;
+	size_t n;
+	int status;
+
+	req.kind = (char *)(uintptr_t) "route_server";
+	if ((status = ctl_call(c, "Get", &req.base, &reply)) != CTL_OK)
+		return status;
+	list = CTL_REPLY(Fab__V1__ResourceList, reply);
+	servers = calloc(list->n_resources + 1, sizeof(*servers));
+	FAB_ASSERT(servers != NULL);
+	for (n = 0; n < list->n_resources && status == CTL_OK; n++)
+		status = ask_server(c, &servers[n], list->resources[n]->name);
+	if (status == CTL_OK)
+		print_servers(stdout, servers, n);
+	for (size_t i = 0; i < n; i++) {
+		ctl_reply_free(servers[i].peerings);
+		ctl_reply_free(servers[i].peers);
+	}
+	free(servers);
+	ctl_reply_free(reply);
+	return status;
+}
+
 /* ---- the verb ---- */
 
 int
@@ -124,6 +231,7 @@ ctl_metrics(struct ctl *c, const struct ctl_args *args)
 		return status;
 	if ((status = ctl_call(c, "Nics", &all.base, &nics)) == CTL_OK) {
 		print_nodes(stdout, CTL_REPLY(Fab__V1__NodeList, nodes));
+		status = metrics_of_servers(c);
 		print_nics(stdout, CTL_REPLY(Fab__V1__NicList, nics));
 		if (fflush(stdout) != 0 || ferror(stdout) != 0)
 			status = ctl_fail(

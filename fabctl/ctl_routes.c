@@ -18,6 +18,55 @@ static const struct ctl_column effective_columns[] = {
 	CTL_COLUMNS_END,
 };
 
+/* RS-116; columns as the portal's. */
+static const struct ctl_column hub_columns[] = {
+	{ "Prefix", "addressPrefixes" },
+	{ "Next Hop Type", "nextHopType" },
+	{ "Next Hop", "nextHops" },
+	{ "Origin", "routeOrigin" },
+	{ "AS Path", "asPath" },
+	CTL_COLUMNS_END,
+};
+
+/* In text the part of an ID that tells something. */
+static void
+shorten_origins(json_t *rows)
+{
+	static const char provider[] = "Microsoft.Network/";
+	json_t *row;
+	size_t i;
+
+	json_array_foreach(rows, i, row)
+	{
+		const char *id = json_string_value(json_object_get(row, "routeOrigin"));
+		const char *tail = id == NULL ? NULL : strstr(id, provider);
+
+		if (tail != NULL)
+			json_object_set_new(
+			    row, "routeOrigin", json_string(tail + strlen(provider)));
+	}
+}
+
+static const struct ctl_view hub_view = {
+	.columns = hub_columns, .rows = "value", .empty = "no routes"
+};
+
+/* EFF-12: only User rows have one. */
+static void
+drop_empty_names(json_t *rows)
+{
+	json_t *row;
+	size_t i;
+
+	json_array_foreach(rows, i, row)
+	{
+		const char *name = json_string_value(json_object_get(row, "name"));
+
+		if (name == NULL || name[0] == '\0')
+			json_object_del(row, "name");
+	}
+}
+
 int
 ctl_routes_effective(struct ctl *c, const struct ctl_args *args)
 {
@@ -34,6 +83,15 @@ ctl_routes_effective(struct ctl *c, const struct ctl_args *args)
 		return status;
 	value = pbjson_encode(reply, PBJSON_CAMEL, NULL);
 	ctl_reply_free(reply);
+	if (json_array_size(json_object_get(value, "hub")) > 0) { /* RS-116 */
+		json_object_set(value, "value", json_object_get(value, "hub"));
+		if (c->format == CTL_TABLE)
+			shorten_origins(json_object_get(value, "value"));
+		json_object_del(value, "hub");
+		return ctl_answer(c, value, &hub_view);
+	}
+	json_object_del(value, "hub");
+	drop_empty_names(json_object_get(value, "value"));
 	return ctl_answer(c, value, &view);
 }
 
@@ -115,6 +173,33 @@ show_routes(struct ctl *c, const char *method, const struct ctl_args *args, enco
 	value = encode(CTL_REPLY(Fab__V1__InstanceRoutes, reply));
 	ctl_reply_free(reply);
 	return ctl_answer(c, value, view);
+}
+
+/* RS-115: a list, as az prints it; peeringState is null whatever the session does. */
+int
+ctl_routes_peers(struct ctl *c, const struct ctl_args *args)
+{
+	static const struct ctl_column columns[] = {
+		{ "Name", "name" },
+		{ "PeerAsn", "peerAsn" },
+		{ "PeerIp", "peerIp" },
+		{ "ProvisioningState", "provisioningState" },
+		CTL_COLUMNS_END,
+	};
+	static const struct ctl_view view = { .columns = columns, .empty = "no peers" };
+	json_t *value, *list, *row;
+	ProtobufCMessage *reply;
+	int status;
+	size_t i;
+
+	if ((status = ask_peer(c, "RouteServerPeerings", args, &reply)) != CTL_OK)
+		return status;
+	value = pbjson_encode(reply, PBJSON_CAMEL, NULL);
+	ctl_reply_free(reply);
+	list = json_incref(json_object_get(value, "value"));
+	json_decref(value);
+	json_array_foreach(list, i, row) json_object_set_new(row, "peeringState", json_null());
+	return ctl_answer(c, list, &view);
 }
 
 int

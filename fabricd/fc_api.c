@@ -29,6 +29,8 @@ const struct fab_rpc_handler fc_api_table[] = {
 	{ .method = "Reach", .open = fc_api_reach },
 	{ .method = "Stale", .unary = fc_api_stale },
 	{ .method = "RoutesLearned", .unary = fc_api_routes_learned },
+	{ .method = "RouteServerPeerings", .unary = fc_api_peerings },
+	{ .method = "RouteServerPeers", .unary = fc_api_server_peers },
 	{ .method = "RoutesAdvertised", .unary = fc_api_routes_advertised },
 	{ .method = "GatewayLearned", .unary = fc_api_gateway_learned },
 	{ .method = "GatewayAdvertised", .unary = fc_api_gateway_advertised },

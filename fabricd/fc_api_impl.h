@@ -18,6 +18,11 @@ fab_rpc_unary_fn fc_api_apply, fc_api_get, fc_api_set, fc_api_delete, fc_api_wai
 /* fc_api_links.c */
 fab_rpc_unary_fn fc_api_link, fc_api_links;
 
+/* fc_api_servers.c: Route Servers as resources, and their tables */
+fab_rpc_unary_fn fc_api_peerings;
+/* Answers with the effective routes of the Route Server of that name; false: there is none. */
+bool fc_api_server_routes(struct fc *f, struct fab_rpc_call *call, const char *name);
+
 /* fc_api_routes.c: what packets of a NIC do */
 fab_rpc_unary_fn fc_api_routes_effective, fc_api_next_hop, fc_api_explain, fc_api_trace;
 
@@ -27,7 +32,8 @@ fab_rpc_open_fn fc_api_reach;
 
 /* fc_api_nodes.c: processes, and what they know */
 fab_rpc_unary_fn fc_api_ps, fc_api_routes_learned, fc_api_routes_advertised, fc_api_gateway_learned,
-    fc_api_gateway_advertised, fc_api_gateway_peers, fc_api_circuit_routes, fc_api_router_routes;
+    fc_api_gateway_advertised, fc_api_gateway_peers, fc_api_server_peers, fc_api_circuit_routes,
+    fc_api_router_routes;
 
 /* fc_api_nics.c: what the packet path says */
 fab_rpc_unary_fn fc_api_nics;

@@ -320,15 +320,28 @@ fc_api_gateway_advertised(void *ctx, struct fab_rpc_call *call, const ProtobufCM
 	ask_about_peer(ctx, call, msg, KINDS_GATEWAY, "ListAdvertised", "gateway");
 }
 
-void
-fc_api_gateway_peers(void *ctx, struct fab_rpc_call *call, const ProtobufCMessage *msg)
+static void
+ask_for_peers(void *ctx, struct fab_rpc_call *call, const ProtobufCMessage *msg, unsigned kinds,
+    const char *what)
 {
 	Fab__V1__Empty empty = FAB__V1__EMPTY__INIT;
 	struct fc_question q = {
-		.kinds = KINDS_GATEWAY, .instance = -1, .method = "ListPeers", .req = &empty.base
+		.kinds = kinds, .instance = -1, .method = "ListPeers", .req = &empty.base
 	};
 
-	ask(ctx, call, (const Fab__V1__PeerRequest *)msg, &q, "gateway", peers_answered);
+	ask(ctx, call, (const Fab__V1__PeerRequest *)msg, &q, what, peers_answered);
+}
+
+void
+fc_api_gateway_peers(void *ctx, struct fab_rpc_call *call, const ProtobufCMessage *msg)
+{
+	ask_for_peers(ctx, call, msg, KINDS_GATEWAY, "gateway");
+}
+
+void
+fc_api_server_peers(void *ctx, struct fab_rpc_call *call, const ProtobufCMessage *msg)
+{
+	ask_for_peers(ctx, call, msg, KINDS_RS, "Route Server");
 }
 
 void

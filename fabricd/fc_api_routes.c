@@ -74,14 +74,14 @@ fc_api_routes_effective(void *ctx, struct fab_rpc_call *call, const ProtobufCMes
 	const Fab__V1__NicRequest *req = (const Fab__V1__NicRequest *)msg;
 	Fab__V1__EffectiveRouteList reply = FAB__V1__EFFECTIVE_ROUTE_LIST__INIT;
 	const struct fc *f = ctx;
-	int nic = find_nic(f, call, req->nic), err;
 	struct fc_eff_route *rows = NULL;
 	Fab__V1__EffectiveRoute *out;
 	struct fc_mem mem = { 0 };
 	bool disabled;
 	size_t n = 0;
+	int nic, err;
 
-	if (nic < 0)
+	if (fc_api_server_routes(ctx, call, req->nic) || (nic = find_nic(f, call, req->nic)) < 0)
 		return;
 	if ((err = fc_eff_list(f->layers, nic, &rows, &n)) != FAB_OK) {
 		fail_nic(call, err, req->nic);

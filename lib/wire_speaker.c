@@ -170,6 +170,7 @@ add_rib(void *arg, const struct ipnet *prefix, const struct speaker_path *path, 
 	if (m == NULL)
 		return false;
 	m->best = best;
+	m->source = (Fab__V1__RouteSource)path->source;
 	return true;
 }
 

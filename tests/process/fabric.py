@@ -242,4 +242,4 @@ class FabricTestCase(unittest.TestCase):
         cls.fabric.up()
 
     def until(self, condition, what, timeout=15.0):
-        return until(condition, lambda: f"{what}\n{self.fabric.logs()}", timeout)
+        return until(condition, lambda: f"{what() if callable(what) else what}\n{self.fabric.logs()}", timeout)
