@@ -4,6 +4,7 @@
 #include "fabricd/fc_apply.h"
 
 #include "fabricd/fc_hold.h"
+#include "fabricd/fc_inuse.h"
 #include "lib/err.h"
 #include "lib/log.h"
 
@@ -184,7 +185,9 @@ fc_apply_set(struct fc *f, enum topo_kind kind, const char *name, char *const *a
 		return FAB_ENOMEM;
 	for (size_t i = 0; i < n && err == FAB_OK; i++)
 		err = topo_doc_set(doc, kind, name, assignments[i], &r->errors);
-	if (err != FAB_OK) {
+	if (err == FAB_OK)
+		fc_inuse_check(f->topo, doc, kind, name, &r->errors);
+	if (err != FAB_OK || r->errors.n > 0) {
 		topo_doc_free(doc);
 		return r->errors.n > 0 ? FAB_EINVAL : err;
 	}
@@ -201,9 +204,11 @@ fc_apply_delete(struct fc *f, enum topo_kind kind, const char *name, struct fc_a
 		return FAB_ENOENT;
 	if ((doc = topo_doc_copy(f->doc)) == NULL)
 		return FAB_ENOMEM;
-	if ((err = topo_doc_remove(doc, kind, name)) != FAB_OK) {
+	if ((err = topo_doc_remove(doc, kind, name)) == FAB_OK)
+		fc_inuse_check(f->topo, doc, kind, name, &r->errors);
+	if (err != FAB_OK || r->errors.n > 0) {
 		topo_doc_free(doc);
-		return err;
+		return err != FAB_OK ? err : FAB_EINVAL;
 	}
 	return apply_doc(f, doc, false, r);
 }

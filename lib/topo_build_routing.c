@@ -285,6 +285,8 @@ build_connections(struct topo_build *b, size_t i, struct topo_gateway *g)
 static unsigned
 max_circuits(const char *sku)
 {
+	if (sku == NULL)
+		return 4;
 	if (strcmp(sku, "UltraPerformance") == 0 || strcmp(sku, "ErGw3AZ") == 0)
 		return 16;
 	return strcmp(sku, "HighPerformance") == 0 || strcmp(sku, "ErGw2AZ") == 0 ? 8 : 4;

@@ -56,6 +56,9 @@ check_server_place(struct topo_build *b, size_t i)
 	char p[IPNET_STRLEN];
 	uint8_t len;
 
+	if (strcmp(topo_get_text(b->props[TOPO_ROUTE_SERVER][i], "public_ip_sku"), "Basic") == 0)
+		topo_build_error(b, TOPO_ROUTE_SERVER, i, "/public_ip_sku", "InvalidOperation",
+		    "PutHubIpConfiguration: the public address must be of SKU Standard (RS-7)");
 	if (v->route_server != (int)i)
 		topo_build_error(b, TOPO_ROUTE_SERVER, i, "/vnet", "VnetAlreadyHasRouteServer",
 		    "VNet %.64s has Route Server %.64s already (RS-4)", v->name,
@@ -452,6 +455,44 @@ check_circuit(struct topo_build *b, size_t i)
 	check_circuit_vnets(b, i);
 }
 
+/* ERR-11, VPN-21. */
+static void
+check_vpn_sku(struct topo_build *b, size_t i, const char *sku)
+{
+	const struct topo_gateway *g = &b->t->gateways[i];
+	bool zonal = topo_get_bool(b->props[TOPO_GATEWAY][i], "zonal_public_ip");
+	bool basic = strcmp(sku, "Basic") == 0, az = strstr(sku, "AZ") != NULL;
+	char pointer[TOPO_POINTER_MAX];
+
+	if (!basic && !az)
+		topo_build_error(b, TOPO_GATEWAY, i, "/sku", "NonAzSkusNotAllowedForVPNGateway",
+		    "%s is not for new gateways; take %sAZ (ERR-11)", sku, sku);
+	if (az && !zonal)
+		topo_build_error(b, TOPO_GATEWAY, i, "/zonal_public_ip",
+		    "VmssVpnGatewayPublicIpsMustHaveZonesConfigured",
+		    "sku %s needs public addresses with zones (ERR-11)", sku);
+	for (size_t k = 0; basic && k < g->n_conns; k++) {
+		snprintf(pointer, sizeof(pointer), "/connections/%s", g->conns[k].name);
+		if (g->conns[k].bgp)
+			topo_build_error(b, TOPO_GATEWAY, i, pointer, "BasicSkuWithoutBgp",
+			    "sku Basic has no BGP (VPN-21)");
+	}
+}
+
+static void
+check_gateway_sku(struct topo_build *b, size_t i)
+{
+	const char *sku = topo_get_text(b->props[TOPO_GATEWAY][i], "sku");
+	bool er = b->t->gateways[i].type == GW_EXPRESS_ROUTE;
+	bool vpn_sku = sku != NULL && (strncmp(sku, "Vpn", 3) == 0 || strcmp(sku, "Basic") == 0);
+
+	if (er && vpn_sku)
+		topo_build_error(b, TOPO_GATEWAY, i, "/sku", "WrongGatewayType",
+		    "%s is for gateways of type Vpn", sku);
+	else if (vpn_sku || !er)
+		check_vpn_sku(b, i, vpn_sku ? sku : "VpnGw1AZ");
+}
+
 static void
 check_gateway(struct topo_build *b, size_t i)
 {
@@ -460,6 +501,7 @@ check_gateway(struct topo_build *b, size_t i)
 	if (g->vnet >= 0)
 		check_gateway_place(b, i);
 	check_gateway_keys(b, i);
+	check_gateway_sku(b, i);
 	check_gateway_asn(b, i);
 	check_pools(b, TOPO_GATEWAY, i, g->vnet, &g->p2s_pools);
 	if (g->type == GW_EXPRESS_ROUTE && g->n_conns > g->max_circuits)

@@ -231,6 +231,7 @@ static const struct topo_key rs_peer[] = {
 	{ NULL },
 };
 
+static const char *const public_ip_skus[] = { "Standard", "Basic", NULL };
 static const char *const preferences[] = { "ExpressRoute", "VpnGateway", "ASPath", NULL };
 
 static const struct topo_key route_server[] = {
@@ -244,6 +245,8 @@ static const struct topo_key route_server[] = {
 	{ "bgp_listen", TOPO_T_LIST,
 	    "real ADDRESS:PORT of instance 0 and of instance 1, for peers over TCP without a data "
 	    "plane", .sub = ITEM(TOPO_T_ENDPOINT), .min = 2, .max = 2 },
+	{ "public_ip_sku", TOPO_T_WORD, "of the address that Azure manages it by (RS-7)",
+	    .def = "\"Standard\"", .words = public_ip_skus },
 	{ "route_map_tier", TOPO_T_BOOL,
 	    "upgraded for route maps: a peer in another VNet needs `hub_connection` (OPEN-20)",
 	    .def = "false" },
@@ -359,7 +362,8 @@ static const struct topo_key connection[] = {
 
 static const char *const gateway_types[] = { "ExpressRoute", "Vpn", NULL };
 static const char *const gateway_skus[] = { "Standard", "HighPerformance", "UltraPerformance",
-	"ErGw1AZ", "ErGw2AZ", "ErGw3AZ", NULL };
+	"ErGw1AZ", "ErGw2AZ", "ErGw3AZ", "Basic", "VpnGw1", "VpnGw2", "VpnGw3", "VpnGw4", "VpnGw5",
+	"VpnGw1AZ", "VpnGw2AZ", "VpnGw3AZ", "VpnGw4AZ", "VpnGw5AZ", NULL };
 
 static const struct topo_key gateway[] = {
 	{ "vnet", TOPO_T_NAME, "VNet with a GatewaySubnet", .required = true },
@@ -367,8 +371,12 @@ static const struct topo_key gateway[] = {
 	    .required = true },
 	{ "asn", TOPO_T_UINT, "own ASN (VPN-2)", .def = "65515", .min = 1, .max = 4294967294 },
 	{ "active_active", TOPO_T_BOOL, "VPN: both instances work (VPN-1)", .def = "false" },
-	{ "sku", TOPO_T_WORD, "ExpressRoute: sets how many circuits it takes (ER-33)",
-	    .def = "\"ErGw1AZ\"", .words = gateway_skus },
+	{ "sku", TOPO_T_WORD,
+	    "of its type; ExpressRoute: sets how many circuits it takes (ER-33); default: ErGw1AZ, "
+	    "VpnGw1AZ",
+	    .words = gateway_skus },
+	{ "zonal_public_ip", TOPO_T_BOOL, "its public addresses are in all zones (ERR-11)",
+	    .def = "true" },
 	{ "circuits", TOPO_T_MAP, "ExpressRoute: connections by circuit", .sub = gateway_circuit,
 	    .one = true },
 	{ "connections", TOPO_T_MAP, "VPN: connections by site", .sub = connection, .one = true },

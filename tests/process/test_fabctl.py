@@ -52,7 +52,7 @@ class Words(FabctlTestCase):
         for args, error in [
             (["fly"], "unknown verb 'fly'; 'fabctl help' lists them"),
             (["up"], "usage: fabctl up FILE [--wait TIME] [--packets HOW] [--engine E]"),
-            (["routes", "effective"], "usage: fabctl routes effective NIC"),
+            (["routes", "effective"], "usage: fabctl routes effective NIC|RS"),
             (["ps", "--sideways"], "unknown option '--sideways'"),
             (["ps", "--both"], "'ps' does not take --both"),
             (["-o", "xml", "ps"], "unknown format 'xml'; table, json or yaml"),
@@ -253,7 +253,7 @@ class Completion(unittest.TestCase):
             (["-o", ""], ["table", "json", "yaml"]),
             (["up", "--w"], ["--wait"]),
             (["circuit", "routes", "circuit1", "s"], ["secondary"]),
-            (["get", "route_"], ["route_table", "route_server"]),
+            (["get", "route_"], ["route_table", "route_server", "route_map"]),
             (["--url", "tcp://x", "wai"], ["wait"]),
         ]:
             with self.subTest(words=words):

@@ -183,6 +183,60 @@ test_set_and_delete(void)
 	fixture_fini(&fx);
 }
 
+/* ERR-12: one resource is changed, and something stands on what it loses. */
+static void
+test_things_in_use(void)
+{
+	static const char *const text =
+	    "vnets:\n"
+	    "  hub: {address_space: 10.1.0.0/16, subnets: {RouteServerSubnet: 10.1.0.0/26, "
+	    "GatewaySubnet: 10.1.1.0/26, nva: 10.1.2.0/24, lb: 10.1.3.0/24, empty: 10.1.4.0/24, "
+	    "vms: {prefix: 10.1.5.0/24, route_table: rt}}}\n"
+	    "route_tables: {rt: {}, unused: {}}\n"
+	    "route_servers: {rs: {vnet: hub}}\n"
+	    "gateways: {er: {vnet: hub, type: ExpressRoute}}\n"
+	    "nvas: {nva1: {subnet: hub/nva, ip: 10.1.2.4, asn: 65001}}\n"
+	    "load_balancers: {lb1: {subnet: hub/lb, ip: 10.1.3.4, backends: nva1}}\n";
+	static const struct {
+		enum topo_kind kind;
+		const char *name, *assignment; /* NULL: delete */
+		const char *code;              /* NULL: done */
+	} rows[] = {
+		{ TOPO_VNET, "hub", "subnets.nva=", "InUseSubnetCannotBeDeleted" },
+		{ TOPO_VNET, "hub", "subnets.lb=", "InUseSubnetCannotBeDeleted" },
+		{ TOPO_VNET, "hub", "subnets.GatewaySubnet=", "InUseSubnetCannotBeDeleted" },
+		{ TOPO_VNET, "hub", "subnets.RouteServerSubnet=", "InUseSubnetCannotBeDeleted" },
+		{ TOPO_VNET, "hub", "subnets.nva.prefix=10.1.2.0/25",
+		    "InUseSubnetCannotBeUpdated" },
+		{ TOPO_VNET, "hub", "subnets.nva=10.1.2.0/25", "InUseSubnetCannotBeUpdated" },
+		{ TOPO_VNET, "hub", NULL, "InUseSubnetCannotBeDeleted" },
+		{ TOPO_ROUTE_TABLE, "rt", NULL, "InUseRouteTableCannotBeDeleted" },
+		{ TOPO_VNET, "hub", "subnets.nva.nsg=true", NULL },
+		{ TOPO_VNET, "hub", "subnets.empty.prefix=10.1.6.0/24", NULL },
+		{ TOPO_VNET, "hub", "subnets.empty=", NULL },
+		{ TOPO_ROUTE_TABLE, "unused", NULL, NULL },
+	};
+	struct fixture fx;
+
+	fixture_init(&fx, text, true);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char *assignment = (char *)(uintptr_t)rows[i].assignment;
+		struct fc_apply_result *r = fc_apply_result_new();
+		int err = assignment == NULL
+			      ? fc_apply_delete(fx.f, rows[i].kind, rows[i].name, r)
+			      : fc_apply_set(fx.f, rows[i].kind, rows[i].name, &assignment, 1, r);
+
+		CU_ASSERT_EQUAL(err, rows[i].code == NULL ? FAB_OK : FAB_EINVAL);
+		if (rows[i].code != NULL ? !has_code(r, rows[i].code) : r->errors.n > 0) {
+			printf("\n%s %s: %s %s", rows[i].name, assignment, r->errors.e[0].code,
+			    r->errors.e[0].message);
+			CU_FAIL("wrong code");
+		}
+		fc_apply_result_free(r);
+	}
+	fixture_fini(&fx);
+}
+
 static void
 test_a_full_disk_changes_nothing(void)
 {
@@ -357,6 +411,7 @@ test_kill_9_loses_no_acknowledged_change(void)
 }
 
 static CU_TestInfo tests[] = {
+	{ "ERR-12: things in use", test_things_in_use },
 	{ "a refused file changes nothing", test_a_refused_file_changes_nothing },
 	{ "a dry run says what it would do", test_a_dry_run_says_what_it_would_do },
 	{ "set and delete", test_set_and_delete },

@@ -219,6 +219,10 @@ static const struct topo_case table_cases[] = {
 #define NVA(asn) "nvas: {a: {subnet: hub/nva, ip: 10.1.2.4, asn: " asn "}}\n"
 
 static const struct topo_case server_cases[] = {
+	/* RS-7, ERR-9 */
+	{ NET "route_servers:\n  rs:\n    vnet: hub\n    public_ip_sku: Basic\n", 7,
+	    "InvalidOperation", "route_server rs: public_ip_sku: PutHubIpConfiguration: the public "
+	    "address must be of SKU Standard (RS-7)" },
 	/* RS-4 */
 	{ NET "route_servers:\n  rs: {vnet: hub}\n  rs2: {vnet: hub}\n", 6,
 	    "VnetAlreadyHasRouteServer",
@@ -669,7 +673,28 @@ test_maps(void)
 	}
 }
 
+#define VPN(keys) "sites: {dc: {asn: 64900, ip: 172.20.0.1}}\n" NET                             \
+	"gateways: {g: {vnet: hub, type: Vpn, connections: [dc], " keys "}}\n"
+
+static const struct topo_case sku_cases[] = {
+	{ VPN("sku: VpnGw2"), 5, "NonAzSkusNotAllowedForVPNGateway",
+	    "gateway g: sku: VpnGw2 is not for new gateways; take VpnGw2AZ (ERR-11)" },
+	{ VPN("zonal_public_ip: false"), 5, "VmssVpnGatewayPublicIpsMustHaveZonesConfigured",
+	    "gateway g: zonal_public_ip: sku VpnGw1AZ needs public addresses with zones (ERR-11)" },
+	{ VPN("sku: Basic"), 5, "BasicSkuWithoutBgp",
+	    "gateway g: connections.dc: sku Basic has no BGP (VPN-21)" },
+	{ NET "gateways: {g: {vnet: hub, type: ExpressRoute, sku: VpnGw1AZ}}\n", 4,
+	    "WrongGatewayType", "gateway g: sku: VpnGw1AZ is for gateways of type Vpn" },
+};
+
+static void
+test_skus(void)
+{
+	TOPO_REFUSED(sku_cases);
+}
+
 static CU_TestInfo tests[] = {
+	{ "gateway SKUs: ERR-11, VPN-21", test_skus },
 	{ "references lead somewhere", test_reference },
 	{ "names are unique across processes", test_name },
 	{ "VNets and subnets: ERR-4", test_vnet },
@@ -677,7 +702,7 @@ static CU_TestInfo tests[] = {
 	{ "peerings: PEER-3, PEER-9, PEER-10, PEER-12, PEER-13", test_peering },
 	{ "route tables: UDR-3, UDR-4, UDR-6, RS-6, ER-35, ER-37", test_table },
 	{ "RS-41: private ASNs that a Route Server takes", test_rs41_private_asns },
-	{ "Route Servers: RS-4, RS-5, RS-20, RS-24, RS-34, RS-37, RS-38, RS-40, RS-43",
+	{ "Route Servers: RS-4, RS-5, RS-7, ERR-9, RS-20, RS-24, RS-34, RS-37, RS-38, RS-40, RS-43",
 	    test_server },
 	{ "usable ASNs: RS-41", test_usable_asns },
 	{ "route maps: RM-1, RM-7, RM-8, RM-10, RM-11, RM-12, RS-80, OPEN-20, ERR-10", test_maps },

@@ -206,10 +206,10 @@ test_full_forms(void)
 		{ TOPO_ROUTE_SERVER, "{'vnet':'hub','peers':['a','b']}",
 		    "{'vnet':'hub','branch_to_branch':false,'hub_routing_preference':'ExpressRoute'"
 		    ",'peers':{'a':{'hub_connection':false},'b':{'hub_connection':false}},'"
-		    "route_map_tier':false}" },
+		    "public_ip_sku':'Standard','route_map_tier':false}" },
 		{ TOPO_ROUTE_SERVER, "{'vnet':1,'peers':{'a':null}}",
 		    "{'vnet':'1','branch_to_branch':false,'hub_routing_preference':'ExpressRoute','"
-		    "peers':{'a':{'hub_connection':false}},'route_map_tier':false}" },
+		    "peers':{'a':{'hub_connection':false}},'public_ip_sku':'Standard','route_map_tier':false}" },
 		{ TOPO_SITE, "{'asn':64900,'advertise':'10.0.0.0/8','policy':{'strip_as':65515}}",
 		    "{'asn':64900,'snat':false,'advertise':[{'prefix':'10.0.0.0/8','prepend':0}],'"
 		    "policy':{'as_"
