@@ -266,7 +266,8 @@ uses_gateways_of(const struct topo *t, const struct topo_peering *p)
 	       t->peerings[p->reverse].use_remote_gateways;
 }
 
-/* Prefixes of the VNets connected to vnet: those that use its gateways, or those that do not. */
+/* Prefixes of the VNets connected to vnet: those that use its gateways, or those that do not. One
+ * peering away and no further: what is behind a spoke an NVA has to announce (ER-10, MR-13). */
 static struct wire_nets
 peered_nets(struct build *b, int vnet, bool spokes)
 {

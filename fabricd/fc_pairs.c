@@ -62,7 +62,8 @@ swap_ends(struct fc_pair *p)
 
 /* ---- Route Server ---- */
 
-/* RS-30: one session to each instance. */
+/* RS-30: one session to each instance. An NVA may be a peer of several Route Servers, also of VNets
+ * that are only peered with its own (RS-38, MR-10, MR-11, MR-14). */
 static void
 rs_nva(const struct walk *w, int rs, const struct topo_rs_peer *peer, unsigned instance)
 {

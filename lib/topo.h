@@ -209,6 +209,7 @@ enum topo_hop { HOP_VIRTUAL_APPLIANCE, HOP_VNET_GATEWAY, HOP_VNET_LOCAL, HOP_INT
 
 struct topo_udr {
 	char *name;
+	const char *tag; /* UDR-5: the service tag that prefix is one of; NULL: none */
 	struct ipnet prefix;
 	enum topo_hop hop;
 	uint32_t address; /* VirtualAppliance */
@@ -217,8 +218,15 @@ struct topo_udr {
 struct topo_route_table {
 	char *name;
 	bool disable_bgp_route_propagation;
-	struct topo_udr *routes;
+	struct topo_udr *routes; /* tags are written out: one for each prefix that they win */
 	size_t n_routes;
+	size_t n_given, n_tags; /* as the file has them */
+};
+
+/* UDR-5: given in the file, or one of those that come with the emulator. */
+struct topo_service_tag {
+	char *name;
+	struct topo_nets nets;
 };
 
 enum topo_transport { TOPO_NNG, TOPO_TCP };
@@ -432,6 +440,8 @@ struct topo {
 	size_t n_vnets;
 	struct topo_peering *peerings;
 	size_t n_peerings;
+	struct topo_service_tag *tags; /* of the file */
+	size_t n_tags;
 	struct topo_route_table *tables;
 	size_t n_tables;
 	struct topo_route_server *servers;

@@ -300,22 +300,10 @@ build_table(struct topo_build *b, size_t i)
 {
 	struct topo_route_table *t = &b->t->tables[i];
 	const json_t *props = b->props[TOPO_ROUTE_TABLE][i];
-	json_t *routes = json_object_get(props, "routes"), *item;
-	const char *name;
-	size_t n = 0;
+	json_t *routes = json_object_get(props, "routes");
 
 	t->disable_bgp_route_propagation = topo_get_bool(props, "disable_bgp_route_propagation");
-	t->routes = topo_build_alloc(b, &t->n_routes, json_object_size(routes), sizeof(*t->routes));
-	if (t->n_routes == 0)
-		return;
-	json_object_foreach(routes, name, item)
-	{
-		struct topo_udr *r = &t->routes[n++];
-
-		r->name = topo_arena_text(b->arena, name, strlen(name));
-		r->prefix = topo_get_net(item, "prefix");
-		topo_hop_parse(&r->hop, &r->address, topo_get_text(item, "next_hop"));
-	}
+	topo_tags_expand(b, i, routes);
 }
 
 /* The name says which two: "hub1/spoke11" is the object in hub1. */
@@ -425,6 +413,7 @@ build_model(struct topo_build *b)
 	for (size_t i = 0; i < b->t->n_vnets; i++)
 		build_vnet(b, i);
 	topo_regions_build(b);
+	topo_tags_build(b);
 	for (size_t i = 0; i < b->t->n_tables; i++)
 		build_table(b, i);
 	for (size_t i = 0; i < b->t->n_peerings; i++)

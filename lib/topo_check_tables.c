@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define TAGS_PER_TABLE 25 /* UDR-5 */
+
 /* ---- a table by itself ---- */
 
 static void
@@ -17,10 +19,15 @@ check_table(struct topo_build *b, size_t i)
 	struct topo_clash clash = { 0 };
 	char pointer[TOPO_POINTER_MAX], p[IPNET_STRLEN];
 
-	if (t->n_routes > b->t->limits.routes_per_table)
+	if (t->n_given > b->t->limits.routes_per_table)
 		topo_build_error(b, TOPO_ROUTE_TABLE, i, "/routes", "RoutesPerTableLimitReached",
-		    "%zu routes; the limit is %u (UDR-6)", t->n_routes,
+		    "%zu routes; the limit is %u (UDR-6)", t->n_given,
 		    b->t->limits.routes_per_table);
+	if (t->n_tags > TAGS_PER_TABLE)
+		topo_build_error(b, TOPO_ROUTE_TABLE, i, "/routes",
+		    "ServiceTagsPerTableLimitReached",
+		    "%zu routes to service tags; the limit is %d (UDR-5)", t->n_tags,
+		    TAGS_PER_TABLE);
 	for (size_t k = 0; v != NULL && k < t->n_routes; k++)
 		v[k] = (struct topo_span){ t->routes[k].prefix, k };
 	while (v != NULL && topo_span_clash(v, t->n_routes, &clash)) {
@@ -145,7 +152,7 @@ check_hops(struct topo_build *b)
 			if (s->route_table < 0)
 				continue;
 			table = &t->tables[s->route_table];
-			if (done[s->route_table] || table->n_routes > t->limits.routes_per_table)
+			if (done[s->route_table] || table->n_given > t->limits.routes_per_table)
 				continue;
 			before = b->errs->n;
 			for (size_t r = 0; r < table->n_routes; r++)

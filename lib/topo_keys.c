@@ -106,6 +106,13 @@ static const struct topo_key regions[] = {
 	{ NULL },
 };
 
+static const struct topo_key service_tag[] = {
+	{ "tag", TOPO_T_TAG, "its name", .required = true },
+	{ "prefixes", TOPO_T_LIST, "what it stands for", .sub = ITEM(TOPO_T_PREFIX), .min = 1,
+	    .max = 2000, .required = true, .one = true },
+	{ NULL },
+};
+
 static const struct topo_key fabric[] = {
 	{ "name", TOPO_T_NAME, "name of the fabric", .def = "\"fabric\"" },
 	{ "timing", TOPO_T_STRUCT, "a profile, or a profile with overrides; default: azure",
@@ -120,6 +127,10 @@ static const struct topo_key fabric[] = {
 	{ "regions", TOPO_T_STRUCT,
 	    "how long packets take between regions; within one they take no time",
 	    .sub = regions },
+	{ "service_tags", TOPO_T_LIST,
+	    "service tags for route tables, beside and instead of those that are known (UDR-5)",
+	    .sub = (const struct topo_key[]){ { "", TOPO_T_STRUCT, .sub = service_tag } },
+	    .max = 500 },
 	{ NULL },
 };
 
@@ -192,7 +203,7 @@ static const struct topo_key peering_from[] = {
 };
 
 static const struct topo_key route[] = {
-	{ "prefix", TOPO_T_PREFIX, "destination; once in a table (UDR-4)", .required = true },
+	{ "prefix", TOPO_T_DEST, "destination; once in a table (UDR-4, UDR-5)", .required = true },
 	{ "next_hop", TOPO_T_HOP,
 	    "VirtualAppliance ADDRESS, VirtualNetworkGateway, VnetLocal, Internet or None (UDR-2)",
 	    .required = true },

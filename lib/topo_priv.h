@@ -58,6 +58,8 @@ enum topo_type {
 	TOPO_T_SUBNET, /* "vnet/subnet" */
 	TOPO_T_ADDR,
 	TOPO_T_PREFIX,
+	TOPO_T_DEST, /* prefix or service tag */
+	TOPO_T_TAG,
 	TOPO_T_NET, /* prefix or address */
 	TOPO_T_DURATION,
 	TOPO_T_RANGE, /* of durations */
@@ -165,6 +167,11 @@ char *topo_get_copy(struct topo_build *b, const json_t *o, const char *key);
 char **topo_get_texts(struct topo_build *b, const json_t *o, const char *key, size_t *n);
 
 struct topo_timing topo_timing_build(const json_t *fabric);
+void topo_tags_build(struct topo_build *b); /* of the file; before the tables */
+/* The routes of a table with its service tags written out. */
+void topo_tags_expand(struct topo_build *b, size_t table, json_t *routes);
+/* "Storage", "Storage.WestEurope" */
+bool topo_tag_ok(const char *text);
 void topo_regions_build(struct topo_build *b); /* after the VNets */
 void topo_build_routing(struct topo_build *b); /* Route Servers, NVAs, gateways, circuits, sites */
 void topo_build_maps(struct topo_build *b);    /* route maps */

@@ -32,6 +32,9 @@ topo_type_noun(enum topo_type type)
 		[TOPO_T_SUBNET] = "a subnet, written VNET/SUBNET",
 		[TOPO_T_ADDR] = "an IPv4 address such as 10.1.0.4",
 		[TOPO_T_PREFIX] = "an IPv4 prefix such as 10.1.0.0/16",
+		[TOPO_T_DEST] = ("an IPv4 prefix such as 10.1.0.0/16 or a service tag such as "
+				 "Storage.WestEurope"),
+		[TOPO_T_TAG] = "a service tag such as Storage.WestEurope",
 		[TOPO_T_NET] = "an IPv4 address or prefix",
 		[TOPO_T_DURATION] = "a duration such as 500ms, 3s or 1m",
 		[TOPO_T_RANGE] = "a duration or a range of two, such as 300ms or 1s..5s",
@@ -250,6 +253,10 @@ word_ok(enum topo_type type, const char *text)
 		return ipaddr_parse(&v.u, text) == FAB_OK;
 	case TOPO_T_PREFIX:
 		return ipnet_parse(&v.net, text) == FAB_OK;
+	case TOPO_T_DEST:
+		return topo_tag_ok(text) || ipnet_parse(&v.net, text) == FAB_OK;
+	case TOPO_T_TAG:
+		return topo_tag_ok(text);
 	case TOPO_T_NET:
 		return topo_net_parse(&v.net, text) == FAB_OK;
 	case TOPO_T_DURATION:
@@ -278,7 +285,8 @@ apply_text(struct walk *w, const struct topo_key *key, const char *text)
 		return apply_word(w, key, text);
 	if (word_ok(key->type, text))
 		return json_string(text);
-	if (key->type == TOPO_T_PREFIX || (key->type == TOPO_T_NET && strchr(text, '/') != NULL))
+	if (key->type == TOPO_T_PREFIX || key->type == TOPO_T_DEST ||
+	    (key->type == TOPO_T_NET && strchr(text, '/') != NULL))
 		return refuse_prefix(w, key, text);
 	if (key->type == TOPO_T_NAME)
 		complain(w, "InvalidName",

@@ -629,7 +629,52 @@ test_same_answers_as_the_naive_model(void)
 	fix_close(&f);
 }
 
+/* UDR-5: of equal prefixes the most explicit route counts, whatever the order in the file; a longer
+ * prefix wins whatever it comes from. */
+static void
+test_udr_5_service_tags(void)
+{
+	static const char *const text =
+	    "service_tags:\n"
+	    "  - {tag: AzureCloud, prefixes: [20.0.0.0/8, 20.1.0.0/16, 20.2.0.0/16, 20.3.0.0/16, "
+	    "20.4.0.0/16]}\n"
+	    "  - {tag: AzureCloud.WestEurope, prefixes: [20.1.0.0/16, 20.2.0.0/16, 20.3.0.0/16, "
+	    "20.4.0.0/16]}\n"
+	    "  - {tag: Storage, prefixes: [20.2.0.0/16, 20.3.0.0/16, 20.4.0.0/16]}\n"
+	    "  - {tag: Storage.WestEurope, prefixes: [20.3.0.0/16, 20.4.0.0/16]}\n"
+	    "vnets: {v: {address_space: 10.1.0.0/16, subnets: {vms: {prefix: 10.1.0.0/24, "
+	    "route_table: rt}}}}\n"
+	    "route_tables: {rt: {routes: {\n"
+	    "  e-cloud: {prefix: AzureCloud, next_hop: None},\n"
+	    "  d-cloud-we: {prefix: azurecloud.westeurope, next_hop: Internet},\n"
+	    "  c-storage: {prefix: Storage, next_hop: None},\n"
+	    "  b-storage-we: {prefix: Storage.WestEurope, next_hop: Internet},\n"
+	    "  a-prefix: {prefix: 20.4.0.0/16, next_hop: None},\n"
+	    "  sample: {prefix: AzureActiveDirectory, next_hop: Internet}}}}\n"
+	    "vms: {vm: {subnet: v/vms, ip: 10.1.0.4}}\n";
+	static const struct {
+		const char *addr, *want;
+	} rows[] = {
+		{ "20.9.0.1", "User Active 20.0.0.0/8 None (e-cloud)" },
+		{ "20.1.0.1", "User Active 20.1.0.0/16 Internet (d-cloud-we)" },
+		{ "20.2.0.1", "User Active 20.2.0.0/16 None (c-storage)" },
+		{ "20.3.0.1", "User Active 20.3.0.0/16 Internet (b-storage-we)" },
+		{ "20.4.0.1", "User Active 20.4.0.0/16 None (a-prefix)" },
+		{ "40.126.1.1", "User Active 40.126.0.0/18 Internet (sample)" },
+	};
+	struct fix f;
+
+	fix_open(&f, text);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		fix_expect_lookup(&f, "vm", rows[i].addr, rows[i].want);
+	/* One route for each prefix, none of the losers. */
+	CU_ASSERT_EQUAL(f.t->tables[0].n_routes, 7);
+	CU_ASSERT_EQUAL(f.t->tables[0].n_given, 6);
+	fix_close(&f);
+}
+
 static CU_TestInfo eff_tests[] = {
+	{ "UDR-5: service tags", test_udr_5_service_tags },
 	{ "SYS-1, SYS-2: system routes alone", test_sys_1_to_4_alone },
 	{ "SYS-3, SYS-4: prefixes that drop", test_sys_3_and_4_prefixes_drop },
 	{ "SYS-3, OPEN-8: a VNet replaces its own None route",

@@ -214,6 +214,20 @@ static const struct topo_case table_cases[] = {
 	    "  RouteServerSubnet: {prefix: 10.1.1.0/26, nsg: true}}}}\n", 2, "RouteServerSubnetNsg",
 	    "vnet hub: subnets.RouteServerSubnet.nsg: RouteServerSubnet must not have a network "
 	    "security group (RS-6)" },
+	/* UDR-5 */
+	{ "route_tables:\n  rt:\n    routes:\n      a: {prefix: Storag, next_hop: Internet}\n", 4,
+	    "UnknownServiceTag",
+	    "route_table rt: routes.a.prefix: \"Storag\" is no known service tag; did you mean "
+	    "Storage?" },
+	{ "route_tables:\n  rt:\n    routes:\n      a: {prefix: Xyzzy.Moon, next_hop: Internet}\n",
+	    4, "UnknownServiceTag", "route_table rt: routes.a.prefix: \"Xyzzy.Moon\" is no known "
+	    "service tag; name it in service_tags" },
+	{ "route_tables:\n  rt:\n    routes:\n      a: {prefix: Storage, next_hop: Internet}\n"
+	    "      b: {prefix: storage, next_hop: None}\n", 5, "RouteConflict",
+	    "route_table rt: routes.b.prefix: route a has tag Storage already" },
+	{ "route_tables:\n  rt:\n    routes:\n      a: {prefix: 10.0.0.0, next_hop: Internet}\n", 4,
+	    "InvalidAddressPrefixFormat", "route_table rt: routes.a.prefix: \"10.0.0.0\" is not an "
+	    "IPv4 prefix such as 10.1.0.0/16 or a service tag such as Storage.WestEurope" },
 };
 
 #define NVA(asn) "nvas: {a: {subnet: hub/nva, ip: 10.1.2.4, asn: " asn "}}\n"
@@ -693,14 +707,48 @@ test_skus(void)
 	TOPO_REFUSED(sku_cases);
 }
 
+/* UDR-5: 25 routes to service tags in a table; they count as one each for UDR-6. */
+static void
+test_service_tag_limit(void)
+{
+	static char text[8192];
+
+	for (unsigned n = 25; n <= 26; n++) {
+		size_t at = (size_t)snprintf(
+		    text, sizeof(text), "limits: {routes_per_table: 26}\nservice_tags:\n");
+		struct topo *t;
+
+		for (unsigned i = 0; i < n; i++)
+			at += (size_t)snprintf(text + at, sizeof(text) - at,
+			    "  - {tag: T%u, prefixes: [20.%u.0.0/16, 21.%u.0.0/16]}\n", i, i, i);
+		at += (size_t)snprintf(
+		    text + at, sizeof(text) - at, "route_tables:\n  rt:\n    routes:\n");
+		for (unsigned i = 0; i < n; i++)
+			at += (size_t)snprintf(text + at, sizeof(text) - at,
+			    "      r%u: {prefix: T%u, next_hop: Internet}\n", i, i);
+		t = topo_case_build(text, at);
+		CU_ASSERT_EQUAL(t != NULL, n == 25);
+		if (t != NULL) {
+			CU_ASSERT_EQUAL(t->tables[0].n_routes, 50);
+		} else {
+			CU_ASSERT_EQUAL(topo_case_errors.n, 1);
+			CU_ASSERT_STRING_EQUAL(
+			    topo_case_errors.e[0].code, "ServiceTagsPerTableLimitReached");
+			CU_ASSERT(topo_case_documented("ServiceTagsPerTableLimitReached"));
+		}
+		topo_free(t);
+	}
+}
+
 static CU_TestInfo tests[] = {
+	{ "UDR-5: so many service tags in a table", test_service_tag_limit },
 	{ "gateway SKUs: ERR-11, VPN-21", test_skus },
 	{ "references lead somewhere", test_reference },
 	{ "names are unique across processes", test_name },
 	{ "VNets and subnets: ERR-4", test_vnet },
 	{ "NIC addresses: ARM-6, ERR-5", test_address },
 	{ "peerings: PEER-3, PEER-9, PEER-10, PEER-12, PEER-13", test_peering },
-	{ "route tables: UDR-3, UDR-4, UDR-6, RS-6, ER-35, ER-37", test_table },
+	{ "route tables: UDR-3, UDR-4, UDR-5, UDR-6, RS-6, ER-35, ER-37", test_table },
 	{ "RS-41: private ASNs that a Route Server takes", test_rs41_private_asns },
 	{ "Route Servers: RS-4, RS-5, RS-7, ERR-9, RS-20, RS-24, RS-34, RS-37, RS-38, RS-40, RS-43",
 	    test_server },

@@ -209,7 +209,8 @@ test_full_forms(void)
 		    "public_ip_sku':'Standard','route_map_tier':false}" },
 		{ TOPO_ROUTE_SERVER, "{'vnet':1,'peers':{'a':null}}",
 		    "{'vnet':'1','branch_to_branch':false,'hub_routing_preference':'ExpressRoute','"
-		    "peers':{'a':{'hub_connection':false}},'public_ip_sku':'Standard','route_map_tier':false}" },
+		    "peers':{'a':{'hub_connection':false}},'public_ip_sku':'Standard','route_map_"
+		    "tier':false}" },
 		{ TOPO_SITE, "{'asn':64900,'advertise':'10.0.0.0/8','policy':{'strip_as':65515}}",
 		    "{'asn':64900,'snat':false,'advertise':[{'prefix':'10.0.0.0/8','prepend':0}],'"
 		    "policy':{'as_"
@@ -384,6 +385,8 @@ write_type(FILE *out, const struct doc_walk *w, const struct topo_key *key)
 		[TOPO_T_SUBNET] = "VNET/SUBNET",
 		[TOPO_T_ADDR] = "address",
 		[TOPO_T_PREFIX] = "prefix",
+		[TOPO_T_DEST] = "prefix or service tag",
+		[TOPO_T_TAG] = "service tag",
 		[TOPO_T_NET] = "prefix or address",
 		[TOPO_T_DURATION] = "duration",
 		[TOPO_T_RANGE] = "range",
