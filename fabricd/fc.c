@@ -4,6 +4,7 @@
 #include "fabricd/fc.h"
 
 #include "fabricd/fc_apply.h"
+#include "fabricd/fc_capacity.h"
 #include "fabricd/fc_carrier.h"
 #include "fabricd/fc_control.h"
 #include "fabricd/fc_faults.h"
@@ -52,6 +53,7 @@ fc_new(struct fc **out, struct fab_loop *loop, const struct fc_conf *conf)
 	    (err = fc_links_new(&f->links, f)) != FAB_OK ||
 	    (err = fc_carrier_new(&f->carrier, f)) != FAB_OK ||
 	    (err = fc_holds_new(&f->holds, f)) != FAB_OK ||
+	    (err = fc_capacity_new(&f->capacity, f)) != FAB_OK ||
 	    (err = fc_lag_new(&f->lag, f, fc_control_late)) != FAB_OK ||
 	    (err = fc_faults_new(&f->faults, f)) != FAB_OK ||
 	    (err = fc_meshes_new(&f->meshes, f)) != FAB_OK ||
@@ -78,6 +80,7 @@ fc_free(struct fc *f)
 	fc_nodes_free(f->nodes);
 	fc_lag_free(f->lag);
 	fc_holds_free(f->holds);
+	fc_capacity_free(f->capacity);
 	fc_timeline_free(f->timeline);
 	fc_events_free(f->events);
 	fc_layers_free(f->layers);
@@ -110,9 +113,10 @@ fc_empty(const struct fc *f)
 int
 fc_swap(struct fc *f, struct topo_doc *doc, struct topo *topo)
 {
-	int err = fc_layers_bind(f->layers, topo);
+	int err;
 
-	if (err != FAB_OK) {
+	fc_capacity_mark(f->capacity, topo);
+	if ((err = fc_layers_bind(f->layers, topo)) != FAB_OK) {
 		/* Back to what was bound before; it fitted into memory then. */
 		FAB_ASSERT(fc_layers_bind(f->layers, f->topo) == FAB_OK);
 		return err;

@@ -3,6 +3,7 @@
  */
 #include "fabricd/fc_converge.h"
 
+#include "fabricd/fc_capacity.h"
 #include "fabricd/fc_cond.h"
 #include "fabricd/fc_faults.h"
 #include "fabricd/fc_hold.h"
@@ -106,6 +107,9 @@ nothing_pending(const struct fc *f, char why[static FC_WHY_MAX])
 
 	if ((late = fc_lag_pending(f->lag, &late_ms)) != NULL)
 		snprintf(why, FC_WHY_MAX, "NICs get a change of node %.60s in %llu ms", late,
+		    (unsigned long long)late_ms);
+	else if ((late = fc_capacity_pending(f->capacity, &late_ms)) != NULL)
+		snprintf(why, FC_WHY_MAX, "Route Server %.60s has scaled out in %llu ms", late,
 		    (unsigned long long)late_ms);
 	else if (fc_holds_pending(f->holds, what, &late_ms))
 		snprintf(why, FC_WHY_MAX, "%s: in %llu ms", what, (unsigned long long)late_ms);

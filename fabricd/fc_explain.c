@@ -141,6 +141,8 @@ add_bgp(struct explain *x, struct fc_lpm_hit hit)
 		return;
 	if (!x->v.propagates)
 		say(c, "UDR-7", "ignored: the route table disables BGP propagation");
+	else if (x->v.starved)
+		say(c, "RS-23", "ignored: the Route Server has no room for this VM yet");
 	else if (guard != NULL)
 		say(c, "EFF-7", "hidden: %s %s wins over BGP", fc_hop_name(guard->hop),
 		    ipnet_format(buf, guard->prefix));

@@ -380,6 +380,8 @@ declare_nic(struct fc_image *img, size_t nic)
 		.public_ip = n->public_ip };
 
 	fc_img_name_tables(img, &c, n->vnet, n->subnet, (int)n->instance);
+	if (n->starved) /* RS-23 */
+		c.bgp = FC_IMAGE_NONE;
 	if (n->nva >= 0)
 		fc_img_tunnel_declare(img, &c, n->nva);
 	img->nics[nic] = fc_img_port_declare(img, n->name, &c);

@@ -38,6 +38,7 @@ struct fc_view {
 	unsigned instance;
 	int table;       /* route table or -1 */
 	bool propagates; /* BGP routes reach this subnet (UDR-7) */
+	bool starved;    /* but not this NIC (RS-23) */
 	const struct fc_sys *sys;
 	const struct fc_lpm *bgp;  /* NULL: no scope or no propagation */
 	const struct fc_lpm *user; /* NULL: no route table */

@@ -172,6 +172,11 @@ fc_view_nic(struct fc_view *v, const struct fc_layers *l, int nic)
 	const struct topo_nic *n = &l->topo->nics[nic];
 
 	fc_view_subnet(v, l, n->vnet, n->subnet, n->instance);
+	if (!n->starved)
+		return;
+	v->starved = true;
+	v->bgp = NULL; /* RS-23 */
+	v->default_overridden = has_default(v->user);
 }
 
 /* ---- selection ---- */

@@ -19,11 +19,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define TOPO_FILE_MAX   (8u << 20) /* octets of a topology file */
-#define TOPO_ERRORS_MAX 200
-#define TOPO_RSV_ASN    65515 /* RS-1 */
-#define TOPO_MSEE_ASN   12076 /* ER-1 */
-#define TOPO_BGP_PORT   179   /* RFC 4271 4 */
+#define TOPO_FILE_MAX     (8u << 20) /* octets of a topology file */
+#define TOPO_ERRORS_MAX   200
+#define TOPO_RSV_ASN      65515 /* RS-1 */
+#define TOPO_MSEE_ASN     12076 /* ER-1 */
+#define TOPO_RS_UNITS_MAX 48    /* RS-12 */
+#define TOPO_BGP_PORT     179   /* RFC 4271 4 */
 
 /* The guest that stands for the Internet, and the address that it has of its own. */
 #define TOPO_INTERNET    "internet"
@@ -137,6 +138,7 @@ struct topo_delays {
 	struct topo_range er_reconvergence;  /* a lost route of an MSEE (ER-5, TIME-13) */
 	struct topo_range vpn_failover;      /* active-standby, unplanned (VPN-17, OPEN-7) */
 	struct topo_range vpn_failover_planned;
+	struct topo_range scale_out; /* of a Route Server (RS-12, TIME-19) */
 };
 
 struct topo_timing {
@@ -162,6 +164,8 @@ struct topo_limits {                  /* Azure's values are the defaults */
 	uint32_t routes_per_peer;     /* RS-21: 4000 */
 	uint32_t rs_vnets;            /* RS-24: 500 */
 	uint32_t rs_prefixes;         /* RS-25: 10000 */
+	uint32_t rs_vms;              /* RS-12: 4000, with two units */
+	uint32_t rs_vms_per_unit;     /* RS-12: 1000, with each further one */
 	uint32_t er_prefixes_out;     /* RS-26, ER-21: 1000 */
 	uint32_t next_hops;           /* RS-27: 8 */
 	uint32_t er_prefixes_in;      /* ER-6: 4000 */
@@ -254,6 +258,7 @@ struct topo_route_server {
 	uint32_t ip[2]; /* RS-2 */
 	bool branch_to_branch;
 	enum hrp_pref hub_routing_preference;
+	uint32_t min_capacity; /* routing infrastructure units (RS-13) */
 	struct topo_rs_peer *peers;
 	size_t n_peers;
 	struct topo_tcp bgp_listen[2]; /* per instance; port 0: none; also the real source
@@ -478,6 +483,7 @@ struct topo_nic {
 	int vm, nva;        /* one of them, the other -1 */
 	uint32_t public_ip; /* 0: none */
 	unsigned instance;  /* RS-66: top bit of the address times 2654435769, 0 or 1 */
+	bool starved;       /* its Route Server has no room for it yet (RS-23); set by fabricd */
 };
 
 /* One process of the fabric, fabricd excepted. */

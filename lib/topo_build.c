@@ -221,6 +221,8 @@ build_limits(const json_t *given)
 		.routes_per_peer = topo_get_u32(given, "routes_per_peer"),
 		.rs_vnets = topo_get_u32(given, "rs_vnets"),
 		.rs_prefixes = topo_get_u32(given, "rs_prefixes"),
+		.rs_vms = topo_get_u32(given, "rs_vms"),
+		.rs_vms_per_unit = topo_get_u32(given, "rs_vms_per_unit"),
 		.er_prefixes_out = topo_get_u32(given, "er_prefixes_out"),
 		.next_hops = topo_get_u32(given, "next_hops"),
 		.er_prefixes_in = topo_get_u32(given, "er_prefixes_in"),

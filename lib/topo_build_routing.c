@@ -183,6 +183,7 @@ build_server(struct topo_build *b, size_t i)
 	    b, TOPO_ROUTE_SERVER, i, "/vnet", TOPO_VNET, topo_get_text(props, "vnet"));
 	s->branch_to_branch = topo_get_bool(props, "branch_to_branch");
 	s->route_map_tier = topo_get_bool(props, "route_map_tier");
+	s->min_capacity = topo_get_u32(props, "min_capacity");
 	s->hub_routing_preference = strcmp(preference, "VpnGateway") == 0 ? HRP_PREF_VPN_GATEWAY
 				    : strcmp(preference, "ASPath") == 0   ? HRP_PREF_AS_PATH
 									  : HRP_PREF_EXPRESS_ROUTE;

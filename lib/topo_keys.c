@@ -49,6 +49,7 @@ static const struct topo_key timing_delays[] = {
 	    "until the standby instance of a VPN gateway takes over from one that died (VPN-17, "
 	    "TIME-15, OPEN-7)"),
 	DELAY("vpn_failover_planned", "the same after `fabctl stop` and `restart`"),
+	DELAY("scale_out", "until a Route Server serves more VMs (RS-12, TIME-19)"),
 	{ NULL },
 };
 
@@ -77,6 +78,9 @@ static const struct topo_key limits[] = {
 	LIMIT("routes_per_peer", "4000", "routes a Route Server takes from one peer (RS-21, OPEN-2)"),
 	LIMIT("rs_vnets", "500", "VNets that one Route Server serves (RS-24)"),
 	LIMIT("rs_prefixes", "10000", "prefixes in one Route Server (RS-25)"),
+	LIMIT("rs_vms", "4000",
+	    "VMs that a Route Server of two units serves, in its VNet and all peered ones (RS-12)"),
+	LIMIT("rs_vms_per_unit", "1000", "and with each unit more, of which there are 48 at most (RS-12)"),
 	LIMIT("er_prefixes_out", "1000", "prefixes sent to one circuit (RS-26, ER-21)"),
 	LIMIT("next_hops", "8", "equal-cost next hops of one prefix (RS-27)"),
 	LIMIT("er_prefixes_in", "4000",
@@ -251,6 +255,9 @@ static const struct topo_key route_server[] = {
 	    "exchange routes between NVAs and gateways (B2B-1, B2B-2)", .def = "false" },
 	{ "hub_routing_preference", TOPO_T_WORD, "which source wins for one prefix (HRP-2 ... 4)",
 	    .def = "\"ExpressRoute\"", .words = preferences },
+	{ "min_capacity", TOPO_T_UINT,
+	    "routing infrastructure units that it has at least; it scales out by itself (RS-12, RS-13)",
+	    .def = "2", .min = 2, .max = TOPO_RS_UNITS_MAX },
 	{ "peers", TOPO_T_MAP, "by name of the NVA, or any name with peer_ip and peer_asn; a list "
 	    "of names is enough", .sub = rs_peer, .one = true },
 	{ "bgp_listen", TOPO_T_LIST,

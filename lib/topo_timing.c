@@ -31,6 +31,7 @@ static const struct topo_timing profile_azure = {
 		.er_reconvergence = SECONDS(0, 60),      /* TIME-13 */
 		.vpn_failover = SECONDS(60, 180),        /* TIME-15, OPEN-7 */
 		.vpn_failover_planned = SECONDS(10, 15),
+		.scale_out = SECONDS(1500, 1500), /* TIME-19 */
 	},
 };
 
@@ -58,6 +59,7 @@ static const struct {
 	{ "er_reconvergence", offsetof(struct topo_delays, er_reconvergence) },
 	{ "vpn_failover", offsetof(struct topo_delays, vpn_failover) },
 	{ "vpn_failover_planned", offsetof(struct topo_delays, vpn_failover_planned) },
+	{ "scale_out", offsetof(struct topo_delays, scale_out) },
 };
 
 #define N_DELAYS (sizeof(delays) / sizeof(delays[0]))

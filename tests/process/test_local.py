@@ -68,7 +68,7 @@ class Small(FabricTestCase):
 
     def test_up_says_what_runs_where(self):
         info = self.fabric.up_info
-        self.assertEqual(set(info), {"name", "run_dir", "url", "converged_ms"})
+        self.assertEqual(set(info), {"name", "run_dir", "url", "timing", "converged_ms"})
         self.assertEqual(info["name"], "small")
         self.assertEqual(info["run_dir"], str(self.fabric.run_dir))
         self.assertEqual(info["url"], self.fabric.url)

@@ -133,7 +133,8 @@ test_defaults(void)
 {
 	struct topo *t = build_text("vnets: {}\n");
 	/* RS-20, OPEN-2, ... */
-	const struct topo_limits want = { 8, 4000, 500, 10000, 1000, 8, 4000, 4000, 400, 500 };
+	const struct topo_limits want = { 8, 4000, 500, 10000, 4000, 1000, 1000, 8, 4000, 4000, 400,
+		500 };
 
 	CU_ASSERT_STRING_EQUAL(t->name, "fabric");
 	CU_ASSERT_STRING_EQUAL(t->timing.profile, "azure"); /* TIME-1 */
@@ -200,6 +201,7 @@ test_delays_of_azure(void)
 	assert_range(d->er_reconvergence, 0, 60000);
 	assert_range(d->vpn_failover, 60000, 180000);
 	assert_range(d->vpn_failover_planned, 10000, 15000);
+	assert_range(d->scale_out, 1500000, 1500000); /* TIME-19 */
 	CU_ASSERT_EQUAL(t->timing.bfd_ms, 300);
 	CU_ASSERT_EQUAL(t->timing.seed, 1);
 	topo_free(t);

@@ -205,18 +205,19 @@ test_full_forms(void)
 		    "prefix':'10.1.0.0/24','nsg':false}}}" },
 		{ TOPO_ROUTE_SERVER, "{'vnet':'hub','peers':['a','b']}",
 		    "{'vnet':'hub','branch_to_branch':false,'hub_routing_preference':'ExpressRoute'"
-		    ",'peers':{'a':{'hub_connection':false},'b':{'hub_connection':false}},'"
-		    "public_ip_sku':'Standard','route_map_tier':false}" },
+		    ",'min_capacity':2,'peers':{'a':{'hub_connection':false},'b':{'hub_connection':"
+		    "false}},'public_ip_sku':'Standard','route_map_tier':false}" },
 		{ TOPO_ROUTE_SERVER, "{'vnet':1,'peers':{'a':null}}",
 		    "{'vnet':'1','branch_to_branch':false,'hub_routing_preference':'ExpressRoute','"
-		    "peers':{'a':{'hub_connection':false}},'public_ip_sku':'Standard','route_map_"
-		    "tier':false}" },
+		    "min_capacity':2,'peers':{'a':{'hub_connection':false}},'public_ip_sku':'"
+		    "Standard','route_map_tier':false}" },
 		{ TOPO_SITE, "{'asn':64900,'advertise':'10.0.0.0/8','policy':{'strip_as':65515}}",
 		    "{'asn':64900,'snat':false,'advertise':[{'prefix':'10.0.0.0/8','prepend':0}],'"
 		    "policy':{'as_"
 		    "override':false,'strip_as':[65515],'prepend':0,'default_originate':false,'"
 		    "next_hop_unchanged':false},'relay':false}" },
-		{ TOPO_CIRCUIT, "{'site':'dc','premium':null}", "{'site':'dc','premium':false,'bfd':true}" },
+		{ TOPO_CIRCUIT, "{'site':'dc','premium':null}",
+		    "{'site':'dc','premium':false,'bfd':true}" },
 	};
 	struct topo_subject subject = { .kind = "test", .name = "x" };
 
