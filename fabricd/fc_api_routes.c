@@ -48,9 +48,10 @@ addr_text(struct fc_mem *mem, uint32_t addr)
 
 /* ---- effective routes ---- */
 
+/* With next hops first ... first + n - 1 of the route's. */
 static void
 fill_row(struct fc_mem *mem, Fab__V1__EffectiveRoute *out, const struct fc_eff_route *r,
-    bool propagation_disabled)
+    bool propagation_disabled, size_t first, size_t n)
 {
 	fab__v1__effective_route__init(out);
 	if (r->name != NULL) /* EFF-12: User rows only */
@@ -61,11 +62,25 @@ fill_row(struct fc_mem *mem, Fab__V1__EffectiveRoute *out, const struct fc_eff_r
 	out->disable_bgp_route_propagation = propagation_disabled;
 	if ((out->address_prefix = fc_mem_take(mem, 1, sizeof(char *))) != NULL)
 		out->address_prefix[out->n_address_prefix++] = net_text(mem, r->prefix);
-	/* EFF-15, OPEN-10: one row, a list of next hops. */
-	out->next_hop_ip_address = fc_mem_take(mem, r->n_next_hops, sizeof(char *));
-	for (size_t i = 0; i < r->n_next_hops && out->next_hop_ip_address != NULL; i++)
+	out->next_hop_ip_address = fc_mem_take(mem, n, sizeof(char *));
+	for (size_t i = first; i < first + n && out->next_hop_ip_address != NULL; i++)
 		out->next_hop_ip_address[out->n_next_hop_ip_address++] =
 		    addr_text(mem, r->next_hops[i]);
+}
+
+/* EFF-15, OPEN-10: one row with a list of next hops, or as in 2021 a row for each. */
+static void
+add_rows(struct fc_mem *mem, Fab__V1__EffectiveRouteList *list, Fab__V1__EffectiveRoute *rows,
+    const struct fc_eff_route *r, bool disabled, bool each)
+{
+	size_t n = each && r->n_next_hops > 1 ? r->n_next_hops : 1;
+
+	for (size_t i = 0; i < n; i++) {
+		Fab__V1__EffectiveRoute *out = &rows[list->n_value];
+
+		fill_row(mem, out, r, disabled, i, n > 1 ? 1 : r->n_next_hops);
+		list->value[list->n_value++] = out;
+	}
 }
 
 void
@@ -78,7 +93,7 @@ fc_api_routes_effective(void *ctx, struct fab_rpc_call *call, const ProtobufCMes
 	Fab__V1__EffectiveRoute *out;
 	struct fc_mem mem = { 0 };
 	bool disabled;
-	size_t n = 0;
+	size_t n = 0, room = 0;
 	int nic, err;
 
 	if (fc_api_server_routes(ctx, call, req->nic) || (nic = find_nic(f, call, req->nic)) < 0)
@@ -88,12 +103,12 @@ fc_api_routes_effective(void *ctx, struct fab_rpc_call *call, const ProtobufCMes
 		return;
 	}
 	disabled = fc_eff_propagation_disabled(f->topo, nic);
-	out = fc_mem_take(&mem, n, sizeof(*out));
-	reply.value = fc_mem_take(&mem, n, sizeof(*reply.value));
-	for (size_t i = 0; i < n && reply.value != NULL; i++) {
-		fill_row(&mem, &out[i], &rows[i], disabled);
-		reply.value[reply.n_value++] = &out[i];
-	}
+	for (size_t i = 0; i < n; i++)
+		room += rows[i].n_next_hops > 1 ? rows[i].n_next_hops : 1;
+	out = fc_mem_take(&mem, room, sizeof(*out));
+	reply.value = fc_mem_take(&mem, room, sizeof(*reply.value));
+	for (size_t i = 0; i < n && reply.value != NULL; i++)
+		add_rows(&mem, &reply, out, &rows[i], disabled, f->topo->quirks.row_per_next_hop);
 	fc_api_reply(call, &mem, &reply.base);
 	free(rows);
 }

@@ -147,7 +147,8 @@ scope_instance(const struct fc_scope *s, unsigned instance)
 	return NULL;
 }
 
-/* 0: gone, 1: there, 2: there and has had all its routes since (or has had time enough). */
+/* Maintenance takes one instance at a time (RS-10, ER-38), so there is always one that is there.
+ * 0: gone, 1: there, 2: there and has had all its routes since (or has had time enough). */
 static int
 rank(const struct fc_feed *r)
 {
@@ -161,7 +162,7 @@ choose(unsigned own, unsigned now, const int ranks[2])
 	unsigned sibling = 1 - own;
 
 	if (ranks[own] == 0 && ranks[sibling] == 0)
-		return now; /* RS-95 */
+		return now; /* RS-95, OPEN-16 */
 	if (ranks[own] == 2 || ranks[sibling] == 0)
 		return own;
 	/* RS-93: there is no hurry to leave a sibling for one that may not have all routes yet. */
@@ -170,12 +171,14 @@ choose(unsigned own, unsigned now, const int ranks[2])
 
 /* Losing a session later does not make an instance worse: its NICs miss these routes (RS-94). */
 static bool
-scope_choose(struct fc_scope *s)
+scope_choose(const struct fc_bgp *b, struct fc_scope *s)
 {
 	const int ranks[2] = { rank(scope_instance(s, 0)), rank(scope_instance(s, 1)) };
 	unsigned first = choose(0, s->serving[0], ranks), second = choose(1, s->serving[1], ranks);
-	bool changed = first != s->serving[0] || second != s->serving[1];
+	bool dark = b->withdraws && ranks[0] == 0 && ranks[1] == 0; /* OPEN-16 */
+	bool changed = first != s->serving[0] || second != s->serving[1] || dark != s->dark;
 
+	s->dark = dark;
 	s->serving[0] = first;
 	s->serving[1] = second;
 	return changed;
@@ -254,6 +257,7 @@ fc_bgp_bind(struct fc_bgp *b, const struct topo *t)
 	scopes_free(b, b->scopes, b->n_scopes);
 	b->scopes = scopes;
 	b->n_scopes = t->n_vnets;
+	b->withdraws = t->quirks.withdraw_on_total_failure;
 	feeds_sweep(b);
 	return err == FAB_OK ? scopes_fill(b, scopes, t) : err;
 }
@@ -418,7 +422,7 @@ fc_bgp_state(struct fc_bgp *b, const char *reporter, bool connected, bool conver
 	r->connected = connected;
 	r->ready = connected && (r->ready || converged);
 	s = &b->scopes[r->vnet];
-	return s->has_rs ? scope_choose(s) : scope_count(b, s);
+	return s->has_rs ? scope_choose(b, s) : scope_count(b, s);
 }
 
 /* ---- questions ---- */
@@ -443,6 +447,8 @@ fc_bgp_table(const struct fc_bgp *b, int vnet, unsigned instance)
 	s = &b->scopes[vnet];
 	if (!s->has_rs)
 		return &s->best;
+	if (s->dark)
+		return &s->best; /* a Route Server's scope has nothing there */
 	r = scope_instance(s, s->serving[instance & 1]);
 	return r != NULL ? &r->rib : NULL;
 }

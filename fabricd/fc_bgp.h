@@ -30,6 +30,7 @@ struct fc_scope {
 	struct fc_feed *feed[FC_FEEDS_MAX];
 	size_t n_feeds;
 	unsigned serving[2]; /* Route Server: whose table the NICs of each instance use */
+	bool dark;           /* both instances are gone, and their routes with them (OPEN-16) */
 	struct fc_lpm best;  /* gateways only */
 };
 
@@ -38,6 +39,7 @@ struct fc_bgp {
 	struct fc_feed *feeds;
 	struct fc_scope *scopes; /* one per VNet of the topology; n_feeds 0: not a scope */
 	size_t n_scopes;
+	bool withdraws; /* OPEN-16 */
 };
 
 void fc_bgp_init(struct fc_bgp *b);

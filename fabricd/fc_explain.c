@@ -175,6 +175,16 @@ add_others(struct explain *x, struct ipnet net)
 	}
 }
 
+/* PEER-4: whether the VNet has synced that prefix of its peer. */
+static bool
+knows(const struct topo_peering *p, struct ipnet net)
+{
+	for (size_t i = 0; i < p->space.n; i++)
+		if (ipnet_eq(p->space.v[i], net))
+			return true;
+	return false;
+}
+
 /* PEER-1: a peering that is not Connected has no routes, and PEER-13: one that has just become so
  * neither; say so where one is asked for. */
 static void
@@ -190,8 +200,10 @@ add_unconnected(struct explain *x)
 	for (size_t i = 0; i < t->n_peerings; i++) {
 		const struct topo_peering *p = &t->peerings[i];
 		const struct topo_nets *space = &t->vnets[p->remote].space;
+		bool connected = p->state == PEERING_CONNECTED;
 
-		if (p->vnet != x->v.vnet || (p->state == PEERING_CONNECTED && !p->late))
+		if (p->vnet != x->v.vnet ||
+		    (connected && !p->late && strcmp(topo_peering_sync(t, p), "FullyInSync") == 0))
 			continue;
 		for (size_t j = 0; j < space->n; j++) {
 			struct fc_sys_route r = { space->v[j],
@@ -201,9 +213,13 @@ add_unconnected(struct explain *x)
 			struct fc_candidate *c;
 
 			fc_view_sys_row(&row, &r);
-			if (!ipnet_contains(r.prefix, x->what) || (c = add(x, &row)) == NULL)
+			if ((connected && !p->late && knows(p, r.prefix)) ||
+			    !ipnet_contains(r.prefix, x->what) || (c = add(x, &row)) == NULL)
 				continue;
-			if (p->late)
+			if (connected && !p->late)
+				say(c, "PEER-4", "absent: the peering is %s",
+				    topo_peering_sync(t, p));
+			else if (p->late)
 				say(c, "PEER-13", "absent: NICs do not have its routes yet");
 			else
 				say(c, "PEER-1", "absent: the peering is %s", states[p->state]);

@@ -7,6 +7,13 @@
  */
 #include "fabricd/fc_image_int.h"
 
+/* Quirks may say that all NICs enforce what comes with forwarding, or none (OPEN-9). */
+static bool
+guards_forwarded(const struct topo *t, const struct topo_peering *p)
+{
+	return !p->allow_forwarded_traffic && t->quirks.forwarded != FORWARDED_PASS;
+}
+
 static bool
 has_nsg(const struct topo *t, int vnet)
 {
@@ -24,14 +31,19 @@ fc_img_guards_declare(struct fc_image *img)
 	for (size_t i = 0; i < t->n_peerings; i++) {
 		const struct topo_peering *p = &t->peerings[i];
 
-		if ((p->allow_virtual_network_access && p->allow_forwarded_traffic) ||
-		    !has_nsg(t, p->vnet))
+		bool everywhere = guards_forwarded(t, p) && t->quirks.forwarded == FORWARDED_DROP;
+
+		if ((p->allow_virtual_network_access && !guards_forwarded(t, p)) ||
+		    (!has_nsg(t, p->vnet) && !everywhere))
 			continue;
 		img->guards[i] = (struct fc_img_guard){
 			.owners =
 			    fc_img_table_declare(img, FC_IMG_GUARDED_OWNERS, p->vnet, p->remote),
 			.sources = fc_img_table_declare(img, FC_IMG_SPACE,
 			    p->allow_virtual_network_access ? p->remote : -1, -1),
+			.anywhere = everywhere
+					? fc_img_table_declare(img, FC_IMG_SPACE, p->remote, -1)
+					: FC_IMAGE_NONE,
 		};
 	}
 }
@@ -72,7 +84,8 @@ is_behind_nsg(const struct fc_image *img, uint32_t port)
 void
 fc_img_guarded_compile(struct fc_img_build *b, int vnet, int from)
 {
-	int peering = topo_find_peering(b->img->l->topo, vnet, from);
+	const struct fc_img_guard *guard =
+	    &b->img->guards[topo_find_peering(b->img->l->topo, vnet, from)];
 
 	fc_img_owners_compile(b, vnet);
 	for (size_t i = 0; b->err == 0 && i < b->n; i++) {
@@ -81,11 +94,11 @@ fc_img_guarded_compile(struct fc_img_build *b, int vnet, int from)
 
 		for (uint32_t k = 0; g->key.kind == FC_IMG_PORTS && k < g->key.n_members; k++)
 			nsg = nsg || is_behind_nsg(b->img, g->members[k]);
-		if (!nsg)
+		if (g->key.kind != FC_IMG_PORTS || (!nsg && guard->anywhere == FC_IMAGE_NONE))
 			continue;
 		guarded = fc_img_group(b->img,
 		    (struct fc_img_key){ .kind = FC_IMG_GUARDED,
-			.table = b->img->guards[peering].sources,
+			.table = nsg ? guard->sources : guard->anywhere,
 			.n_members = g->key.n_members },
 		    g->members);
 		fc_img_swap(b, i, guarded);

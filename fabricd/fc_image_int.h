@@ -49,6 +49,8 @@ struct fc_img_links {
  */
 struct fc_img_guard {
 	uint32_t owners, sources;
+	uint32_t
+	    anywhere; /* sources for NICs without a security group; 0: they take all (OPEN-9) */
 };
 
 struct fc_image {

@@ -278,7 +278,7 @@ peered_nets(struct build *b, int vnet, bool spokes)
 	for (int fill = 0; fill < 2; fill++) {
 		for (size_t i = 0; i < t->n_peerings; i++) {
 			const struct topo_peering *p = &t->peerings[i];
-			const struct topo_nets *space = &t->vnets[p->remote].space;
+			const struct topo_nets *space = &p->space; /* RS-97, PEER-4 */
 
 			if (p->vnet != vnet || p->state != PEERING_CONNECTED ||
 			    uses_gateways_of(t, p) != spokes)
@@ -315,6 +315,7 @@ route_server(struct build *b)
 		.max_next_hops = b->t->limits.next_hops,        /* RS-27 */
 		.max_prefixes_total = b->t->limits.rs_prefixes, /* RS-25 */
 		.anti_flap_ms = b->t->timing.delays.anti_flap.max_ms,
+		.no_export_passes = b->t->quirks.no_export_passes, /* OPEN-18 */
 		.sibling = "",
 		.resource = s->name,
 	};

@@ -7,7 +7,8 @@
 
 #include <stdlib.h>
 
-/* SYS-3, then SYS-4. They stay beside a VNet prefix that lies inside (OPEN-8). */
+/* SYS-3, then SYS-4. They stay beside a VNet prefix that lies inside, unless quirks say
+ * otherwise (OPEN-8). */
 static const struct ipnet none_prefixes[] = {
 	{ 0x0a000000, 8 },  /* 10.0.0.0/8 */
 	{ 0xac100000, 12 }, /* 172.16.0.0/12 */
@@ -62,15 +63,25 @@ sys_size(const struct topo *t, int vnet)
 
 	for (size_t i = 0; i < t->n_peerings; i++)
 		if (peering_counts(&t->peerings[i], vnet))
-			n += t->vnets[t->peerings[i].remote].space.n;
+			n += t->peerings[i].space.n;
 	return n;
+}
+
+/* OPEN-8 */
+static bool
+has_prefix_inside(const struct topo_nets *space, struct ipnet net)
+{
+	for (size_t i = 0; i < space->n; i++)
+		if (ipnet_contains(net, space->v[i]))
+			return true;
+	return false;
 }
 
 /* SYS-6: every prefix of the peer's address space. */
 static void
-sys_add_peering(struct fc_sys *s, const struct topo *t, const struct topo_peering *p)
+sys_add_peering(struct fc_sys *s, const struct topo_peering *p)
 {
-	const struct topo_nets *space = &t->vnets[p->remote].space;
+	const struct topo_nets *space = &p->space; /* PEER-4 */
 
 	for (size_t i = 0; i < space->n; i++)
 		sys_add(s, space->v[i],
@@ -93,10 +104,11 @@ fc_sys_build(struct fc_sys *s, const struct topo *t, int vnet)
 		sys_add(s, space->v[i], FC_HOP_VNET_LOCAL, -1);
 	for (size_t i = 0; i < t->n_peerings; i++)
 		if (peering_counts(&t->peerings[i], vnet))
-			sys_add_peering(s, t, &t->peerings[i]);
+			sys_add_peering(s, &t->peerings[i]);
 	sys_add(s, (struct ipnet){ 0, 0 }, FC_HOP_INTERNET, -1); /* SYS-2 */
 	for (size_t i = 0; i < N_NONE; i++)
-		sys_add(s, none_prefixes[i], FC_HOP_NONE, -1);
+		if (!t->quirks.no_none_routes || !has_prefix_inside(space, none_prefixes[i]))
+			sys_add(s, none_prefixes[i], FC_HOP_NONE, -1);
 	return FAB_OK;
 }
 

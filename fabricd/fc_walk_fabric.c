@@ -63,8 +63,10 @@ admit(struct fc_walk *w, int from_vnet, int nic)
 		    w->t->vnets[n->vnet].name);
 		return false;
 	}
-	if (p->allow_forwarded_traffic || vnet_has(w->t, from_vnet, w->from))
+	if (p->allow_forwarded_traffic || w->t->quirks.forwarded == FORWARDED_PASS ||
+	    vnet_has(w->t, from_vnet, w->from))
 		return true;
+	nsg = nsg || w->t->quirks.forwarded == FORWARDED_DROP;
 	if (nsg)
 		fc_walk_finish(w, FC_FILTERED,
 		    "allowForwardedTraffic is off in %s (PEER-6, OPEN-9)",

@@ -172,6 +172,7 @@ route_server(struct fc_mem *m, const struct wire_rs_conf *rs)
 	out->max_next_hops = rs->max_next_hops;
 	out->max_prefixes_total = rs->max_prefixes_total;
 	out->anti_flap_ms = rs->anti_flap_ms;
+	out->no_export_passes = rs->no_export_passes;
 	out->sibling = fc_unconst(rs->sibling);
 	out->resource = fc_unconst(rs->resource);
 	return out;

@@ -174,6 +174,18 @@ struct topo_limits {                  /* Azure's values are the defaults */
 	uint32_t peerings_per_vnet;   /* PEER-13: 500 */
 };
 
+/* Where Azure's behaviour is not documented, or its documents and labs disagree (section 10 of the
+ * semantics). Zero is what is recommended. */
+enum topo_forwarded { FORWARDED_BY_NSG, FORWARDED_DROP, FORWARDED_PASS };
+
+struct topo_quirks {
+	bool no_none_routes;            /* beside a VNet prefix inside of them (OPEN-8) */
+	enum topo_forwarded forwarded;  /* effect of allowForwardedTraffic false (OPEN-9) */
+	bool row_per_next_hop;          /* of effective routes (OPEN-10) */
+	bool withdraw_on_total_failure; /* of both Route Server instances (OPEN-16, RS-95) */
+	bool no_export_passes;          /* a Route Server ignores NO_EXPORT (OPEN-18) */
+};
+
 struct topo_subnet {
 	char *name;
 	struct ipnet prefix;
@@ -205,6 +217,7 @@ struct topo_peering { /* directed, PEER-1 */
 	    use_remote_gateways, do_not_verify_remote_gateways;
 	bool global; /* different regions */
 	bool late;   /* Connected, but NICs do not have its routes yet (PEER-13); set by fabricd */
+	struct topo_nets space; /* of the remote VNet, as this one knows it (PEER-4) */
 	enum topo_peering_state state;
 	int reverse; /* index of the object on the other side, -1 */
 };
@@ -434,8 +447,9 @@ struct topo {
 	char *name;
 	struct topo_timing timing;
 	struct topo_limits limits;
-	bool strict;    /* OPEN-1 */
-	bool packets;   /* BGP over TCP runs through the data plane */
+	bool strict;  /* OPEN-1 */
+	bool packets; /* BGP over TCP runs through the data plane */
+	struct topo_quirks quirks;
 	char **regions; /* that VNets are in, sorted */
 	size_t n_regions;
 	uint32_t region_delay_ms;              /* of pairs that are not among the paths */
@@ -511,6 +525,8 @@ struct topo *topo_build(
 void topo_free(struct topo *t);
 
 /* Look-ups; -1 if absent. Logarithmic in the number of objects. */
+/* Azure's word for how well the two objects know the VNets (PEER-4). */
+const char *topo_peering_sync(const struct topo *t, const struct topo_peering *p);
 int topo_find_vnet(const struct topo *t, const char *name);
 int topo_find_region(const struct topo *t, const char *name);
 int topo_find_nic(const struct topo *t, const char *name);

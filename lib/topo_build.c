@@ -232,6 +232,29 @@ build_limits(const json_t *given)
 	};
 }
 
+/* Whether the switch is set to that word. */
+static bool
+quirk_is(const json_t *given, const char *key, const char *word)
+{
+	const char *text = topo_get_text(given, key);
+
+	return text != NULL && strcmp(text, word) == 0;
+}
+
+static struct topo_quirks
+build_quirks(const json_t *given)
+{
+	return (struct topo_quirks){
+		.no_none_routes = quirk_is(given, "none_routes_next_to_vnet", "remove"),
+		.forwarded = quirk_is(given, "forwarded_traffic", "drop")   ? FORWARDED_DROP
+			     : quirk_is(given, "forwarded_traffic", "pass") ? FORWARDED_PASS
+									    : FORWARDED_BY_NSG,
+		.row_per_next_hop = quirk_is(given, "ecmp_rows", "each"),
+		.withdraw_on_total_failure = quirk_is(given, "rs_total_failure", "withdraw"),
+		.no_export_passes = quirk_is(given, "no_export", "ignore"),
+	};
+}
+
 /* A document may have no fabric resource; the schema's defaults then make one. */
 static void
 build_fabric(struct topo_build *b)
@@ -247,6 +270,7 @@ build_fabric(struct topo_build *b)
 	b->t->strict = topo_get_bool(props, "strict");
 	b->t->packets = topo_get_bool(props, "packets");
 	b->t->timing = topo_timing_build(props);
+	b->t->quirks = build_quirks(json_object_get(props, "quirks"));
 	if (json_object_get(props, "limits") == NULL)
 		props = full;
 	b->t->limits = build_limits(json_object_get(props, "limits"));
@@ -331,6 +355,7 @@ build_peering(struct topo_build *b, size_t i)
 	p->allow_gateway_transit = topo_get_bool(props, "allow_gateway_transit");
 	p->use_remote_gateways = topo_get_bool(props, "use_remote_gateways");
 	p->do_not_verify_remote_gateways = topo_get_bool(props, "do_not_verify_remote_gateways");
+	p->space = topo_get_nets(b, props, "remote_address_space");
 }
 
 /* ---- passes ---- */

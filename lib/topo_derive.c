@@ -178,9 +178,36 @@ derive_peerings(struct topo *t)
 		if (p->vnet < 0 || p->remote < 0)
 			continue;
 		p->reverse = topo_find_peering(t, p->remote, p->vnet);
+		if (p->space.n == 0) /* PEER-4: in sync */
+			p->space = t->vnets[p->remote].space;
 		p->state = p->reverse < 0 ? PEERING_INITIATED : PEERING_CONNECTED;
 		p->global = strcmp(t->vnets[p->vnet].region, t->vnets[p->remote].region) != 0;
 	}
+}
+
+static bool
+same_nets(const struct topo_nets *a, const struct topo_nets *b)
+{
+	bool same = a->n == b->n;
+
+	for (size_t i = 0; i < a->n && same; i++) {
+		same = false;
+		for (size_t k = 0; k < b->n; k++)
+			same = same || ipnet_eq(a->v[i], b->v[k]);
+	}
+	return same;
+}
+
+const char *
+topo_peering_sync(const struct topo *t, const struct topo_peering *p)
+{
+	const struct topo_peering *back = p->reverse < 0 ? NULL : &t->peerings[p->reverse];
+	bool local = same_nets(&p->space, &t->vnets[p->remote].space);
+	bool remote = back == NULL || same_nets(&back->space, &t->vnets[p->vnet].space);
+
+	return local    ? (remote ? "FullyInSync" : "RemoteNotInSync")
+	       : remote ? "LocalNotInSync"
+			: "LocalAndRemoteNotInSync";
 }
 
 static bool

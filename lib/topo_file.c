@@ -239,7 +239,7 @@ refuse_section(struct reader *r, const struct topo_yaml *key)
 		    "%.64s: unknown key; did you mean \"%s\"?", key->text, like);
 	else
 		topo_error_add(r->errs, key->line, "UnknownKey",
-		    "%.64s: unknown key; known are name, timing, limits, strict, packets, "
+		    "%.64s: unknown key; known are name, timing, limits, strict, packets, quirks, "
 		    "regions, vnets, peerings, route_tables, route_servers, nvas, gateways, "
 		    "circuits, sites, vms",
 		    key->text);

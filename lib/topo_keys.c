@@ -117,6 +117,34 @@ static const struct topo_key service_tag[] = {
 	{ NULL },
 };
 
+static const char *const none_routes[] = { "keep", "remove", NULL };
+static const char *const forwarded[] = { "nsg", "drop", "pass", NULL };
+static const char *const ecmp_rows[] = { "one", "each", NULL };
+static const char *const total_failures[] = { "fail_static", "withdraw", NULL };
+static const char *const no_exports[] = { "standard", "ignore", NULL };
+
+static const struct topo_key quirks[] = {
+	{ "none_routes_next_to_vnet", TOPO_T_WORD,
+	    "routes to None that contain a prefix of the VNet stay, as in real tables, or are removed, "
+	    "as documented (OPEN-8)",
+	    .def = "\"keep\"", .words = none_routes },
+	{ "forwarded_traffic", TOPO_T_WORD,
+	    "what allow_forwarded_traffic: false does: enforced by network security groups, by every "
+	    "NIC, or by nobody (OPEN-9)",
+	    .def = "\"nsg\"", .words = forwarded },
+	{ "ecmp_rows", TOPO_T_WORD,
+	    "effective routes with several next hops are one row, or a row each as in 2021 (OPEN-10)",
+	    .def = "\"one\"", .words = ecmp_rows },
+	{ "rs_total_failure", TOPO_T_WORD,
+	    "with both instances of a Route Server gone NICs keep its last routes, or lose them "
+	    "(OPEN-16, RS-95)",
+	    .def = "\"fail_static\"", .words = total_failures },
+	{ "no_export", TOPO_T_WORD,
+	    "a Route Server heeds the community NO_EXPORT, or not (OPEN-18, RS-79)",
+	    .def = "\"standard\"", .words = no_exports },
+	{ NULL },
+};
+
 static const struct topo_key fabric[] = {
 	{ "name", TOPO_T_NAME, "name of the fabric", .def = "\"fabric\"" },
 	{ "timing", TOPO_T_STRUCT, "a profile, or a profile with overrides; default: azure",
@@ -128,6 +156,7 @@ static const struct topo_key fabric[] = {
 	    "BGP over TCP runs through the data plane: Route Servers and NVAs listen on port 179 of "
 	    "their Azure addresses unless they have a bgp_listen; `fabctl up` then needs packets",
 	    .def = "false" },
+	{ "quirks", TOPO_T_STRUCT, "choices where it is not known what Azure does", .sub = quirks },
 	{ "regions", TOPO_T_STRUCT,
 	    "how long packets take between regions; within one they take no time",
 	    .sub = regions },
@@ -173,6 +202,9 @@ static const struct topo_key peering[] = {
 	{ "do_not_verify_remote_gateways", TOPO_T_BOOL,
 	    "accept use_remote_gateways before the remote VNet has a gateway (PEER-9)",
 	    .def = "false" },
+	{ "remote_address_space", TOPO_T_LIST,
+	    "address space of the remote VNet when it was last synced; default: it is in sync (PEER-4)",
+	    .sub = ITEM(TOPO_T_PREFIX), .max = 500, .one = true },
 	{ NULL },
 };
 

@@ -479,6 +479,7 @@ take_rs(struct decode *d, const Fab__V1__RouteServerConfig *m)
 		.max_next_hops = m->max_next_hops,
 		.max_prefixes_total = m->max_prefixes_total,
 		.anti_flap_ms = m->anti_flap_ms,
+		.no_export_passes = m->no_export_passes,
 		.sibling = take_string(d, m->sibling),
 		.resource = take_string(d, m->resource),
 	};

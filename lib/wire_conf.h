@@ -130,6 +130,7 @@ struct wire_rs_conf {
 	uint32_t hub_routing_preference; /* enum hrp_pref */
 	uint32_t max_next_hops, max_prefixes_total;
 	uint32_t anti_flap_ms; /* RS-99 */
+	bool no_export_passes; /* OPEN-18 */
 	const char *sibling, *resource;
 };
 

@@ -37,6 +37,7 @@ rs_policy_init(struct rs_policy *p, const struct wire_rs_conf *conf, uint32_t ad
 	*p = (struct rs_policy){
 		.address = address,
 		.branch_to_branch = conf->branch_to_branch,
+		.no_export_passes = conf->no_export_passes,
 		.preference = (enum hrp_pref)conf->hub_routing_preference,
 		.max_next_hops = conf->max_next_hops,
 		.max_prefixes = conf->max_prefixes_total,
@@ -57,7 +58,8 @@ rs_policy_fini(struct rs_policy *p)
 bool
 rs_policy_differs(const struct rs_policy *a, const struct rs_policy *b)
 {
-	if (a->branch_to_branch != b->branch_to_branch || a->preference != b->preference ||
+	if (a->branch_to_branch != b->branch_to_branch ||
+	    a->no_export_passes != b->no_export_passes || a->preference != b->preference ||
 	    a->max_next_hops != b->max_next_hops || a->max_prefixes != b->max_prefixes ||
 	    a->address != b->address || a->n_covered != b->n_covered)
 		return true;
@@ -105,8 +107,8 @@ rs_import_attrs(enum rs_side from, const struct bgp_attrs *in, struct speaker_pa
 	/* ER-18: a gateway tells the weight of the connection by LOCAL_PREF. */
 	if (from == RS_SIDE_ER && s->has_local_pref && s->local_pref > RS_GW_LOCAL_PREF)
 		path->weight = s->local_pref - RS_GW_LOCAL_PREF;
-	/* RS-56: NEXT_HOP stays; RS-58: AS_PATH and communities stay, MED, ORIGIN and LOCAL_PREF of
-	 * an NVA decide nothing. */
+	/* RS-56: NEXT_HOP stays; RS-58, OPEN-15: AS_PATH and communities stay, MED, ORIGIN and
+	 * LOCAL_PREF of an NVA decide nothing. */
 	return true;
 }
 
@@ -220,7 +222,8 @@ may_pass(const struct rs_policy *p, const struct rs_export *x)
 	if (bgp_attrs_has_community(x->in, BGP_COMMUNITY_NO_ADVERTISE))
 		return false;
 	/* RS-79, OPEN-18: not out of the AS, which gateways belong to */
-	return x->to != RS_SIDE_NVA || !bgp_attrs_has_community(x->in, BGP_COMMUNITY_NO_EXPORT);
+	return p->no_export_passes || x->to != RS_SIDE_NVA ||
+	       !bgp_attrs_has_community(x->in, BGP_COMMUNITY_NO_EXPORT);
 }
 
 static bool

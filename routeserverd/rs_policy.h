@@ -23,6 +23,7 @@ enum rs_tag { RS_TAG_VNET, RS_TAG_SPOKE };
 struct rs_policy {
 	uint32_t address; /* of this instance */
 	bool branch_to_branch;
+	bool no_export_passes; /* OPEN-18 */
 	enum hrp_pref preference;
 	size_t max_next_hops;  /* RS-27 */
 	size_t max_prefixes;   /* RS-25; 0: none */

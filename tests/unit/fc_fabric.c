@@ -202,13 +202,17 @@ put_route(struct fake *k, struct fab_rpc_stream *s, const struct fake_route *r, 
 	Fab__V1__RouteGroup g = FAB__V1__ROUTE_GROUP__INIT, *groups[1] = { &g };
 	Fab__V1__Cause cause;
 	struct ipnet net;
-	uint32_t hop = 0, asn = 65001;
+	uint32_t hops[FAKE_HOPS], asn = 65001;
+	char text[64], *hop, *save = NULL;
 
 	CU_ASSERT_EQUAL_FATAL(ipnet_parse(&net, r->prefix), FAB_OK);
-	CU_ASSERT_EQUAL_FATAL(ipaddr_parse(&hop, r->next_hop), FAB_OK);
+	snprintf(text, sizeof(text), "%s", r->next_hop);
+	for (hop = strtok_r(text, " ", &save); hop != NULL; hop = strtok_r(NULL, " ", &save)) {
+		CU_ASSERT_FATAL(g.n_next_hops < FAKE_HOPS);
+		CU_ASSERT_EQUAL_FATAL(ipaddr_parse(&hops[g.n_next_hops++], hop), FAB_OK);
+	}
 	g.source = FAB__V1__ROUTE_SOURCE__SOURCE_NVA;
-	g.next_hops = &hop;
-	g.n_next_hops = 1;
+	g.next_hops = hops;
 	g.as_path = &asn;
 	g.n_as_path = 1;
 	g.addr = &net.addr;

@@ -73,9 +73,10 @@ enum fab_rpc_status fixture_set(
     struct fixture *fx, const char *kind, const char *name, const char *assignment);
 
 #define FAKE_ROWS 8
+#define FAKE_HOPS 4
 
 struct fake_route {
-	const char *prefix, *next_hop, *peer;
+	const char *prefix, *next_hop, *peer; /* "10.1.2.4 10.1.2.5" is ECMP */
 };
 
 /* The default routes of SMALL's two NVAs. */

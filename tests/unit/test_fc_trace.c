@@ -328,6 +328,12 @@ test_peer_6_open_9_forwarded_traffic(void)
 		{ VNETS("", "", "", NSG) S12_PEERING("true", "false") REST,
 		    "filtered: allowForwardedTraffic is off in s12 (PEER-6, OPEN-9)" },
 		{ VNETS("", "", "", NSG) S12_PEERING("true", "true") REST, "vm12\ndelivered" },
+		{ "quirks: {forwarded_traffic: pass}\n" VNETS("", "", "", NSG)
+			S12_PEERING("true", "false") REST,
+		    "vm12\ndelivered" },
+		{ "quirks: {forwarded_traffic: drop}\n" VNETS("", "", "", "")
+			S12_PEERING("true", "false") REST,
+		    "filtered: allowForwardedTraffic is off in s12 (PEER-6, OPEN-9)" },
 		{ VNETS("", "", "", "") S12_PEERING("true", "false") REST,
 		    "vm12\ndelivered: warning: allowForwardedTraffic is off in s12 and no network "
 		    "security group enforces it (OPEN-9)" },

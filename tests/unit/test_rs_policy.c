@@ -88,8 +88,8 @@ test_import_of_attributes(void)
 		{ "RS-50 from a gateway", RS_SIDE_VPN, PATH(64901, 65515), 0, 0, false, 0, 0 },
 		{ "RS-40 neighbours of 65515 are no loop", RS_SIDE_NVA, PATH(65514, 65516), 0, 0,
 		    true, HRP_SRC_NVA, 0 },
-		{ "RS-58 LOCAL_PREF of an NVA", RS_SIDE_NVA, PATH(65001), 0, 500, true, HRP_SRC_NVA,
-		    0 },
+		{ "RS-58, OPEN-15 LOCAL_PREF of an NVA", RS_SIDE_NVA, PATH(65001), 0, 500, true,
+		    HRP_SRC_NVA, 0 },
 		{ "RS-78 is no reason to drop", RS_SIDE_NVA, PATH(65001),
 		    BGP_COMMUNITY_NO_ADVERTISE, 0, true, HRP_SRC_NVA, 0 },
 		{ "RS-80 marker from an NVA", RS_SIDE_NVA, PATH(65001), RS_COMMUNITY_ROUTE, 0, true,
@@ -293,6 +293,12 @@ test_who_gets_what(void)
 			printf("\n%s: off %d, on %d", rows[i].rule, off, on);
 		CU_ASSERT_EQUAL(off, rows[i].off);
 		CU_ASSERT_EQUAL(on, rows[i].on);
+		/* OPEN-18: with the other choice NO_EXPORT is a community like others. */
+		p.no_export_passes = true;
+		out = in->s;
+		on = rs_export(&p, &x, &scratch, &out);
+		p.no_export_passes = false;
+		CU_ASSERT_EQUAL(on, rows[i].on || rows[i].community == BGP_COMMUNITY_NO_EXPORT);
 		bgp_attrs_unref(table, in);
 	}
 	teardown(&p);

@@ -649,34 +649,42 @@ test_gateways(void)
 
 /* OPEN-9: spokes behind security groups, peered with one switch or the other off; a gateway's
  * traffic is not forwarded traffic. */
+#define GUARDED                                                                                    \
+	"vnets:\n"                                                                                 \
+	"  hub1: {address_space: 10.1.0.0/16, subnets: {RouteServerSubnet: 10.1.0.0/26, "          \
+	"GatewaySubnet: 10.1.1.0/26, nva: {prefix: 10.1.2.0/24, nsg: true}, work: "                \
+	"10.1.3.0/24}}\n"                                                                          \
+	"  s11: {address_space: 10.11.0.0/16, subnets: {vms: {prefix: 10.11.0.0/24, nsg: "         \
+	"true, route_table: rt}, open: 10.11.1.0/24}}\n"                                           \
+	"  s12: {address_space: 10.12.0.0/16, subnets: {vms: {prefix: 10.12.0.0/24, nsg: "         \
+	"true, route_table: rt}}}\n"                                                               \
+	"  s13: {address_space: 10.13.0.0/16, subnets: {vms: {prefix: 10.13.0.0/24, nsg: "         \
+	"true}}}\n"                                                                                \
+	"peerings:\n"                                                                              \
+	"  - {hub: hub1, spoke: s11, allow_forwarded_traffic: false}\n"                            \
+	"  - {hub: hub1, spoke: s12, allow_virtual_network_access: false}\n"                       \
+	"  - {between: [hub1, s13]}\n"                                                             \
+	"route_tables: {rt: {routes: {all: {prefix: 10.0.0.0/8, next_hop: VirtualAppliance "       \
+	"10.1.2.4}}}}\n" RS                                                                        \
+	"gateways: {vpn1: {vnet: hub1, type: Vpn, active_active: true, connections: "              \
+	"{branch1: {}}}}\n"                                                                        \
+	"sites: {branch1: {asn: 64901, prefixes: 172.21.0.0/16, run: [bird]}}\n" NVAS "vms:\n"     \
+	"  vm11: {subnet: s11/vms, ip: 10.11.0.4}\n"                                               \
+	"  open11: {subnet: s11/open, ip: 10.11.1.4}\n"                                            \
+	"  vm12: {subnet: s12/vms, ip: 10.12.0.4}\n"                                               \
+	"  vm13: {subnet: s13/vms, ip: 10.13.0.4}\n"                                               \
+	"  work1: {subnet: hub1/work, ip: 10.1.3.4}\n"
+
 static void
 test_security_groups(void)
 {
-	srand(fc_seed());
-	agree("vnets:\n"
-	      "  hub1: {address_space: 10.1.0.0/16, subnets: {RouteServerSubnet: 10.1.0.0/26, "
-	      "GatewaySubnet: 10.1.1.0/26, nva: {prefix: 10.1.2.0/24, nsg: true}, work: "
-	      "10.1.3.0/24}}\n"
-	      "  s11: {address_space: 10.11.0.0/16, subnets: {vms: {prefix: 10.11.0.0/24, nsg: "
-	      "true, route_table: rt}, open: 10.11.1.0/24}}\n"
-	      "  s12: {address_space: 10.12.0.0/16, subnets: {vms: {prefix: 10.12.0.0/24, nsg: "
-	      "true, route_table: rt}}}\n"
-	      "  s13: {address_space: 10.13.0.0/16, subnets: {vms: {prefix: 10.13.0.0/24, nsg: "
-	      "true}}}\n"
-	      "peerings:\n"
-	      "  - {hub: hub1, spoke: s11, allow_forwarded_traffic: false}\n"
-	      "  - {hub: hub1, spoke: s12, allow_virtual_network_access: false}\n"
-	      "  - {between: [hub1, s13]}\n"
-	      "route_tables: {rt: {routes: {all: {prefix: 10.0.0.0/8, next_hop: VirtualAppliance "
-	      "10.1.2.4}}}}\n" RS
-	      "gateways: {vpn1: {vnet: hub1, type: Vpn, active_active: true, connections: "
-	      "{branch1: {}}}}\n"
-	      "sites: {branch1: {asn: 64901, prefixes: 172.21.0.0/16, run: [bird]}}\n" NVAS "vms:\n"
-	      "  vm11: {subnet: s11/vms, ip: 10.11.0.4}\n"
-	      "  open11: {subnet: s11/open, ip: 10.11.1.4}\n"
-	      "  vm12: {subnet: s12/vms, ip: 10.12.0.4}\n"
-	      "  vm13: {subnet: s13/vms, ip: 10.13.0.4}\n"
-	      "  work1: {subnet: hub1/work, ip: 10.1.3.4}\n");
+	static const char *const yaml[] = { GUARDED, "quirks: {forwarded_traffic: drop}\n" GUARDED,
+		"quirks: {forwarded_traffic: pass}\n" GUARDED };
+
+	for (size_t i = 0; i < 3; i++) {
+		srand(fc_seed());
+		agree(yaml[i]);
+	}
 }
 
 /* RS-56, RS-57, SC-C: load balancers as next hop and as destination, one without a backend that
