@@ -76,6 +76,21 @@ class Kills(Guests, FabricTestCase):
                     told = self.probe_while(src, dst, victim, lambda victim=victim: self.until_lost(victim))
                     self.assertEqual(told["lost"], 0, told)
 
+    def test_maintenance(self):
+        """RS-10, ER-38: the platform restarts one instance at a time, and nothing is lost."""
+        command = [BIN / "fabctl", "--url", self.fabric.url, "-o", "json", "probe", "vm11", "dc1", "--duration", "1h"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as probe:
+            self.until_more("dc1", 100)
+            for instance in ("rs1-0", "rs1-1", "er1-0", "er1-1"):
+                pid = self.fabric.pid(instance)
+                self.fabric.fabctl("restart", instance)
+                self.fabric.converged()
+                self.assertNotEqual(self.fabric.pid(instance), pid)
+            self.until_more("dc1", 100)
+            probe.send_signal(signal.SIGINT)
+            told = json.loads(probe.communicate(timeout=30)[0])
+        self.assertEqual(told["lost"], 0, told)
+
     def test_each_edge_router(self):
         """ER-1: what was under way by the dead MSEE goes by the other one; how much is lost is not promised."""
         for victim in ("circuit1-primary", "circuit1-secondary"):
