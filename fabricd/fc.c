@@ -13,6 +13,7 @@
 #include "fabricd/fc_link.h"
 #include "fabricd/fc_mesh.h"
 #include "fabricd/fc_nodes.h"
+#include "fabricd/fc_outage.h"
 #include "fabricd/fc_switch.h"
 #include "fabricd/fc_wait.h"
 #include "lib/err.h"
@@ -54,6 +55,7 @@ fc_new(struct fc **out, struct fab_loop *loop, const struct fc_conf *conf)
 	    (err = fc_carrier_new(&f->carrier, f)) != FAB_OK ||
 	    (err = fc_holds_new(&f->holds, f)) != FAB_OK ||
 	    (err = fc_capacity_new(&f->capacity, f)) != FAB_OK ||
+	    (err = fc_outages_new(&f->outages, f)) != FAB_OK ||
 	    (err = fc_lag_new(&f->lag, f, fc_control_late)) != FAB_OK ||
 	    (err = fc_faults_new(&f->faults, f)) != FAB_OK ||
 	    (err = fc_meshes_new(&f->meshes, f)) != FAB_OK ||
@@ -81,6 +83,7 @@ fc_free(struct fc *f)
 	fc_lag_free(f->lag);
 	fc_holds_free(f->holds);
 	fc_capacity_free(f->capacity);
+	fc_outages_free(f->outages);
 	fc_timeline_free(f->timeline);
 	fc_events_free(f->events);
 	fc_layers_free(f->layers);
@@ -116,6 +119,7 @@ fc_swap(struct fc *f, struct topo_doc *doc, struct topo *topo)
 	int err;
 
 	fc_capacity_mark(f->capacity, topo);
+	fc_outages_mark(f->outages, topo);
 	if ((err = fc_layers_bind(f->layers, topo)) != FAB_OK) {
 		/* Back to what was bound before; it fitted into memory then. */
 		FAB_ASSERT(fc_layers_bind(f->layers, f->topo) == FAB_OK);

@@ -9,6 +9,7 @@
 #include "fabricd/fc_hold.h"
 #include "fabricd/fc_lag.h"
 #include "fabricd/fc_link.h"
+#include "fabricd/fc_outage.h"
 #include "fabricd/fc_pairs.h"
 #include "fabricd/fc_switch.h"
 #include "lib/err.h"
@@ -107,6 +108,9 @@ nothing_pending(const struct fc *f, char why[static FC_WHY_MAX])
 
 	if ((late = fc_lag_pending(f->lag, &late_ms)) != NULL)
 		snprintf(why, FC_WHY_MAX, "NICs get a change of node %.60s in %llu ms", late,
+		    (unsigned long long)late_ms);
+	else if ((late = fc_outages_pending(f->outages, &late_ms)) != NULL)
+		snprintf(why, FC_WHY_MAX, "gateways of %.60s go on in %llu ms (RS-11)", late,
 		    (unsigned long long)late_ms);
 	else if ((late = fc_capacity_pending(f->capacity, &late_ms)) != NULL)
 		snprintf(why, FC_WHY_MAX, "Route Server %.60s has scaled out in %llu ms", late,

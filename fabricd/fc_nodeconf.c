@@ -13,7 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MSEE_HOLD_MIN_MS 10000 /* ER-3 */
+#define MSEE_HOLD_MIN_MS         10000 /* ER-3 */
+#define MSEE_MAINTENANCE_PREPEND 3     /* ER-9; longer than any difference among its gateways */
 
 struct build {
 	const struct topo *t;
@@ -146,6 +147,24 @@ peer_timing(struct build *b, struct wire_peer *out, const struct fc_end *other, 
 		out->bfd_ms = tm->bfd_ms;
 }
 
+/* RS-11: one end is a gateway that is interrupted, the other one is not in its VNet. */
+static bool
+interrupted(const struct build *b, const struct fc_end *me, const struct fc_end *other)
+{
+	const struct fc_end *ends[2] = { me, other };
+
+	for (int i = 0; i < 2; i++) {
+		const struct topo_node *n = ends[i]->node, *far = ends[1 - i]->node;
+
+		if (n != NULL && far != NULL &&
+		    (n->kind == TOPO_NODE_ER_GATEWAY || n->kind == TOPO_NODE_VPN_GATEWAY) &&
+		    (far->kind == TOPO_NODE_MSEE || far->kind == TOPO_NODE_SITE) &&
+		    b->t->gateways[n->index].interrupted)
+			return true;
+	}
+	return false;
+}
+
 static void
 peer_fill(struct build *b, struct wire_peer *out, const struct fc_pair *p, bool dials)
 {
@@ -163,6 +182,7 @@ peer_fill(struct build *b, struct wire_peer *out, const struct fc_pair *p, bool 
 		.tunnel = p->tunnel && is_nva(me) && is_nva(other), /* others are the switch's */
 		.passive = !dials,
 		.optional = me->standby || other->standby,
+		.shut = interrupted(b, me, other),
 		.url = dials && !tcp ? node_url(b, b->urls->bgp, other->name) : "",
 		.source_address = tcp ? p->tcp_source : 0,
 		.max_prefixes = me->max_prefixes,
@@ -415,6 +435,7 @@ msee(struct build *b)
 		.secondary = b->node->instance == 1,
 		.max_gateway_prefixes = b->t->limits.er_prefixes_out, /* ER-21 */
 		.nic_next_hop = k->nic_next_hop[b->node->instance],
+		.prepend = k->maintenance == (int)b->node->instance ? MSEE_MAINTENANCE_PREPEND : 0,
 	};
 	for (size_t i = 0; i < c->n_peers; i++)
 		if (c->peers[i].role == WIRE_PEER_CUSTOMER)

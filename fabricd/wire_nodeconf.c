@@ -253,6 +253,7 @@ msee(struct fc_mem *m, const struct wire_msee_conf *c)
 	out->max_customer_prefixes = c->max_customer_prefixes;
 	out->max_gateway_prefixes = c->max_gateway_prefixes;
 	out->nic_next_hop = c->nic_next_hop;
+	out->prepend = c->prepend;
 	return out;
 }
 

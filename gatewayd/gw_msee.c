@@ -21,7 +21,8 @@ msee_config(void *ctx, const struct wire_conf *conf, struct wire_apply *a)
 
 	(void)a;
 	gw->conf = conf;
-	return old != NULL && wire_conf_policy_differs(old, conf);
+	return old != NULL && (wire_conf_policy_differs(old, conf) ||
+				  old->msee->prepend != conf->msee->prepend); /* ER-9 */
 }
 
 /* No NIC and no trace asks an MSEE. */

@@ -373,9 +373,20 @@ bool
 gw_msee_export(const struct wire_conf *conf, const struct gw_route *r, const struct wire_peer *to,
     struct speaker_scratch *buf, struct bgp_attr_spec *out)
 {
+	uint32_t prepend = conf->msee == NULL ? 0 : conf->msee->prepend;
+	bool sent;
+
 	if (r->from == NULL || r->from->role == to->role || !communities_allow(out))
 		return false;
-	if (to->role == WIRE_PEER_CUSTOMER)
-		return export_to_customer(conf, to, &buf->path, out);
-	return to->role == WIRE_PEER_ER_GATEWAY && export_ebgp(conf, to, &buf->path, out);
+	sent = to->role == WIRE_PEER_CUSTOMER
+		   ? export_to_customer(conf, to, &buf->path, out)
+		   : to->role == WIRE_PEER_ER_GATEWAY && export_ebgp(conf, to, &buf->path, out);
+	if (!sent || prepend == 0)
+		return sent;
+	/* ER-9: under maintenance, in both directions. */
+	bgp_path_load(&buf->path, out->as_path, out->as_path_octets);
+	bgp_path_prepend(&buf->path, conf->asn, prepend);
+	out->as_path = buf->path.data;
+	out->as_path_octets = buf->path.octets;
+	return true;
 }

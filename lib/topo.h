@@ -139,6 +139,8 @@ struct topo_delays {
 	struct topo_range vpn_failover;      /* active-standby, unplanned (VPN-17, OPEN-7) */
 	struct topo_range vpn_failover_planned;
 	struct topo_range scale_out; /* of a Route Server (RS-12, TIME-19) */
+	struct topo_range
+	    rs_change; /* gateways are down when a Route Server comes or goes (RS-11) */
 };
 
 struct topo_timing {
@@ -365,6 +367,7 @@ struct topo_gateway {
 	enum topo_gw_type type;
 	uint32_t asn;
 	bool active_active;
+	bool interrupted;    /* a Route Server beside it comes or goes (RS-11); set by fabricd */
 	uint32_t ip[2];      /* ER .12/.13 (ER-16); VPN .4/.5 alone, .6/.7 beside ER. An
 				active-standby VPN gateway has the one BGP address ip[0] (VPN-1) */
 	uint32_t msee_ip[2]; /* ER: the MSEE neighbours' addresses in GatewaySubnet, .4 primary and
@@ -384,7 +387,8 @@ struct topo_circuit {
 	uint32_t nic_next_hop[2]; /* ER-19 */
 	struct topo_nets links;   /* primary, secondary /30 */
 	bool premium;
-	bool bfd; /* ER-4 */
+	bool bfd;        /* ER-4 */
+	int maintenance; /* the MSEE that prepends: 0 primary, 1 secondary, -1 none (ER-9) */
 };
 
 struct topo_site {

@@ -316,11 +316,15 @@ build_circuit(struct topo_build *b, size_t i)
 	struct topo_circuit *c = &b->t->circuits[i];
 	const json_t *props = b->props[TOPO_CIRCUIT][i];
 	const json_t *hops = json_object_get(props, "nic_next_hop");
+	const char *maintenance = topo_get_text(props, "maintenance");
 
 	c->site =
 	    topo_build_ref(b, TOPO_CIRCUIT, i, "/site", TOPO_SITE, topo_get_text(props, "site"));
 	c->premium = topo_get_bool(props, "premium");
 	c->bfd = topo_get_bool(props, "bfd");
+	c->maintenance = strcmp(maintenance, "primary") == 0     ? 0
+			 : strcmp(maintenance, "secondary") == 0 ? 1
+								 : -1;
 	c->links = topo_get_nets(b, props, "links");
 	for (size_t k = 0; k < json_array_size(hops) && k < 2; k++)
 		ipaddr_parse(&c->nic_next_hop[k], json_string_value(json_array_get(hops, k)));

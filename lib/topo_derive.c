@@ -242,7 +242,8 @@ topo_vnet_has_addr(const struct topo_vnet *v, uint32_t addr)
 	return false;
 }
 
-/* RS-38: in the Route Server's VNet or in one that is peered with it directly. */
+/* RS-38, OPEN-20: in the Route Server's VNet or in one that is peered with it directly; that is
+ * enough. */
 static void
 derive_rs_peers(struct topo *t)
 {

@@ -49,6 +49,9 @@ static const struct topo_key timing_delays[] = {
 	    "until the standby instance of a VPN gateway takes over from one that died (VPN-17, "
 	    "TIME-15, OPEN-7)"),
 	DELAY("vpn_failover_planned", "the same after `fabctl stop` and `restart`"),
+	DELAY("rs_change",
+	    "for which the gateways of a VNet lose circuits and sites when it gets a Route Server or "
+	    "loses it (RS-11)"),
 	DELAY("scale_out", "until a Route Server serves more VMs (RS-12, TIME-19)"),
 	{ NULL },
 };
@@ -235,6 +238,8 @@ static const struct topo_key peering_from[] = {
 	{ "allow_gateway_transit", TOPO_T_BOOL, "PEER-7", .def = "false" },
 	{ "use_remote_gateways", TOPO_T_BOOL, "PEER-8", .def = "false" },
 	{ "do_not_verify_remote_gateways", TOPO_T_BOOL, "PEER-9", .def = "false" },
+	{ "remote_address_space", TOPO_T_LIST, "PEER-4", .sub = ITEM(TOPO_T_PREFIX), .max = 500,
+	    .one = true },
 	{ NULL },
 };
 
@@ -258,6 +263,7 @@ static const struct topo_key route_table[] = {
 #define OUTBOUND_MAP                                                                       \
 	{ "outbound_map", TOPO_T_NAME, "route map for what goes to it (RM-1, RM-2)" }
 
+/* RS-35: no MD5, TCP-AO or BFD, as Azure's resource has none. */
 static const struct topo_key rs_peer[] = {
 	{ "peer_ip", TOPO_T_ADDR,
 	    "address of the peer (RS-38); default: the NVA of this name" },
@@ -435,10 +441,15 @@ static const struct topo_key gateway[] = {
 	{ NULL },
 };
 
+static const char *const maintenances[] = { "none", "primary", "secondary", NULL };
+
 static const struct topo_key circuit[] = {
 	{ "site", TOPO_T_NAME, "customer end", .required = true },
 	{ "premium", TOPO_T_BOOL, "premium circuit: larger limits (ER-6, ER-33)",
 	    .def = "false" },
+	{ "maintenance", TOPO_T_WORD,
+	    "the MSEE that prepends its ASN to all paths, so that the other one is preferred (ER-9)",
+	    .def = "\"none\"", .words = maintenances },
 	{ "bfd", TOPO_T_BOOL,
 	    "BFD between MSEEs and site, unless that runs software of its own (ER-4)",
 	    .def = "true" },

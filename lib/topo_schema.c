@@ -203,8 +203,9 @@ refuse_prefix(struct walk *w, const struct topo_key *key, const char *text)
 		    w, "InvalidCIDRNotation", "%.32s has host bits set; write %s", text, right);
 		return NULL;
 	}
-	complain(w, "InvalidAddressPrefixFormat", "\"%.64s\" is not %s", text,
-	    topo_type_noun(key->type));
+	complain(w, "InvalidAddressPrefixFormat", "\"%.64s\" is not %s%s", text,
+	    topo_type_noun(key->type),
+	    strchr(text, ':') != NULL ? "; a Route Server's VNet must not have IPv6 (RS-9)" : "");
 	return NULL;
 }
 

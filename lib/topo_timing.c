@@ -32,6 +32,7 @@ static const struct topo_timing profile_azure = {
 		.vpn_failover = SECONDS(60, 180),        /* TIME-15, OPEN-7 */
 		.vpn_failover_planned = SECONDS(10, 15),
 		.scale_out = SECONDS(1500, 1500), /* TIME-19 */
+		.rs_change = SECONDS(600, 600),   /* RS-11 */
 	},
 };
 
@@ -60,6 +61,7 @@ static const struct {
 	{ "vpn_failover", offsetof(struct topo_delays, vpn_failover) },
 	{ "vpn_failover_planned", offsetof(struct topo_delays, vpn_failover_planned) },
 	{ "scale_out", offsetof(struct topo_delays, scale_out) },
+	{ "rs_change", offsetof(struct topo_delays, rs_change) },
 };
 
 #define N_DELAYS (sizeof(delays) / sizeof(delays[0]))

@@ -564,7 +564,10 @@ take_msee(struct decode *d, const Fab__V1__MseeConfig *m)
 		.max_customer_prefixes = m->max_customer_prefixes,
 		.max_gateway_prefixes = m->max_gateway_prefixes,
 		.nic_next_hop = m->nic_next_hop,
+		.prepend = m->prepend,
 	};
+	if (m->prepend > WIRE_PREPEND_MAX)
+		refuse(d, "an MSEE that prepends %u times", m->prepend);
 	d->conf->msee = e;
 }
 

@@ -20,7 +20,8 @@
 #define WIRE_PEERS_MAX       4096    /* sessions of one node */
 #define WIRE_ORIGINATE_MAX   1000000 /* prefixes of one node */
 #define WIRE_LIST_MAX        65536   /* entries of any other list */
-#define WIRE_COMMUNITIES_MAX 768     /* of one origination; ASNs of its path too */
+#define WIRE_PREPEND_MAX     64
+#define WIRE_COMMUNITIES_MAX 768 /* of one origination; ASNs of its path too */
 
 /* Numbers of fab.v1.NodeKind. */
 enum wire_kind {
@@ -168,6 +169,7 @@ struct wire_msee_conf {
 	bool secondary;
 	uint32_t max_customer_prefixes, max_gateway_prefixes;
 	uint32_t nic_next_hop; /* ER-19 */
+	uint32_t prepend;      /* ER-9 */
 };
 
 struct wire_conf {

@@ -392,6 +392,30 @@ test_msee_export(void)
 	}
 }
 
+/* ER-9: under maintenance the path is longer, towards both sides. */
+static void
+test_msee_maintenance(void)
+{
+	static const struct {
+		int from, to;
+		const char *path, *want;
+	} rows[] = {
+		{ ERGW_PEER, SITE1, "65515 65001", "12076 12076 12076 12076" },
+		{ SITE1, ERGW_PEER, "64900", "12076 12076 12076 12076 64900" },
+	};
+	const struct wire_msee_conf msee = { .circuit = "c", .prepend = 3 };
+	struct wire_conf conf = conf_of(WIRE_MSEE, 12076, 0);
+
+	conf.msee = &msee;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct gw_route r = route(rows[i].from, 0, 0, rows[i].path);
+		struct bgp_attr_spec out = *r.attrs;
+
+		CU_ASSERT_TRUE(gw_msee_export(&conf, &r, &peers[rows[i].to], &buf, &out));
+		CU_ASSERT_STRING_EQUAL(path_text(&out), rows[i].want);
+	}
+}
+
 static void
 test_msee_import(void)
 {
@@ -526,6 +550,7 @@ static CU_TestInfo tests[] = {
 	{ "VPN-10: VNet prefixes are filtered", test_vnet_prefixes_are_filtered_VPN_10 },
 	{ "ER-18, ER-19, B2B-11: selection", test_selection },
 	{ "ER-11, OPEN-17: what an MSEE advertises", test_msee_export },
+	{ "ER-9: an MSEE under maintenance", test_msee_maintenance },
 	{ "ER-8, ER-15: what it learns", test_msee_import },
 	{ "VPN-8 ... VPN-13, B2B-6: what a VPN gateway advertises", test_vpn_export },
 	{ "B2B-8: a P2S pool is for NICs only", test_p2s_pool_is_for_the_nics_only_B2B_8 },

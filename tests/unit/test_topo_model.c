@@ -202,6 +202,7 @@ test_delays_of_azure(void)
 	assert_range(d->vpn_failover, 60000, 180000);
 	assert_range(d->vpn_failover_planned, 10000, 15000);
 	assert_range(d->scale_out, 1500000, 1500000); /* TIME-19 */
+	assert_range(d->rs_change, 600000, 600000);   /* RS-11 */
 	CU_ASSERT_EQUAL(t->timing.bfd_ms, 300);
 	CU_ASSERT_EQUAL(t->timing.seed, 1);
 	topo_free(t);
@@ -300,7 +301,8 @@ test_gateway_transit_is_global(void)
 	topo_free(t);
 }
 
-/* What a Route Server's peer does not say comes from the NVA of its name; RS-38. */
+/* What a Route Server's peer does not say comes from the NVA of its name; RS-38, and OPEN-20: a
+ * plain peering is enough for one in another VNet. */
 static void
 test_route_server_peers(void)
 {

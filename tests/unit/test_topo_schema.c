@@ -69,7 +69,15 @@ static const struct topo_case value_cases[] = {
 	{ "vnets: {a: {address_space: []}}\n", 1, "InvalidValue",
 	    "vnet a: address_space: must have from 1 to 500 entries, not 0" },
 	{ "vnets: {a: {address_space: 'fd00::/48'}}\n", 1, "InvalidAddressPrefixFormat",
-	    "vnet a: address_space: \"fd00::/48\" is not an IPv4 prefix such as 10.1.0.0/16" },
+	    "vnet a: address_space: \"fd00::/48\" is not an IPv4 prefix such as 10.1.0.0/16; a Route "
+	    "Server's VNet must not have IPv6 (RS-9)" },
+	/* RS-35: Azure has no MD5, TCP-AO or BFD for peers of a Route Server. */
+	{ "route_servers: {rs: {vnet: a, peers: {n: {md5: secret}}}}\n", 1, "UnknownKey",
+	    "route_server rs: peers.n.md5: unknown key; known are peer_ip, peer_asn, transport, "
+	    "transport_address, transport_port" },
+	{ "route_servers: {rs: {vnet: a, peers: {n: {bfd: true}}}}\n", 1, "UnknownKey",
+	    "route_server rs: peers.n.bfd: unknown key; known are peer_ip, peer_asn, transport, "
+	    "transport_address, transport_port" },
 	{ "vms: {v: {subnet: a, ip: 10.1.0.4}}\n", 1, "InvalidValue",
 	    "vm v: subnet: \"a\" is not a subnet, written VNET/SUBNET" },
 	{ "vms: {v: {subnet: a/b/c, ip: 10.1.0.4}}\n", 1, "InvalidValue",
@@ -217,7 +225,7 @@ test_full_forms(void)
 		    "override':false,'strip_as':[65515],'prepend':0,'default_originate':false,'"
 		    "next_hop_unchanged':false},'relay':false}" },
 		{ TOPO_CIRCUIT, "{'site':'dc','premium':null}",
-		    "{'site':'dc','premium':false,'bfd':true}" },
+		    "{'site':'dc','premium':false,'maintenance':'none','bfd':true}" },
 	};
 	struct topo_subject subject = { .kind = "test", .name = "x" };
 
