@@ -518,6 +518,16 @@ session_changed(struct fc *f, const struct fc_node *n, const struct fc_session *
 		fc_timeline_session(f->timeline, s->at_us, n->name, s->peer, text);
 }
 
+/* An MSEE sends nothing to a gateway instance that it has no session with (ER-15). */
+static void
+session_moves_packets(struct fc *f, const struct fc_node *n, const struct fc_session *s)
+{
+	const struct topo_node *tn = fc_node_topo(f->nodes, n);
+
+	if (tn != NULL && tn->kind == TOPO_NODE_MSEE)
+		fc_switch_touch_node(f->sw, n->name, s->peer, "session of an MSEE");
+}
+
 static void
 report_session(struct fc_reporter *r, const Fab__V1__SessionReport *m, bool in_snapshot)
 {
@@ -535,8 +545,10 @@ report_session(struct fc_reporter *r, const Fab__V1__SessionReport *m, bool in_s
 	s->routes_in = m->routes_in;
 	snprintf(s->state, sizeof(s->state), "%s", m->state);
 	snprintf(s->reason, sizeof(s->reason), "%s", m->reason);
-	if (s->established != was)
+	if (s->established != was) {
 		session_changed(r->f, r->node, s, !in_snapshot);
+		session_moves_packets(r->f, r->node, s);
+	}
 	fc_touch(r->f, s->established != was);
 }
 

@@ -226,10 +226,10 @@ table_name(
 		snprintf(out, FC_IMG_NAME_MAX, "out/%s", t->gateways[a].name);
 		break;
 	case FC_IMG_DOWN:
-		snprintf(out, FC_IMG_NAME_MAX, "down/%s", t->circuits[a].name);
+		snprintf(out, FC_IMG_NAME_MAX, "down/%s/%d", t->circuits[a].name, b);
 		break;
 	case FC_IMG_UP:
-		snprintf(out, FC_IMG_NAME_MAX, "up/%s", t->circuits[a].name);
+		snprintf(out, FC_IMG_NAME_MAX, "up/%s/%d", t->circuits[a].name, b);
 		break;
 	case FC_IMG_SITE:
 		snprintf(out, FC_IMG_NAME_MAX, "site/%s", t->sites[a].name);

@@ -185,6 +185,33 @@ gateway_group(struct fc_img_build *b, int gw)
 	return instances(b, TOPO_NODE_VPN_GATEWAY, gw, g->active_active ? 2 : 1, IN);
 }
 
+static const char *
+node_name(const struct topo *t, enum topo_node_kind kind, int index, unsigned instance)
+{
+	for (size_t i = 0; i < t->n_nodes; i++)
+		if (t->nodes[i].kind == kind && t->nodes[i].index == index &&
+		    t->nodes[i].instance == instance)
+			return t->nodes[i].name;
+	return "";
+}
+
+/* From an MSEE: both instances announce it (ER-15), but for one whose session is down. */
+static struct fc_img_group *
+gateway_at_msee(struct fc_img_build *b, int gw, int circuit, unsigned instance)
+{
+	const struct fc_layer_faults *fs = &b->img->l->faults;
+	const struct topo *t = b->img->l->topo;
+	const char *msee = node_name(t, TOPO_NODE_MSEE, circuit, instance);
+	uint32_t v[2];
+	size_t n = 0;
+
+	for (unsigned i = 0; i < 2; i++)
+		if (fs->session_is_down == NULL ||
+		    !fs->session_is_down(fs->ctx, msee, node_name(t, TOPO_NODE_ER_GATEWAY, gw, i)))
+			v[n++] = node_port(b->img, TOPO_NODE_ER_GATEWAY, gw, i, IN);
+	return n > 0 ? ports(b, v, n) : gateway_group(b, gw);
+}
+
 static uint32_t
 msee_with(const struct fc_image *img, uint32_t via)
 {
@@ -330,26 +357,28 @@ add_exchanged(struct far *f, int gw, struct fc_img_group *g)
 			far_add(f, hit.net, g);
 }
 
-/* The circuit's gateways, or for to != NULL whatever leads to them: natively first, then what they
- * carry for others (SC-G, ER-13). */
+/* The circuit's gateways as one MSEE has them, or for to != NULL whatever leads to them: natively
+ * first, then what they carry for others (SC-G, ER-13). */
 static void
-add_circuit(struct far *f, int circuit, struct fc_img_group *to)
+add_circuit(struct far *f, int circuit, unsigned msee, struct fc_img_group *to)
 {
 	const struct topo *t = f->b->img->l->topo;
 
 	for (size_t i = 0; i < t->n_gateways; i++)
 		if (is_linked(&t->gateways[i], circuit))
-			add_region(f, (int)i, to != NULL ? to : gateway_group(f->b, (int)i));
+			add_region(f, (int)i,
+			    to != NULL ? to : gateway_at_msee(f->b, (int)i, circuit, msee));
 	far_close(f);
 	for (size_t i = 0; i < t->n_gateways; i++)
 		if (is_linked(&t->gateways[i], circuit))
-			add_exchanged(f, (int)i, to != NULL ? to : gateway_group(f->b, (int)i));
+			add_exchanged(f, (int)i,
+			    to != NULL ? to : gateway_at_msee(f->b, (int)i, circuit, msee));
 	far_close(f);
 }
 
 /* ER-1, ER-30: the site, or another gateway of the circuit that has it more exactly. */
 static void
-compile_down(struct far *f, int circuit)
+compile_down(struct far *f, int circuit, unsigned msee)
 {
 	const struct topo *t = f->b->img->l->topo;
 	const struct topo_site *s = &t->sites[t->circuits[circuit].site];
@@ -360,7 +389,7 @@ compile_down(struct far *f, int circuit)
 		far_add(f, s->adverts[i].prefix, g);
 	for (size_t i = 0; i < t->n_gateways; i++)
 		if (is_linked(&t->gateways[i], circuit))
-			add_region(f, (int)i, gateway_group(f->b, (int)i));
+			add_region(f, (int)i, gateway_at_msee(f->b, (int)i, circuit, msee));
 	far_close(f);
 }
 
@@ -476,7 +505,7 @@ add_guesses(struct far *f, int site)
 
 	for (size_t i = 0; i < t->n_circuits; i++)
 		if (t->circuits[i].site == site)
-			add_circuit(f, (int)i, instances(f->b, TOPO_NODE_MSEE, (int)i, 2, IN));
+			add_circuit(f, (int)i, 0, instances(f->b, TOPO_NODE_MSEE, (int)i, 2, IN));
 	add_connections(f, site, true);
 	add_tunnels(f, &t->sites[site]);
 }
@@ -547,9 +576,9 @@ fc_img_far_compile(struct fc_img_build *b, const struct fc_img_table *table)
 	if (table->source == FC_IMG_OUT)
 		compile_out(&f, &b->img->l->topo->gateways[table->a]);
 	else if (table->source == FC_IMG_DOWN)
-		compile_down(&f, table->a);
+		compile_down(&f, table->a, (unsigned)table->b);
 	else if (table->source == FC_IMG_UP)
-		add_circuit(&f, table->a, NULL);
+		add_circuit(&f, table->a, (unsigned)table->b, NULL);
 	else if (table->source == FC_IMG_CLIENT)
 		compile_client(&f, &b->img->l->topo->clients[table->a]);
 	else
@@ -593,9 +622,11 @@ declare_gateway(struct fc_image *img, const struct topo_node *n)
 static void
 declare_msee(struct fc_image *img, const struct topo_node *n)
 {
-	struct fc_img_port_conf down = { .user =
-					     fc_img_table_declare(img, FC_IMG_DOWN, n->index, -1) },
-				up = { .user = fc_img_table_declare(img, FC_IMG_UP, n->index, -1) };
+	const int msee = (int)n->instance;
+	struct fc_img_port_conf down = { .user = fc_img_table_declare(
+					     img, FC_IMG_DOWN, n->index, msee) },
+				up = { .user =
+					    fc_img_table_declare(img, FC_IMG_UP, n->index, msee) };
 
 	declare_router(img, n, "", down);
 	declare_router(img, n, IN, up);
@@ -647,5 +678,7 @@ fc_img_far_depends(
 			   ? n->index == table->a
 			   : n->kind != TOPO_NODE_NVA &&
 				 fc_router_find(img->l->routers, t->sites[table->a].name) == NULL;
+	if (table->source == FC_IMG_DOWN)
+		return n->kind == TOPO_NODE_MSEE && n->index == table->a;
 	return table->source == FC_IMG_UP && n->kind != TOPO_NODE_SITE && n->kind != TOPO_NODE_NVA;
 }

@@ -503,6 +503,46 @@ test_differences_lead_to_the_whole(void)
 	img_close(&m);
 }
 
+/* ER-15: an MSEE spreads flows over the gateway instances that it has a session with; each for
+ * itself. */
+static bool
+primary_misses_the_second(void *ctx, const char *a, const char *b)
+{
+	return *(bool *)ctx && strcmp(a, "c1-primary") == 0 && strcmp(b, "er1-1") == 0;
+}
+
+static void
+test_msee_and_the_instance_that_is_left(void)
+{
+	static const char both[] = "10.1.0.0/16 ports er1-0/in er1-1/in\n",
+			  one[] = "10.1.0.0/16 ports er1-0/in\n";
+	bool missed = false;
+	struct img m;
+
+	img_open(&m,
+	    "vnets:\n"
+	    "  hub1: {address_space: 10.1.0.0/16, subnets: {GatewaySubnet: 10.1.1.0/26, work: "
+	    "10.1.3.0/24}}\n"
+	    "gateways: {er1: {vnet: hub1, type: ExpressRoute, circuits: [c1]}}\n"
+	    "circuits: {c1: {site: dc1}}\n"
+	    "sites: {dc1: {asn: 64900, prefixes: 172.20.0.0/16}}\n"
+	    "vms: {vm1: {subnet: hub1/work, ip: 10.1.3.4}}\n");
+	fc_layers_set_faults(
+	    m.f.l, &(struct fc_layer_faults){
+		       .session_is_down = primary_misses_the_second, .ctx = &missed });
+	expect_table(&m, port(&m, "c1-primary/in")->conf.user, both);
+	missed = true;
+	fc_image_touch_node(m.image, "c1-primary");
+	img_update(&m);
+	expect_table(&m, port(&m, "c1-primary/in")->conf.user, one);
+	expect_table(&m, port(&m, "c1-secondary/in")->conf.user, both);
+	missed = false;
+	fc_image_touch_node(m.image, "c1-primary");
+	img_update(&m);
+	expect_table(&m, port(&m, "c1-primary/in")->conf.user, both);
+	img_close(&m);
+}
+
 static CU_TestInfo tests[] = {
 	{ "UDR-7, RS-8, RS-66, EFF-18: ports", test_ports },
 	{ "SYS-1 ... SYS-6: system tables", test_system_tables },
@@ -517,6 +557,7 @@ static CU_TestInfo tests[] = {
 	{ "nodes of other kinds change nothing", test_nodes_of_other_kinds_change_nothing },
 	{ "numbers stay", test_numbers_stay },
 	{ "differences lead to the whole", test_differences_lead_to_the_whole },
+	{ "ER-15: an MSEE and the instance that is left", test_msee_and_the_instance_that_is_left },
 	CU_TEST_INFO_NULL,
 };
 

@@ -31,6 +31,7 @@ struct both {
 	uint32_t dst[DESTINATIONS];
 	size_t n_dst;
 	size_t compared, passed, dropped, internet; /* decisions, and what became of them */
+	uint32_t missed; /* which sessions of MSEEs are down: a seed; 0: none */
 };
 
 /* ---- from fabricd to vswitchd ---- */
@@ -529,6 +530,29 @@ random_reports(struct both *b)
 			random_report(b, b->f.t->nodes[i].name);
 }
 
+/* ER-15: each session of an MSEE by itself, every third one. */
+static bool
+session_is_down(void *ctx, const char *a, const char *b)
+{
+	const struct both *both = ctx;
+	uint32_t h = both->missed;
+
+	for (const char *p = a; both->missed != 0 && *p != '\0'; p++)
+		h = h * 31 + (unsigned char)*p;
+	for (const char *p = b; both->missed != 0 && *p != '\0'; p++)
+		h = h * 31 + (unsigned char)*p;
+	return both->missed != 0 && h % 3 == 0;
+}
+
+static void
+random_sessions(struct both *b)
+{
+	b->missed = (uint32_t)rand();
+	for (size_t i = 0; i < b->f.t->n_nodes; i++)
+		if (b->f.t->nodes[i].kind == TOPO_NODE_MSEE)
+			fc_image_touch_node(b->image, b->f.t->nodes[i].name);
+}
+
 /* ---- tests ---- */
 
 static void
@@ -537,9 +561,12 @@ agree(const char *yaml)
 	struct both *b = calloc(1, sizeof(*b));
 
 	both_open(b, yaml);
+	fc_layers_set_faults(
+	    b->f.l, &(struct fc_layer_faults){ .session_is_down = session_is_down, .ctx = b });
 	compare_all(b);
 	for (int round = 0; round < 4; round++) {
 		random_reports(b);
+		random_sessions(b);
 		compare_all(b);
 	}
 	CU_ASSERT_TRUE(b->compared > b->dropped + b->internet); /* some arrive */
