@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define SETTLE_MS   20000 /* beyond the hold time */
 #define CONVERGE_MS 60000
@@ -180,7 +179,7 @@ is_as_before(struct ch_fabric *f, const struct ch_rest *r)
 	while (routes_differ(f, r) || looks_differ(f, r)) {
 		if (sc_interrupted || fab_mono_us_between(since, fab_mono_now()) > RETURN_MS * 1000)
 			return false;
-		fab_loop_turn(f->c.loop, LOOK_MS);
+		ch_fabric_pass(f, LOOK_MS);
 	}
 	return true;
 }
@@ -239,7 +238,7 @@ break_fabricd(struct run *r)
 {
 	if (!do_steps(r, false))
 		return false;
-	usleep(AWAY_MS * 1000);
+	ch_fabric_pass(r->f, AWAY_MS);
 	r->detect_us = r->converge_us = -1;
 	*r->after = *r->rest->watch;
 	r->seen.settled = true;
@@ -298,28 +297,13 @@ longest_loss(const struct run *r, uint64_t now_us)
 	return longest;
 }
 
-/* The connection to a fabricd that was away is another one. */
-static bool
-converges(struct run *r)
-{
-	struct fab_mono since = fab_mono_now();
-
-	while (!ch_fabric_wait(r->f, "converged", CONVERGE_MS)) {
-		if (!is_about_fabricd(r->cell) || sc_interrupted ||
-		    fab_mono_us_between(since, fab_mono_now()) > CONVERGE_MS * 1000)
-			return false;
-		fab_loop_turn(r->f->c.loop, LOOK_MS);
-	}
-	return true;
-}
-
 static bool
 repair_it(struct run *r)
 {
 	struct ch_fabric *f = r->f;
 
 	ch_watch_restart(f->watch, fab_wall_us());
-	if (!do_steps(r, true) || !converges(r))
+	if (!do_steps(r, true) || !ch_fabric_wait(f, "converged", CONVERGE_MS))
 		return false;
 	r->seen.returned = is_as_before(f, r->rest);
 	if (!is_about_fabricd(r->cell))

@@ -12,10 +12,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define UP_WAIT      "60s"
 #define KNOWN_MS     5000
+#define AWAY_MS      20000 /* for a fabricd that is away */
+#define LOOK_MS      20
+#define SLICE_MS     1000
 #define SLACK_MS     5000 /* for the answer to a wait that ran to its end */
 #define CHANGES_BACK 16   /* that one fault may make in the timeline */
 
@@ -34,40 +38,79 @@ fail(struct ch_fabric *f, const char *fmt, ...)
 
 /* ---- asking ---- */
 
-/* The reply is the caller's; NULL: why. */
+void
+ch_fabric_pass(struct ch_fabric *f, uint32_t ms)
+{
+	struct fab_mono since = fab_mono_now();
+	uint64_t gone_ms;
+
+	while ((gone_ms = fab_mono_us_between(since, fab_mono_now()) / 1000) < ms)
+		fab_loop_turn(f->c.loop, ms - (uint32_t)gone_ms);
+}
+
+/* The reply is the caller's; NULL: why. A fabricd that was away is another one, and so is the
+ * connection to it: asks again until it is there. */
 static ProtobufCMessage *
 ask(struct ch_fabric *f, const char *method, const ProtobufCMessage *req, uint32_t timeout_ms)
 {
+	struct fab_mono since = fab_mono_now();
 	ProtobufCMessage *reply;
+	enum fab_rpc_status rpc;
 	char why[256];
-	enum fab_rpc_status rpc = ctl_ask(&f->c, &fab__v1__fabric__descriptor, method, req,
-	    timeout_ms, CTL_CONNECT_MS, &reply, why);
 
+	while ((rpc = ctl_ask(&f->c, &fab__v1__fabric__descriptor, method, req, timeout_ms,
+		    CTL_CONNECT_MS, &reply, why)) == FAB_RPC_UNAVAILABLE &&
+	       !sc_interrupted && fab_mono_us_between(since, fab_mono_now()) < AWAY_MS * 1000)
+		ch_fabric_pass(f, LOOK_MS);
 	if (rpc == FAB_RPC_OK)
 		return reply;
+	f->timed_out = rpc == FAB_RPC_DEADLINE_EXCEEDED;
 	fail(f, "%s", why[0] != '\0' ? why : fab_rpc_status_name(rpc));
 	return NULL;
 }
 
+/* In slices: whoever interrupts us does not wait for the end. */
 bool
 ch_fabric_wait(struct ch_fabric *f, const char *condition, uint32_t timeout_ms)
 {
 	Fab__V1__WaitRequest req = FAB__V1__WAIT_REQUEST__INIT;
+	struct fab_mono since = fab_mono_now();
 	ProtobufCMessage *reply;
 
 	req.expression = (char *)(uintptr_t)condition;
-	req.timeout_ms = timeout_ms;
-	reply = ask(f, "Wait", &req.base, timeout_ms + SLACK_MS);
+	req.timeout_ms = SLICE_MS;
+	do {
+		reply = ask(f, "Wait", &req.base, SLICE_MS + SLACK_MS);
+	} while (reply == NULL && f->timed_out && !sc_interrupted &&
+		 fab_mono_us_between(since, fab_mono_now()) / 1000 < timeout_ms);
 	ctl_reply_free(reply);
 	return reply != NULL;
 }
 
+static bool
+has_ended(pid_t pid)
+{
+	siginfo_t info = { .si_pid = 0 };
+
+	return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) != 0 ||
+	       info.si_pid != 0;
+}
+
+/* The loop goes on meanwhile: fabricd wants to hear from us. */
 bool
 ch_fabric_do(struct ch_fabric *f, const char *const *words)
 {
 	struct sc_call c;
-	bool ok = sc_call(&c, "/", f->c.url, false, words) == 0;
+	bool ok;
 
+	if (sc_call_begin(&c, "/", f->c.url, false, words) == FAB_OK) {
+		while (!has_ended(c.pid) && !sc_interrupted)
+			ch_fabric_pass(f, 5);
+		sc_call_end(&c);
+	} else {
+		c.status = 127;
+	}
+	ok = c.status == 0;
 	if (!ok)
 		fail(f, "%s %s: exit %d: %s", words[0], words[1] != NULL ? words[1] : "", c.status,
 		    sc_call_why(&c));

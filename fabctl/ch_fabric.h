@@ -18,7 +18,8 @@ struct ch_fabric {
 	struct ctl c;
 	struct fab_rpc_sub *sub;
 	struct ch_watch *watch;
-	bool known; /* a whole snapshot has come */
+	bool known;     /* a whole snapshot has come */
+	bool timed_out; /* what was waited for last did not come */
 	char why[512];
 };
 
@@ -29,6 +30,9 @@ bool ch_fabric_up(struct ch_fabric *f);
 void ch_fabric_down(struct ch_fabric *f);
 /* The same for whoever only knows where it is. */
 void ch_fabric_clear(const char *top);
+
+/* Goes on for that time, with ears open. */
+void ch_fabric_pass(struct ch_fabric *f, uint32_t ms);
 
 /* A command line that must succeed. */
 bool ch_fabric_do(struct ch_fabric *f, const char *const *words);

@@ -63,6 +63,8 @@ find(struct judge *j, enum ch_invariant inv, const char *rule, const char *fmt, 
 	v->findings = f;
 	f = &v->findings[v->n_findings++];
 	*f = (struct ch_finding){ inv, .rule = rule, .pairs = 1, .fix = ch_fix_of(rule) };
+	if (inv == CH_INV_DELIVERED && f->fix[0] == '\0')
+		f->fix = "announce it on that way too, if only as the second choice";
 	va_start(ap, fmt);
 	vsnprintf(f->what, sizeof(f->what), fmt, ap);
 	va_end(ap);
@@ -85,11 +87,22 @@ lost(struct judge *j, size_t src, size_t dst, uint64_t us)
 	return l;
 }
 
+static size_t
+route_servers_broken(const struct judge *j)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < j->seen->n_steps; i++)
+		n += strcmp(ch_rule_of_fault(j->t, &j->seen->steps[i]), "RS-93") == 0;
+	return n;
+}
+
 static void
 judge_staying(struct judge *j, struct ch_lost *l, const struct ch_look *now)
 {
 	const struct ch_seen *s = j->seen;
-	const char *rule = ch_rule_of_loss(j->t, l->src, l->dst, now);
+	const char *rule =
+	    route_servers_broken(j) > 1 ? "RS-95" : ch_rule_of_loss(j->t, l->src, l->dst, now);
 
 	l->stays = true;
 	l->itself = ch_is_broken(s->steps, s->n_steps, l->src) ||
@@ -173,22 +186,13 @@ judge_rest(struct judge *j, size_t src, size_t dst)
 
 /* ---- routes ---- */
 
-static bool
-breaks_a_route_server(const struct judge *j)
-{
-	for (size_t i = 0; i < j->seen->n_steps; i++)
-		if (strcmp(ch_rule_of_fault(j->t, &j->seen->steps[i]), "RS-93") == 0)
-			return true;
-	return false;
-}
-
 static void
 judge_stale(struct judge *j)
 {
 	for (size_t i = 0; i < j->seen->n_stale; i++) {
 		const struct ch_stale *s = &j->seen->stale[i];
 		const char *rule = strcmp(s->source, "User") == 0 ? "UDR-3"
-				   : breaks_a_route_server(j)     ? "RS-95"
+				   : route_servers_broken(j) > 0  ? "RS-95"
 								  : "RS-91";
 
 		find(j, CH_INV_STALE, rule, "%s: route %s (%s) leads to %s, and %s is dead", s->nic,

@@ -116,7 +116,7 @@ ch_probes_begin(struct ch_probes *p, struct ch_fabric *f, const struct ch_watch 
 	}
 	while (p->n > 0 && sent_by(f, p->v[p->n - 1].src) < before + FLOW_PACKETS &&
 	       fab_mono_us_between(since, fab_mono_now()) < FLOW_MS * 1000)
-		fab_loop_turn(f->c.loop, LOOK_MS);
+		ch_fabric_pass(f, LOOK_MS);
 }
 
 json_t *

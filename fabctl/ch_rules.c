@@ -217,8 +217,8 @@ ch_fix_of(const char *rule)
 		    "let BGP announce it, so that it goes with the NVA (RS-90), or point to a "
 		    "load balancer with two backends (RS-57)" },
 		{ "RS-57", "a next hop in the VNet of the NIC or in one peered with it" },
-		{ "RS-95", "routes stay as they were while both instances are down; nothing but a "
-			   "route table mends that" },
+		{ "RS-95", "without both instances NICs keep their routes, and NVAs and gateways "
+			   "learn none: routes of one's own where it has to go on (MR-7)" },
 	};
 
 	for (size_t i = 0; i < sizeof(fixes) / sizeof(fixes[0]); i++)

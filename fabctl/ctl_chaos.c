@@ -449,6 +449,8 @@ numbers(struct chaos *ch, const struct ctl_args *args)
 		status = number(&jobs, "jobs", args->opt[CTL_OPT_JOBS], 1, JOBS_MAX);
 	ch->filter.seed = seed;
 	ch->filter.limit = (size_t)limit;
+	if (limit > 0 && jobs > limit)
+		jobs = limit;
 	ch->jobs = jobs < JOBS_MAX ? (size_t)jobs : JOBS_MAX;
 	return status;
 }

@@ -267,6 +267,7 @@ test_what_stays_lost(void)
 	judge(&c);
 	expect(&c, CH_INV_DELIVERED, "RS-91", "vm11 > nva2 > vm12 could carry it");
 	CU_ASSERT_STRING_EQUAL(c.v.note, "");
+	CU_ASSERT_STRING_NOT_EQUAL(c.v.findings[0].fix, "");
 	court_close(&c);
 
 	court_open(&c, "kill nva1 + kill nva2");
@@ -275,6 +276,12 @@ test_what_stays_lost(void)
 	CU_ASSERT_EQUAL(c.v.n_findings, 0);
 	CU_ASSERT_TRUE(c.v.lost[0].stays && c.v.lost[0].alone && !c.v.lost[0].itself);
 	CU_ASSERT_STRING_EQUAL(c.v.note, "no third instance");
+	court_close(&c);
+
+	court_open(&c, "kill rs1-0 + kill rs1-1"); /* the NVAs learn nothing any more */
+	say(c.after, "vm11", "vm12", GONE, 1000000);
+	judge(&c);
+	expect(&c, CH_INV_DELIVERED, "RS-95", "vm11 > nva1 > vm12 could carry it");
 	court_close(&c);
 
 	court_open(&c, "cut vm12");
