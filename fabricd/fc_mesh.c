@@ -37,6 +37,24 @@ has_internet(const struct topo *t)
 	return false;
 }
 
+/* Of n that run, as many as there is room for, spread evenly. */
+static size_t
+add_vms(const struct topo *t, const char **names, size_t n_names, size_t max)
+{
+	size_t running = 0, room = max - n_names, seen = 0;
+
+	for (size_t i = 0; i < t->n_vms; i++)
+		running += t->vms[i].running;
+	for (size_t i = 0; i < t->n_vms; i++) {
+		if (!t->vms[i].running)
+			continue;
+		if (running <= room || (seen + 1) * room / running > seen * room / running)
+			names[n_names++] = t->vms[i].name;
+		seen++;
+	}
+	return n_names;
+}
+
 size_t
 fc_mesh_ends(const struct topo *t, const char **names, size_t max)
 {
@@ -48,10 +66,7 @@ fc_mesh_ends(const struct topo *t, const char **names, size_t max)
 		names[n++] = t->sites[i].name;
 	for (size_t i = 0; i < t->n_clients && n < max; i++)
 		names[n++] = t->clients[i].name;
-	for (size_t i = 0; i < t->n_vms && n < max; i++)
-		if (t->vms[i].running)
-			names[n++] = t->vms[i].name;
-	return n;
+	return add_vms(t, names, n, max);
 }
 
 /* ---- one pair ---- */

@@ -18,8 +18,8 @@ struct fc_mesh_pair {
 	char way[FC_MESH_WAY_MAX]; /* "vm11 > nva1 > vm12"; of what is lost, as far as it came */
 };
 
-/* Names of all running VMs, sites, clients, and "internet" if somebody has a public address; at
- * most max. Borrowed from t. */
+/* Names of all running VMs, sites, clients, and "internet" if somebody has a public address; of too
+ * many VMs some from everywhere, so that there are at most max. Borrowed from t. */
 size_t fc_mesh_ends(const struct topo *t, const char **names, size_t max);
 
 /* One pair as it is now. */

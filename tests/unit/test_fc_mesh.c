@@ -129,6 +129,69 @@ test_pairs_are_told_and_followed(void)
 	fixture_fini(&fx);
 }
 
+/* A pair of regions is cut for virtual machines too, which are no nodes. */
+static void
+test_regions_that_are_cut(void)
+{
+	static const char yaml[] =
+	    "vnets:\n"
+	    "  a: {region: r1, address_space: [10.1.0.0/16], subnets: {vms: 10.1.0.0/24}}\n"
+	    "  b: {region: r2, address_space: [10.2.0.0/16], subnets: {vms: 10.2.0.0/24}}\n"
+	    "peerings: [{between: [a, b]}]\n"
+	    "vms:\n"
+	    "  vm1: {subnet: a/vms, ip: 10.1.0.4}\n"
+	    "  vm2: {subnet: b/vms, ip: 10.2.0.4}\n"
+	    "  vm3: {subnet: a/vms, ip: 10.1.0.5}\n";
+	Fab__V1__LinkRequest req = FAB__V1__LINK_REQUEST__INIT;
+	char r1[] = "r1", r2[] = "r2";
+	enum fab_rpc_status status;
+	ProtobufCMessage *reply;
+	struct fc_mesh_pair p;
+	struct fixture fx;
+
+	fixture_init(&fx, yaml, false);
+	fc_mesh_look(fx.f->layers, "vm1", "vm2", &p);
+	CU_ASSERT_EQUAL(p.verdict, FC_DELIVERED);
+	req.a = r1;
+	req.b = r2;
+	req.cut = true;
+	reply = fixture_call(&fx, "Link", &req.base, &status);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(reply);
+	protobuf_c_message_free_unpacked(reply, NULL);
+	fc_mesh_look(fx.f->layers, "vm1", "vm2", &p);
+	CU_ASSERT_EQUAL(p.verdict, FC_BLACKHOLE);
+	CU_ASSERT_STRING_EQUAL(p.reason, "the link from vm1 to vm2 is cut");
+	CU_ASSERT_STRING_EQUAL(p.way, "vm1");
+	fc_mesh_look(fx.f->layers, "vm1", "vm3", &p);
+	CU_ASSERT_EQUAL(p.verdict, FC_DELIVERED);
+	fixture_fini(&fx);
+}
+
+/* Of many virtual machines some from everywhere. */
+static void
+test_endpoints_of_a_large_estate(void)
+{
+	static char yaml[16384] =
+	    "vnets: {a: {address_space: [10.1.0.0/16], subnets: {vms: 10.1.0.0/24}}}\n"
+	    "sites: {dc1: {asn: 64900, prefixes: [172.20.0.0/16]}}\n"
+	    "vms:\n";
+	const char *names[FC_MESH_ENDS_MAX];
+	struct fixture fx;
+
+	for (int i = 0; i < 200; i++)
+		snprintf(yaml + strlen(yaml), sizeof(yaml) - strlen(yaml),
+		    "  vm%03d: {subnet: a/vms, ip: 10.1.0.%d, running: %s}\n", i, i + 4,
+		    i < 10 ? "false" : "true");
+	fixture_init(&fx, yaml, false);
+	CU_ASSERT_EQUAL(fc_mesh_ends(fx.f->topo, names, FC_MESH_ENDS_MAX), FC_MESH_ENDS_MAX);
+	CU_ASSERT_STRING_EQUAL(names[0], "dc1");
+	CU_ASSERT_TRUE(strcmp(names[1], "vm010") >= 0);
+	CU_ASSERT_STRING_EQUAL(names[FC_MESH_ENDS_MAX - 1], "vm199");
+	CU_ASSERT_TRUE(strcmp(names[32], "vm100") > 0 && strcmp(names[32], "vm112") < 0);
+	CU_ASSERT_EQUAL(fc_mesh_ends(fx.f->topo, names, 1), 1);
+	fixture_fini(&fx);
+}
+
 static void
 refused(void *ctx, enum fab_rpc_status status, const char *message)
 {
@@ -322,6 +385,8 @@ test_every_link_is_listed(void)
 
 static CU_TestInfo tests[] = {
 	{ "RS-91: pairs are told, and followed", test_pairs_are_told_and_followed },
+	{ "regions that are cut", test_regions_that_are_cut },
+	{ "endpoints of a large estate", test_endpoints_of_a_large_estate },
 	{ "too many endpoints are refused", test_too_many_endpoints_are_refused },
 	{ "RS-62: routes to the dead are listed", test_routes_to_the_dead_are_listed },
 	{ "settled waits for all who have to notice",
