@@ -142,7 +142,25 @@ fc_converged(const struct fc *f, char why[static FC_WHY_MAX], uint64_t *recheck_
 
 /* ---- settled ---- */
 
-/* A report stream that hangs ends late, and only routes of reporters wait for that (RS-66). */
+static bool
+is_backend(const struct topo *t, const struct topo_node *n)
+{
+	for (size_t i = 0; i < t->n_balancers; i++)
+		for (size_t k = 0; k < t->balancers[i].n_backends; k++)
+			if (strcmp(t->nics[t->balancers[i].backends[k]].name, n->name) == 0)
+				return true;
+	return false;
+}
+
+/* A report stream that hangs ends late. Routes of reporters wait for that (RS-66), and so do load
+ * balancers (RS-57). */
+static bool
+waits_for_its_end(const struct topo *t, const struct topo_node *n)
+{
+	return n->kind == TOPO_NODE_ROUTE_SERVER || n->kind == TOPO_NODE_VPN_GATEWAY ||
+	       n->kind == TOPO_NODE_ER_GATEWAY || is_backend(t, n);
+}
+
 static bool
 node_settled(const struct fc *f, const struct fc_node *n, char why[static FC_WHY_MAX])
 {
@@ -153,8 +171,7 @@ node_settled(const struct fc *f, const struct fc_node *n, char why[static FC_WHY
 		return true;
 	if (how != FC_DOWN_NOT) {
 		snprintf(why, FC_WHY_MAX, "fabricd has not missed %.60s yet", n->name);
-		return how == FC_DOWN_HUNG && tn->kind != TOPO_NODE_ROUTE_SERVER &&
-		       tn->kind != TOPO_NODE_VPN_GATEWAY && tn->kind != TOPO_NODE_ER_GATEWAY;
+		return how == FC_DOWN_HUNG && !waits_for_its_end(f->topo, tn);
 	}
 	if (fc_node_connected(n) && n->status_generation == n->generation)
 		return true;

@@ -203,6 +203,8 @@ fc_backend_is_healthy(const struct fc_layers *l, const struct topo_load_balancer
 	const struct fc_router *r = fc_router_find(l->routers, n->name);
 
 	(void)lb;
+	if (l->faults.is_cut != NULL && l->faults.is_cut(l->faults.ctx, n->name, n->name))
+		return false;
 	if (n->vm >= 0)
 		return l->topo->vms[n->vm].running;
 	return r == NULL || !r->gone;

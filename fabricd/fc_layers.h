@@ -88,8 +88,8 @@ struct fc_layer_faults {
 };
 void fc_layers_set_faults(struct fc_layers *l, const struct fc_layer_faults *faults); /* copied */
 
-/* Whether a load balancer sends packets to that backend, a NIC (RS-57): while its machine runs and,
- * for an NVA, has not lost its router process. */
+/* Whether a load balancer sends packets to that backend, a NIC (RS-57): while its machine runs, its
+ * NIC is not cut and, for an NVA, it has not lost its router process. */
 bool fc_backend_is_healthy(const struct fc_layers *l, const struct topo_load_balancer *lb, int nic);
 
 /* Changes whenever any NIC's table may have changed. */

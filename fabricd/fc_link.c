@@ -375,6 +375,8 @@ put_in_force(struct fc_links *ls, const struct fc_link_change *c, const struct s
 {
 	fc_nodes_sync(ls->f->nodes);
 	fc_switch_touch_links(ls->f->sw, c->a, c->op == FC_LINK_CUT ? "link cut" : "link changed");
+	if (ls->f->topo->n_balancers > 0) /* RS-57: it may be that of a backend */
+		fc_switch_touch_all(ls->f->sw, "link of a backend");
 	tell_sessions(ls, s, job);
 	job_release(job); /* calls done at once if nobody was there to be told */
 }

@@ -167,6 +167,55 @@ test_regions_that_are_cut(void)
 	fixture_fini(&fx);
 }
 
+/* RS-57: a load balancer leaves out a backend whose NIC is cut; one that hangs, when it is missed.
+ */
+static void
+test_backends_that_are_cut_or_hang(void)
+{
+	static const char yaml[] =
+	    "timing: {profile: fast, converge_quiet: 20ms}\n"
+	    "vnets:\n"
+	    "  a: {address_space: [10.1.0.0/16], subnets: {nva: 10.1.2.0/24, vms: {prefix: "
+	    "10.1.0.0/24, route_table: rt}}}\n"
+	    "  b: {address_space: [10.2.0.0/16], subnets: {vms: 10.2.0.0/24}}\n"
+	    "peerings: [{between: [a, b]}]\n"
+	    "route_tables: {rt: {routes: {b: {prefix: 10.2.0.0/16, next_hop: VirtualAppliance "
+	    "10.1.2.100}}}}\n"
+	    "nvas:\n"
+	    "  nva1: {subnet: a/nva, ip: 10.1.2.4, asn: 65001}\n"
+	    "  nva2: {subnet: a/nva, ip: 10.1.2.5, asn: 65001}\n"
+	    "load_balancers: {ilb: {subnet: a/nva, ip: 10.1.2.100, backends: [nva1, nva2]}}\n"
+	    "vms:\n"
+	    "  vm1: {subnet: a/vms, ip: 10.1.0.4}\n"
+	    "  vm2: {subnet: b/vms, ip: 10.2.0.4}\n";
+	const struct fake said = { .converged = true };
+	struct fc_mesh_pair p;
+	struct fixture fx;
+	struct fake k[2];
+
+	fixture_init(&fx, yaml, false);
+	fake_init(&k[0], &fx, "nva1", &said);
+	fake_init(&k[1], &fx, "nva2", &said);
+	AWAIT(fx.loop, k[0].configs && k[1].configs);
+	CU_ASSERT_EQUAL(link_op(&fx, "nva1", true), FAB_RPC_OK);
+	fc_mesh_look(fx.f->layers, "vm1", "vm2", &p);
+	CU_ASSERT_STRING_EQUAL(p.way, "vm1 > ilb > nva2 > vm2");
+	CU_ASSERT_EQUAL(link_op(&fx, "nva1", false), FAB_RPC_OK);
+	CU_ASSERT_EQUAL(link_op(&fx, "nva2", true), FAB_RPC_OK);
+	fc_mesh_look(fx.f->layers, "vm1", "vm2", &p);
+	CU_ASSERT_STRING_EQUAL(p.way, "vm1 > ilb > nva1 > vm2");
+	CU_ASSERT_EQUAL(note(&fx, "pause", "nva1"), FAB_RPC_OK);
+	CU_ASSERT_EQUAL(fixture_wait(&fx, "settled", 50), FAB_RPC_DEADLINE_EXCEEDED);
+	CU_ASSERT_PTR_NOT_NULL(strstr(fx.why, "fabricd has not missed nva1 yet"));
+	fake_fini(&k[0]);
+	CU_ASSERT_EQUAL(fixture_wait(&fx, "settled", 20000), FAB_RPC_OK);
+	fc_mesh_look(fx.f->layers, "vm1", "vm2", &p);
+	CU_ASSERT_EQUAL(p.verdict, FC_BLACKHOLE);
+	CU_ASSERT_STRING_EQUAL(p.rule, "RS-57");
+	fake_fini(&k[1]);
+	fixture_fini(&fx);
+}
+
 /* Of many virtual machines some from everywhere. */
 static void
 test_endpoints_of_a_large_estate(void)
@@ -385,6 +434,7 @@ test_every_link_is_listed(void)
 
 static CU_TestInfo tests[] = {
 	{ "RS-91: pairs are told, and followed", test_pairs_are_told_and_followed },
+	{ "RS-57: backends that are cut or hang", test_backends_that_are_cut_or_hang },
 	{ "regions that are cut", test_regions_that_are_cut },
 	{ "endpoints of a large estate", test_endpoints_of_a_large_estate },
 	{ "too many endpoints are refused", test_too_many_endpoints_are_refused },
