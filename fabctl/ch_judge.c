@@ -87,22 +87,34 @@ lost(struct judge *j, size_t src, size_t dst, uint64_t us)
 	return l;
 }
 
+/* How many of the faults go by this rule. */
 static size_t
-route_servers_broken(const struct judge *j)
+faults_by(const struct judge *j, const char *rule)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < j->seen->n_steps; i++)
-		n += strcmp(ch_rule_of_fault(j->t, &j->seen->steps[i]), "RS-93") == 0;
+		n += strcmp(ch_rule_of_fault(j->t, &j->seen->steps[i]), rule) == 0;
 	return n;
+}
+
+/* What no single packet shows: NICs follow one Route Server instance, and this one misses an NVA;
+ * or there is none left. */
+static const char *
+rule_of_staying(const struct judge *j, const struct ch_lost *l, const struct ch_look *now)
+{
+	if (faults_by(j, "RS-93") > 1)
+		return "RS-95";
+	if (faults_by(j, "RS-94") > 0 && now->verdict == CH_BLACKHOLE)
+		return "RS-94";
+	return ch_rule_of_loss(j->t, l->src, l->dst, now);
 }
 
 static void
 judge_staying(struct judge *j, struct ch_lost *l, const struct ch_look *now)
 {
 	const struct ch_seen *s = j->seen;
-	const char *rule =
-	    route_servers_broken(j) > 1 ? "RS-95" : ch_rule_of_loss(j->t, l->src, l->dst, now);
+	const char *rule = rule_of_staying(j, l, now);
 
 	l->stays = true;
 	l->itself = ch_is_broken(s->steps, s->n_steps, l->src) ||
@@ -153,13 +165,10 @@ judge_symmetry(struct judge *j, size_t src, size_t dst)
 {
 	const struct ch_seen *s = j->seen;
 	const struct ch_look *now = &s->after->now[src][dst];
-	const char *rule = "MR-9";
+	const char *rule = faults_by(j, "RS-94") > 0 ? "RS-94" : "MR-9";
 
 	if (!now->stateful_break || (s->n_steps > 0 && s->before->now[src][dst].stateful_break))
 		return;
-	for (size_t i = 0; i < s->n_steps; i++)
-		if (strcmp(ch_rule_of_fault(j->t, &s->steps[i]), "RS-94") == 0)
-			rule = "RS-94";
 	find(j, CH_INV_SYMMETRIC, rule, "%s, and back %s: a stateful NVA sees one direction only",
 	    now->way, s->after->now[dst][src].way);
 }
@@ -192,7 +201,7 @@ judge_stale(struct judge *j)
 	for (size_t i = 0; i < j->seen->n_stale; i++) {
 		const struct ch_stale *s = &j->seen->stale[i];
 		const char *rule = strcmp(s->source, "User") == 0 ? "UDR-3"
-				   : route_servers_broken(j) > 0  ? "RS-95"
+				   : faults_by(j, "RS-93") > 0    ? "RS-95"
 								  : "RS-91";
 
 		find(j, CH_INV_STALE, rule, "%s: route %s (%s) leads to %s, and %s is dead", s->nic,

@@ -210,9 +210,10 @@ ch_fix_of(const char *rule)
 		{ "MR-9", "prefer one NVA by prepending on the other, or make a load balancer the "
 			  "next hop (RS-56)" },
 		{ "RS-91", "a shorter hold time (RS-32); a second NVA takes over after it" },
-		{ "RS-94", "each NIC follows one instance (RS-66), so two NVAs work at once while "
-			   "these differ: a load balancer as next hop (RS-56), or NVAs that share "
-			   "their state" },
+		{ "RS-94",
+		    "each NIC follows one instance (RS-66): a second NVA keeps the route there; if "
+		    "NVAs are stateful, a load balancer as next hop (RS-56) keeps both "
+		    "directions together" },
 		{ "UDR-3",
 		    "let BGP announce it, so that it goes with the NVA (RS-90), or point to a "
 		    "load balancer with two backends (RS-57)" },

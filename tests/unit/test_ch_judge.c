@@ -284,6 +284,12 @@ test_what_stays_lost(void)
 	expect(&c, CH_INV_DELIVERED, "RS-95", "vm11 > nva1 > vm12 could carry it");
 	court_close(&c);
 
+	court_open(&c, "cut nva1 rs1-0"); /* NICs of that instance, RS-66 */
+	say(c.after, "vm11", "vm12", GONE, 1000000);
+	judge(&c);
+	expect(&c, CH_INV_DELIVERED, "RS-94", "vm11 > nva1 > vm12 could carry it");
+	court_close(&c);
+
 	court_open(&c, "cut vm12");
 	say(c.after, "vm11", "vm12", GONE, 1000000);
 	judge(&c);
