@@ -47,7 +47,7 @@ static const struct opt_row opts[] = {
 	[CTL_OPT_PAIRS] = { "pairs", 0, NULL, "every two faults at once, too" },
 	[CTL_OPT_HTML] = { "html", 0, "FILE", "write the report there, as one page" },
 	[CTL_OPT_SEED] = { "seed", 0, "N",
-	    "order of files or faults; it is told, to have it again" },
+	    "order of files or faults, and delays that are drawn" },
 	[CTL_OPT_REPLAY] = { "replay", 0, "FAULT", "this one alone, such as 'cut nva1 rs1-0'" },
 	[CTL_OPT_ONLY] = { "only", 0, "NAMES", "of processes, and ends of links: nva1,rs1-0" },
 	[CTL_OPT_LIMIT] = { "limit", 0, "N", "the first N faults" },

@@ -31,7 +31,7 @@ struct test {
 	struct job *jobs;
 	size_t n_jobs, running;
 	bool tap, keep;
-	uint32_t seed; /* 0: files in the order given */
+	uint32_t seed; /* 0: files in the order given, delays as the topologies draw them */
 	json_t *results;
 };
 
@@ -49,7 +49,7 @@ run_one(const struct test *t, const struct sc_file *f, int fd)
 	json_t *result;
 
 	unsetenv("FAB_URL");
-	result = sc_run(f, t->keep);
+	result = sc_run(f, t->keep, t->seed);
 	if (json_dumpfd(result, fd, JSON_COMPACT) != 0)
 		_exit(1);
 	json_decref(result);

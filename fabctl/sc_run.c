@@ -461,8 +461,19 @@ clean(const struct run *r)
 	rmdir(r->top);
 }
 
+/* Delays that are drawn, drawn in another way. */
+static bool
+sow(struct run *r, uint32_t seed)
+{
+	char setting[40];
+
+	snprintf(setting, sizeof(setting), "timing.seed=%u", seed);
+	return seed == 0 ||
+	       sc_command(r, (const char *[]){ "set", "fabric", "fabric", setting, NULL });
+}
+
 json_t *
-sc_run(const struct sc_file *f, bool keep)
+sc_run(const struct sc_file *f, bool keep, uint32_t seed)
 {
 	struct run r = { .f = f, .top = "/tmp/fab-test-XXXXXX" };
 	struct fab_mono since = fab_mono_now();
@@ -480,7 +491,7 @@ sc_run(const struct sc_file *f, bool keep)
 	if (mkdir(r.mrt_dir, 0755) == 0)
 		setenv("FAB_MRT_DIR", r.mrt_dir, 1);
 	setenv("FAB_URL", r.url, 1);
-	ok = (up(&r) && do_steps(&r, f->steps, f->n)) || r.skipped;
+	ok = (up(&r) && sow(&r, seed) && do_steps(&r, f->steps, f->n)) || r.skipped;
 	if (!ok)
 		sc_keep(&r);
 	if (!keep)

@@ -11,7 +11,8 @@
 
 /* {"scenario", "file", "ok", "seconds", "steps", of a skipped one "skipped": why, and of a failed
  * one "line", "step", "message", "kept"}; the caller's. keep: whatever the end, the fabric stays up
- * and "url" says where. */
-json_t *sc_run(const struct sc_file *f, bool keep);
+ * and "url" says where. seed: of
+ * the fabric's delays; 0: as the topology has it. */
+json_t *sc_run(const struct sc_file *f, bool keep, uint32_t seed);
 
 #endif

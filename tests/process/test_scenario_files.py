@@ -186,6 +186,9 @@ class Files(unittest.TestCase):
         self.assertEqual(len(orders), 2)
         self.assertEqual(len({order for _, order in orders}), 2)
         self.run_test(files[0], "--seed", 0, expect=2)
+        asks = self.write("asks", f"  - run: '\"{BIN}/fabctl\" -o json get fabric fabric'\n    output: '\"seed\": 77'")
+        self.run_test(asks, "--seed", 77)
+        self.run_test(asks, "--seed", 78, expect=1)
 
     def test_a_condition_that_does_not_hold(self):
         bad = self.write("bad", "  - expect: trace vm1 vm2 blackhole\n    within: 50ms")
