@@ -337,10 +337,18 @@ pass_time(uint32_t ms)
 	return true;
 }
 
+/* A command that is tried until it succeeds is a question, too. */
+static bool
+only_looks(const struct sc_step *s)
+{
+	return s->kind == SC_EXPECT || s->kind == SC_TABLE || s->kind == SC_WAIT ||
+	       (s->kind == SC_RUN && s->within_ms > 0);
+}
+
 static bool
 do_step(struct run *r, const struct sc_step *s)
 {
-	if (s->kind != SC_EXPECT && s->kind != SC_TABLE)
+	if (!only_looks(s))
 		r->since_us = fab_wall_us();
 	switch (s->kind) {
 	case SC_COMMAND:

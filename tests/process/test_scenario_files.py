@@ -74,9 +74,9 @@ CHANGES = """
     stays: 200ms
   - routes: vm2
     contains: {0.0.0.0/0: Invalid Internet}
-  - wait: 100ms
   - pause: nva1
-  - expect: "event session rs1-0 session nva1 down: hold timer"
+  - wait: 100ms
+  - expect: ["event session rs1-0 session nva1 down: hold timer", event fault nva1 pause]
 """
 
 
