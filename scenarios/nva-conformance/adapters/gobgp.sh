@@ -47,11 +47,16 @@ gobgp() {
 	command gobgp -u "$NVA_ADDRESS" -p "$api" "$@"
 }
 
+# PREFIX NEXT_HOP PREPENDS COMMUNITY PATH
 add() {
 	as_path=$(repeat "$3" "$NVA_AS")
 	[ "$5" = - ] || as_path="$as_path $5"
-	as_path=$(echo $as_path | tr ' ' ,)
-	gobgp global rib add "$1" nexthop "$2" ${as_path:+aspath "$as_path"} $([ "$4" = - ] || echo community "$4")
+	as_path=$(echo "${as_path# }" | tr ' ' ,)
+	community=$4
+	set -- "$1" nexthop "$2"
+	[ -z "$as_path" ] || set -- "$@" aspath "$as_path"
+	[ "$community" = - ] || set -- "$@" community "$community"
+	gobgp global rib add "$@"
 }
 
 # It takes routes by its API only, and only while that answers.
