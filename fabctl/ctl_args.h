@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#define CTL_POS_MAX 32 /* words behind the verb */
+#define CTL_POS_MAX 64 /* words behind the verb */
 #define CTL_REST    0x100u
 
 enum ctl_opt {

@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define WORDS_MAX 64
+#define WORDS_MAX 80 /* fabctl's own options and verb, and CTL_POS_MAX words */
 
 #define LOOK_MS 100 /* at sc_interrupted */
 

@@ -248,7 +248,8 @@ run(const struct node_options *options, const struct node_ops *ops)
 	char why[256];
 	int err;
 
-	record_bgp(options->name);
+	if (ops->connect == NULL) /* with Control: it speaks BGP */
+		record_bgp(options->name);
 	if (fab_loop_new(&loop) != FAB_OK || fab_loop_handle_signals(loop) != FAB_OK) {
 		fprintf(stderr, "%s: cannot create the event loop\n", ops->program);
 		return 3;

@@ -19,7 +19,7 @@ static const struct ctl_cmd table[] = {
 static const struct ctl_cmd *
 parse(struct ctl_args *args, const char *text, char why[static 256])
 {
-	static char line[512], *argv[64]; /* args point into them */
+	static char line[512], *argv[CTL_POS_MAX + 16]; /* args point into them */
 	char *save = NULL;
 	const struct ctl_cmd *cmd = NULL;
 	int argc = 1;
@@ -161,7 +161,7 @@ test_too_many_words_are_refused(void)
 	for (int i = 0; i < CTL_POS_MAX; i++)
 		strcat(line, " x");
 	CU_ASSERT_PTR_NULL(parse(&args, line, why));
-	CU_ASSERT_STRING_EQUAL(why, "more than 32 words");
+	CU_ASSERT_STRING_EQUAL(why, "more than 64 words");
 }
 
 static void
