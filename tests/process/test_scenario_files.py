@@ -268,7 +268,7 @@ class Files(unittest.TestCase):
         head = f"topology: {ROOT}/topologies/active-passive.yaml\npackets: on"
         good = self.write("good", "  - probe: vm11 vm12 --pps 200\n    lost: at most 0\n    during:\n      - kill: nva1\n"
                                   "      - expect: effective vm11 0.0.0.0/0 via 10.1.2.5\n"
-                                  "  - exec: vm11 true\n  - probe: vm11 vm12 --duration 200ms\n    lost: 0", head)
+                                  "  - exec: vm11 cat /proc/net/dev\n    output: 'eth0:'\n  - probe: vm11 vm12 --duration 200ms\n    lost: 0", head)
         self.run_test(good)
         bad = self.write("bad", "  - set: [vm, vm12, running=false]\n  - probe: vm11 vm12 --duration 200ms\n    lost: 5",
                          head)
