@@ -9,6 +9,7 @@
  *	bgp_speaker_run.c     end of a turn: selection, the batch for the role
  *	bgp_speaker_sum.c     summaries that route maps make
  *	bgp_speaker_out.c     Adj-RIB-Out, packing
+ *	bgp_speaker_late.c    Adj-RIB-Out where a route map summarizes
  *	bgp_speaker_group.c   export groups
  *	bgp_speaker_decide.c  speaker_decide()
  *	bgp_speaker_walk.c    listings
@@ -217,13 +218,26 @@ void speaker_out_fini(struct speaker *sp);
 void speaker_out_begin(struct speaker *sp);
 /* One dirty prefix: best may be NULL. Notes what members have to be told. */
 void speaker_out_prefix(struct speaker *sp, struct rib_prefix *prefix, const struct rib_path *best);
-/* After the last one: prefixes of groups whose map summarizes. */
-void speaker_out_late(struct speaker *sp);
+/* What the group is sent for this path, with a reference; NULL: nothing. A map may make another
+ * prefix of *net. */
+struct bgp_attrs *speaker_export(
+    struct speaker *sp, struct sp_group *g, struct ipnet *net, const struct rib_path *path);
+/* The group's entry becomes (now, from); takes the reference. now NULL: none. */
+void speaker_out_set(struct speaker *sp, struct sp_group *g, struct rib_prefix *prefix,
+    struct bgp_attrs *now, uint32_t from);
 /* Sends what was noted, and tables that are due. */
 void speaker_out_flush(struct speaker *sp);
 /* Forgets the export results of every route. */
 void speaker_out_forget(struct sp_route *r, struct speaker *sp);
 struct sp_batch *speaker_batch_new(void); /* NULL: no memory */
 void speaker_batch_free(struct sp_batch *batch);
+
+/* ---- bgp_speaker_late.c ---- */
+
+/* In place of an entry: notes what may look different at the end of the run. */
+void speaker_late_prefix(struct speaker *sp, struct sp_group *g, const struct rib_prefix *prefix,
+    const struct rib_path *best);
+/* After the last dirty prefix: settles what was noted. */
+void speaker_out_late(struct speaker *sp);
 
 #endif

@@ -271,7 +271,8 @@ peer_conf(void *ctx, const struct wire_peer *peer, struct speaker_peer_conf *pc)
 	(void)ctx;
 	pc->group = side_of_role[peer->role] | GROUP_MAP(peer->out_map_number);
 	pc->session.ttl = 0; /* RS-31: multihop, as far as the system's TTL goes */
-	/* RS-33: IPv4, IPv6, route refresh, 4-octet AS; nothing else is offered. */
+	/* RS-33: IPv4, IPv6, route refresh, 4-octet AS; nothing else is offered. RS-35: no MD5,
+	 * TCP-AO or BFD, which nobody can ask for either. */
 	pc->session.offer_ipv6 = true;
 	pc->session.offer_enhanced_refresh = pc->session.offer_extended_message = false;
 }

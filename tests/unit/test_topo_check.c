@@ -233,6 +233,11 @@ static const struct topo_case table_cases[] = {
 #define NVA(asn) "nvas: {a: {subnet: hub/nva, ip: 10.1.2.4, asn: " asn "}}\n"
 
 static const struct topo_case server_cases[] = {
+	/* RS-35 */
+	{ NET NVA("65001") "route_servers:\n  rs:\n    vnet: hub\n    peers:\n      a:\n"
+	    "        md5: secret\n", 10, "UnknownKey", "route_server rs: peers.a.md5: unknown key; "
+	    "known are peer_ip, peer_asn, transport, transport_address, transport_port, inbound_map, "
+	    "outbound_map, hub_connection" },
 	/* RS-7, ERR-9 */
 	{ NET "route_servers:\n  rs:\n    vnet: hub\n    public_ip_sku: Basic\n", 7,
 	    "InvalidOperation", "route_server rs: public_ip_sku: PutHubIpConfiguration: the public "
