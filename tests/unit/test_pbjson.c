@@ -150,7 +150,7 @@ test_lists_of_messages_and_strings(void)
 	    "{\"value\":[{\"name\":\"\",\"source\":\"\",\"state\":\"\","
 	    "\"addressPrefix\":[\"0.0.0.0/0\"],\"nextHopType\":\"\","
 	    "\"nextHopIpAddress\":[\"10.1.2.4\",\"10.1.2.5\"],"
-	    "\"disableBgpRoutePropagation\":false}]}");
+	    "\"disableBgpRoutePropagation\":false}],\"hub\":[]}");
 }
 
 static void
