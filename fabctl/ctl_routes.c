@@ -51,22 +51,6 @@ static const struct ctl_view hub_view = {
 	.columns = hub_columns, .rows = "value", .empty = "no routes"
 };
 
-/* EFF-12: only User rows have one. */
-static void
-drop_empty_names(json_t *rows)
-{
-	json_t *row;
-	size_t i;
-
-	json_array_foreach(rows, i, row)
-	{
-		const char *name = json_string_value(json_object_get(row, "name"));
-
-		if (name == NULL || name[0] == '\0')
-			json_object_del(row, "name");
-	}
-}
-
 int
 ctl_routes_effective(struct ctl *c, const struct ctl_args *args)
 {
@@ -91,7 +75,6 @@ ctl_routes_effective(struct ctl *c, const struct ctl_args *args)
 		return ctl_answer(c, value, &hub_view);
 	}
 	json_object_del(value, "hub");
-	drop_empty_names(json_object_get(value, "value"));
 	return ctl_answer(c, value, &view);
 }
 

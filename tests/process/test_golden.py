@@ -204,7 +204,7 @@ class EffectiveRoutes(Scenario):
     def test_the_table(self):
         """EFF-10, EFF-11, EFF-12, EFF-14, EFF-15, ER-19"""
         def row(source, prefix, hop_type, *hops):
-            return {"source": source, "state": "Active", "addressPrefix": [prefix], "nextHopType": hop_type,
+            return {"name": "", "source": source, "state": "Active", "addressPrefix": [prefix], "nextHopType": hop_type,
                     "nextHopIpAddress": list(hops), "disableBgpRoutePropagation": False}
         expected = [row("Default", "10.11.0.0/16", "VnetLocal"), row("Default", "10.1.0.0/16", "VNetPeering"),
                     row(GATEWAY, "0.0.0.0/0", GATEWAY, "10.1.2.4", "10.1.2.5"),

@@ -411,7 +411,7 @@ static void
 test_effective_routes(void)
 {
 	CU_ASSERT_EQUAL(fabctl("-o", "json", "routes", "effective", "vm11", NULL), CTL_OK);
-	expect_json("{\"value\":[{\"source\":\"VirtualNetworkGateway\","
+	expect_json("{\"value\":[{\"name\":\"\",\"source\":\"VirtualNetworkGateway\","
 		    "\"state\":\"Active\",\"addressPrefix\":[\"0.0.0.0/0\"],"
 		    "\"nextHopType\":\"VirtualNetworkGateway\","
 		    "\"nextHopIpAddress\":[\"10.1.2.4\",\"10.1.2.5\"],"
