@@ -1,58 +1,19 @@
 /*
- * Service Switch (see fc_switch.h): the streams of tables and reports.
+ * Service Switch (see fc_switch.h): hosts, and the streams of tables.
  */
 #include "fabricd/fc_switch.h"
 
-#include "fabricd/fc_carrier.h"
 #include "fabricd/fc_control.h"
 #include "fabricd/fc_link.h"
 #include "fabricd/fc_mem.h"
-#include "fabricd/wire_switch.h"
+#include "fabricd/fc_switch_int.h"
 #include "lib/err.h"
 #include "lib/log.h"
-#include "proto/switch.pb-c.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
-
-#define CHANGES_KEPT 64 /* updates whose acknowledgement becomes a stage of the timeline */
-
-/* One stream that carries tables to a host. */
-struct fc_switch_watch {
-	struct fc_switch *sw;
-	struct fc_switch_host *host;
-	struct fab_rpc_stream *s;
-	uint64_t started_us;
-	struct fc_switch_watch *prev, *next;
-};
-
-/* One stream that carries a host's reports. */
-struct fc_switch_reporter {
-	struct fc_switch *sw;
-	struct fc_switch_host *host; /* NULL: no hello yet, refused, or taken over */
-	uint64_t started_us;
-};
-
-/* An update that was sent, and why. */
-struct change {
-	uint64_t generation;
-	size_t told;
-	char subject[FC_TIMELINE_NAME_MAX], text[FC_TIMELINE_TEXT_MAX];
-};
-
-struct fc_switch {
-	struct fc *f;
-	struct fc_image *image;
-	struct wire_switch *wire;
-	struct fab_post post;
-	struct fc_switch_watch *watches;
-	struct fc_switch_host *hosts;
-	uint64_t first, generation;          /* of the image; starts at the clock */
-	struct change next;                  /* the update that is due: its first reason */
-	struct change changes[CHANGES_KEPT]; /* generation g is at g % CHANGES_KEPT */
-};
 
 /* ---- hosts ---- */
 
@@ -73,8 +34,8 @@ host_find(const struct fc_switch *sw, const char *name)
 	return h;
 }
 
-static void
-host_forget_nics(struct fc_switch_host *h)
+void
+fc_switch_forget_nics(struct fc_switch_host *h)
 {
 	struct fc_switch_nic *n, *tmp;
 
@@ -88,7 +49,7 @@ static void
 host_free(struct fc_switch *sw, struct fc_switch_host *h)
 {
 	HASH_DEL(sw->hosts, h);
-	host_forget_nics(h);
+	fc_switch_forget_nics(h);
 	free(h);
 }
 
@@ -106,9 +67,8 @@ forget_lost_host(struct fc_switch *sw)
 	}
 }
 
-/* Finds or adds; NULL: a bad name, or too many hosts. */
-static struct fc_switch_host *
-host_add(struct fc_switch *sw, const char *name)
+struct fc_switch_host *
+fc_switch_host_add(struct fc_switch *sw, const char *name)
 {
 	struct fc_switch_host *h = host_find(sw, name);
 
@@ -185,7 +145,7 @@ update(struct fc_switch *sw, const struct fc_switch_watch *except)
 {
 	struct audience audience = { sw, except };
 	Fab__V1__Cause cause = FAB__V1__CAUSE__INIT;
-	struct change *c = &sw->next;
+	struct fc_switch_change *c = &sw->next;
 	int err;
 
 	if (!fc_image_is_due(sw->image))
@@ -199,9 +159,9 @@ update(struct fc_switch *sw, const struct fc_switch_watch *except)
 	wire_switch_end(sw->wire, &cause);
 	if ((c->told = wire_switch_told(sw->wire)) > 0) {
 		c->generation = ++sw->generation;
-		sw->changes[c->generation % CHANGES_KEPT] = *c;
+		sw->changes[c->generation % FC_SWITCH_CHANGES] = *c;
 	}
-	*c = (struct change){ 0 };
+	*c = (struct fc_switch_change){ 0 };
 }
 
 static void
@@ -322,8 +282,8 @@ watch_detach(struct fc_switch_host *h)
 	fab_rpc_stream_end(s, FAB_RPC_ABORTED, "another process took over the name");
 }
 
-static void
-take_hello(struct fc_switch_host *h, const Fab__V1__SwitchHello *hello)
+void
+fc_switch_take_hello(struct fc_switch_host *h, const Fab__V1__SwitchHello *hello)
 {
 	h->pid = hello->pid;
 	h->started_us = hello->started_us;
@@ -361,7 +321,7 @@ watch_open(void *ctx, const ProtobufCMessage *msg, struct fab_rpc_stream *s,
 {
 	const Fab__V1__SwitchHello *hello = (const Fab__V1__SwitchHello *)msg;
 	struct fc_switch *sw = ((struct fc *)ctx)->sw;
-	struct fc_switch_host *h = host_add(sw, hello->host);
+	struct fc_switch_host *h = fc_switch_host_add(sw, hello->host);
 
 	if (h == NULL) {
 		snprintf(
@@ -380,205 +340,14 @@ watch_open(void *ctx, const ProtobufCMessage *msg, struct fab_rpc_stream *s,
 	watch_detach(h);
 	if ((*stream_ctx = watch_new(sw, h, s, hello->started_us)) == NULL)
 		return FAB_RPC_RESOURCE_EXHAUSTED;
-	take_hello(h, hello);
+	fc_switch_take_hello(h, hello);
 	*ops = &watch_ops;
 	return FAB_RPC_OK;
 }
 
-/* ---- Report ---- */
-
-static void
-host_lost(struct fc *f, struct fc_switch_host *h)
-{
-	h->reporter = NULL;
-	h->acknowledged = false;
-	host_forget_nics(h);
-	fc_events_add(
-	    f->events, FC_EVENT_NODE, fab_wall_us(), h->name, "vswitchd lost, was pid %d", h->pid);
-	fc_touch(f, true);
-}
-
-static void
-report_hello(struct fc_switch_reporter *r, const Fab__V1__SwitchHello *hello)
-{
-	struct fc *f = r->sw->f;
-	struct fc_switch_host *h;
-
-	if (r->host != NULL)
-		return;
-	if ((h = host_add(r->sw, hello->host)) == NULL ||
-	    (h->reporter != NULL && hello->started_us < h->reporter->started_us)) {
-		fab_warn(
-		    "reports of vswitchd on '%.100s', pid %d, ignored", hello->host, hello->pid);
-		return;
-	}
-	if (h->reporter != NULL) {
-		h->reporter->host = NULL;
-		host_lost(f, h);
-	}
-	r->host = h;
-	r->started_us = hello->started_us;
-	h->reporter = r;
-	take_hello(h, hello);
-	fc_events_add(f->events, FC_EVENT_NODE, fab_wall_us(), h->name,
-	    "vswitchd running, pid %d, engine %s", h->pid, h->engine);
-	fc_touch(f, true);
-}
-
-/* The last stage of a change: what the layers say is in force on the host. */
-static void
-stamp(struct fc *f, const struct fc_switch_host *h, const struct change *c, uint64_t at_us)
-{
-	struct fc_batch_stamps b = { .node = h->name,
-		.subject = c->subject,
-		.text = c->text,
-		.programmed_us = at_us,
-		.changed = (uint32_t)c->told };
-
-	fc_timeline_batch(f->timeline, &b);
-}
-
-/* What a snapshot brings is no change. */
-static void
-report_generation(struct fc_switch_reporter *r, uint64_t generation, uint64_t at_us)
-{
-	struct fc_switch *sw = r->sw;
-	struct fc_switch_host *h = r->host;
-	uint64_t from = h->generation;
-
-	if (generation < sw->first || generation > sw->generation)
-		return; /* of a fabricd before us */
-	h->generation = generation;
-	if (h->acknowledged && generation > from && generation - from > CHANGES_KEPT)
-		from = generation - CHANGES_KEPT;
-	for (uint64_t g = from + 1; h->acknowledged && g <= generation; g++)
-		if (sw->changes[g % CHANGES_KEPT].generation == g)
-			stamp(sw->f, h, &sw->changes[g % CHANGES_KEPT],
-			    at_us != 0 ? at_us : fab_wall_us());
-	h->acknowledged = true;
-	fc_touch(sw->f, false);
-}
-
-/* Of ports that are gone; what remains is bounded by the number of ports. */
-static void
-forget_gone_nics(struct fc_switch_reporter *r)
-{
-	struct fc_switch_nic *n, *tmp;
-
-	HASH_ITER (hh, r->host->nics, n, tmp) {
-		if (fc_image_port(r->sw->image, n->name) != NULL)
-			continue;
-		HASH_DEL(r->host->nics, n);
-		free(n);
-	}
-}
-
-static struct fc_switch_nic *
-nic_add(struct fc_switch_reporter *r, const char *name)
-{
-	struct fc_switch_nic *n;
-
-	HASH_FIND_STR(r->host->nics, name, n);
-	if (n != NULL)
-		return n;
-	/* Only of ports that we told it of. */
-	if (strlen(name) >= sizeof(n->name) || fc_image_port(r->sw->image, name) == NULL ||
-	    (n = calloc(1, sizeof(*n))) == NULL)
-		return NULL;
-	if (HASH_COUNT(r->host->nics) >= fc_image_n_ports(r->sw->image))
-		forget_gone_nics(r);
-	snprintf(n->name, sizeof(n->name), "%s", name);
-	HASH_ADD_STR(r->host->nics, name, n);
-	return n;
-}
-
-/* Only changes that this stream saw: what was attached before it is not known. */
-static void
-attached(struct fc_switch_reporter *r, struct fc_switch_nic *n, bool now, uint64_t at_us)
-{
-	bool before = n->attached;
-
-	n->attached = now;
-	if (before && !now)
-		fc_carrier_lost(r->sw->f->carrier, n->name, r->host->name, at_us);
-	else if (!before && now)
-		fc_carrier_found(r->sw->f->carrier, n->name);
-	if (before != now) /* what its machine forwards comes or goes with it */
-		fc_switch_touch_node(r->sw, n->name, n->name, now ? "attached" : "unplugged");
-}
-
-static void
-report_port(struct fc_switch_reporter *r, const Fab__V1__SwitchPortReport *m, uint64_t at_us)
-{
-	struct fc_switch_nic *n = nic_add(r, m->name);
-
-	if (n == NULL)
-		return;
-	attached(r, n, m->attached, at_us != 0 ? at_us : fab_wall_us());
-	n->rx_packets = m->rx_packets;
-	n->rx_octets = m->rx_octets;
-	n->tx_packets = m->tx_packets;
-	n->tx_octets = m->tx_octets;
-	n->n_drops = 0;
-	for (size_t i = 0; i < m->n_drops && n->n_drops < FC_SWITCH_REASONS_MAX; i++) {
-		struct fc_switch_drops *d = &n->drops[n->n_drops++];
-
-		snprintf(d->reason, sizeof(d->reason), "%s", m->drops[i]->reason);
-		d->packets = m->drops[i]->packets;
-	}
-}
-
-static void
-report_open(void *ctx, void **stream_ctx)
-{
-	struct fc_switch_reporter *r = calloc(1, sizeof(*r));
-
-	if (r != NULL)
-		r->sw = ((struct fc *)ctx)->sw;
-	*stream_ctx = r;
-}
-
-static void
-report_item(
-    void *ctx, void *stream_ctx, const ProtobufCMessage *item, const struct fab_rpc_item *info)
-{
-	const Fab__V1__SwitchReport *m = (const Fab__V1__SwitchReport *)item;
-	struct fc_switch_reporter *r = stream_ctx;
-
-	(void)ctx;
-	if (r == NULL || m == NULL)
-		return;
-	if (m->body_case == FAB__V1__SWITCH_REPORT__BODY_HELLO)
-		report_hello(r, m->hello);
-	if (r->host == NULL)
-		return;
-	if (info->snapshot_begin)
-		host_forget_nics(r->host);
-	if (m->body_case == FAB__V1__SWITCH_REPORT__BODY_GENERATION)
-		report_generation(r, m->generation, m->at_us);
-	else if (m->body_case == FAB__V1__SWITCH_REPORT__BODY_PORT)
-		report_port(r, m->port, m->at_us);
-}
-
-static void
-report_closed(void *ctx, void *stream_ctx)
-{
-	struct fc_switch_reporter *r = stream_ctx;
-
-	if (r != NULL && r->host != NULL)
-		host_lost(ctx, r->host);
-	free(r);
-}
-
-static const struct fab_rpc_sink_ops report_ops = {
-	.open = report_open,
-	.item = report_item,
-	.closed = report_closed,
-};
-
 const struct fab_rpc_handler fc_switch_table[] = {
 	{ .method = "Watch", .open = watch_open },
-	{ .method = "Report", .sink = &report_ops },
+	{ .method = "Report", .sink = &fc_switch_report_ops },
 	{ .method = NULL },
 };
 
