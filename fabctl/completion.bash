@@ -13,7 +13,7 @@ _fabctl() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} words=() i
 	local kinds="vnet peering route_table route_server nva gateway circuit site vm load_balancer client route_map fabric"
 	local verbs="up down check apply diff get set delete ps kill pause resume stop start restart link routes
-		gateway circuit router nexthop explain trace nics metrics exec probe capture wait test chaos events timeline health help"
+		gateway circuit router nexthop explain trace nics backends metrics exec probe capture wait test chaos events timeline health help"
 	local _fabctl_where=()
 
 	case $prev in
@@ -67,6 +67,7 @@ _fabctl() {
 	'link '*) ((${#words[@]} > 3)) || list="$(_fabctl_processes) $(_fabctl_names vm)" ;;
 	routes) list="effective learned advertised peers" ;;
 	'routes effective') list="$(_fabctl_names vm) $(_fabctl_names nva) $(_fabctl_names route_server)" ;;
+	backends) list=$(_fabctl_names load_balancer) ;;
 	nexthop | explain | nics | capture) list="$(_fabctl_names vm) $(_fabctl_names nva)" ;;
 	'routes learned' | 'routes advertised' | 'routes peers') list=$(_fabctl_names route_server) ;;
 	'routes learned '* | 'routes advertised '*) ((${#words[@]} > 3)) || list=$(_fabctl_names nva) ;;

@@ -115,8 +115,9 @@ CTL_VERB(router_routes);
 CTL_VERB(nexthop); /* ctl_path.c */
 CTL_VERB(explain);
 CTL_VERB(trace);
-CTL_VERB(exec);    /* ctl_packets.c */
-CTL_VERB(nics);    /* ctl_nics.c */
+CTL_VERB(exec); /* ctl_packets.c */
+CTL_VERB(nics); /* ctl_nics.c */
+CTL_VERB(backends);
 CTL_VERB(metrics); /* ctl_metrics.c */
 CTL_VERB(probe);   /* ctl_probe.c */
 CTL_VERB(capture); /* ctl_capture.c */

@@ -60,6 +60,8 @@ const struct ctl_cmd ctl_commands[] = {
 	{ "trace", "SRC DST [--both]", 2, 2, CTL_BIT(CTL_OPT_BOTH), ctl_trace,
 	    "a packet's way, hop by hop, and its verdict" },
 	{ "nics", "[NIC]", 0, 1, 0, ctl_nics, "who is plugged in, packets and drops of each NIC" },
+	{ "backends", "[LB]", 0, 1, 0, ctl_backends,
+	    "which backends load balancers send to, and what their probes found" },
 	{ "metrics", "", 0, 0, 0, ctl_metrics,
 	    "all of that, and the processes, as Prometheus reads it" },
 	{ "exec", "GUEST COMMAND...", 1, 1 + CTL_REST, 0, ctl_exec,

@@ -1,4 +1,4 @@
-/* The verb that shows NICs as the packet path sees them. */
+/* The verbs that show NICs, and backends of load balancers, as the packet path sees them. */
 #include "fabctl/ctl.h"
 #include "fabctl/ctl_packets.h"
 #include "fabctl/ctl_power.h"
@@ -71,6 +71,56 @@ ctl_nics(struct ctl *c, const struct ctl_args *args)
 	if (args->n_pos > 0)
 		req.nic = (char *)(uintptr_t)args->pos[0];
 	if ((status = ctl_call(c, "Nics", &req.base, &reply)) != CTL_OK)
+		return status;
+	value = pbjson_encode(reply, PBJSON_CAMEL | PBJSON_NUMBERS, NULL);
+	ctl_reply_free(reply);
+	return ctl_answer(c, value, &view);
+}
+
+/* ---- backends ---- */
+
+static void
+backends_text(FILE *fp, const json_t *v)
+{
+	static const struct ctl_column columns[] = {
+		{ "Load Balancer", "balancer" },
+		{ "Backend", "name" },
+		{ "Address", "ipAddress" },
+		{ "Probe", "probe" },
+		{ "Healthy", "healthy" },
+		{ "Since", "since" },
+		{ "Reason", "reason" },
+		CTL_COLUMNS_END,
+	};
+	json_t *rows = json_deep_copy(json_object_get(v, "value")), *row;
+	char since[32];
+	size_t i;
+
+	json_array_foreach(rows, i, row)
+	{
+		json_int_t at = json_integer_value(json_object_get(row, "sinceUs"));
+
+		since[0] = '\0';
+		if (at > 0)
+			ctl_time_text(since, sizeof(since), (uint64_t)at);
+		json_object_set_new(row, "since", json_string(since));
+	}
+	ctl_table(fp, rows, columns);
+	json_decref(rows);
+}
+
+int
+ctl_backends(struct ctl *c, const struct ctl_args *args)
+{
+	static const struct ctl_view view = { .text = backends_text };
+	Fab__V1__BackendRequest req = FAB__V1__BACKEND_REQUEST__INIT;
+	ProtobufCMessage *reply;
+	json_t *value;
+	int status;
+
+	if (args->n_pos > 0)
+		req.balancer = (char *)(uintptr_t)args->pos[0];
+	if ((status = ctl_call(c, "Backends", &req.base, &reply)) != CTL_OK)
 		return status;
 	value = pbjson_encode(reply, PBJSON_CAMEL | PBJSON_NUMBERS, NULL);
 	ctl_reply_free(reply);

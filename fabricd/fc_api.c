@@ -22,6 +22,7 @@ const struct fab_rpc_handler fc_api_table[] = {
 	{ .method = "Delete", .unary = fc_api_delete },
 	{ .method = "Ps", .unary = fc_api_ps },
 	{ .method = "Nics", .unary = fc_api_nics },
+	{ .method = "Backends", .unary = fc_api_backends },
 	{ .method = "RoutesEffective", .unary = fc_api_routes_effective },
 	{ .method = "NextHop", .unary = fc_api_next_hop },
 	{ .method = "Explain", .unary = fc_api_explain },

@@ -36,7 +36,7 @@ fab_rpc_unary_fn fc_api_ps, fc_api_routes_learned, fc_api_routes_advertised, fc_
     fc_api_router_routes;
 
 /* fc_api_nics.c: what the packet path says */
-fab_rpc_unary_fn fc_api_nics;
+fab_rpc_unary_fn fc_api_nics, fc_api_backends;
 /* A vswitchd as a process. */
 void fc_api_fill_switch(
     struct fc_mem *mem, Fab__V1__NodeInfo *out, const struct fc *f, const struct fc_switch_host *h);

@@ -151,3 +151,71 @@ fc_api_nics(void *ctx, struct fab_rpc_call *call, const ProtobufCMessage *msg)
 	}
 	fc_api_reply(call, &mem, &reply.base);
 }
+
+/* ---- backends ---- */
+
+static char *
+probe_text(struct fc_mem *mem, const struct topo_health_probe *p)
+{
+	if (p->port == 0)
+		return fc_mem_format(mem, "%s", "");
+	if (!p->http)
+		return fc_mem_format(mem, "Tcp %u", p->port);
+	return fc_mem_format(mem, "Http %u %s", p->port, p->path != NULL ? p->path : "/");
+}
+
+static void
+fill_backend(struct fc_mem *mem, Fab__V1__BackendInfo *out, const struct fc *f,
+    const struct topo_load_balancer *l, int nic)
+{
+	const struct fc_health *h = fc_backend_health(f->layers, l, nic);
+	const struct topo_nic *n = &f->topo->nics[nic];
+	char addr[IPADDR_STRLEN];
+
+	fab__v1__backend_info__init(out);
+	out->balancer = l->name;
+	out->name = n->name;
+	out->ip_address = fc_mem_format(mem, "%s", ipaddr_format(addr, n->ip));
+	out->probe = probe_text(mem, &l->probe);
+	out->healthy = fc_backend_is_healthy(f->layers, l, nic);
+	out->known_by = fc_unconst(h != NULL ? "probe" : "process");
+	if (h == NULL)
+		return;
+	out->reason = fc_unconst(h->why);
+	out->since_us = h->since_us;
+}
+
+void
+fc_api_backends(void *ctx, struct fab_rpc_call *call, const ProtobufCMessage *msg)
+{
+	const Fab__V1__BackendRequest *req = (const Fab__V1__BackendRequest *)msg;
+	Fab__V1__BackendList reply = FAB__V1__BACKEND_LIST__INIT;
+	const struct fc *f = ctx;
+	const struct topo *t = f->topo;
+	struct fc_mem mem = { 0 };
+	bool found = req->balancer[0] == '\0';
+	size_t room = 0;
+
+	for (size_t i = 0; i < t->n_balancers; i++)
+		room += t->balancers[i].n_backends;
+	reply.value = fc_mem_take(&mem, room, sizeof(*reply.value));
+	for (size_t i = 0; i < t->n_balancers; i++) {
+		const struct topo_load_balancer *l = &t->balancers[i];
+		Fab__V1__BackendInfo *out;
+
+		if (req->balancer[0] != '\0' && strcmp(l->name, req->balancer) != 0)
+			continue;
+		found = true;
+		out = fc_mem_take(&mem, l->n_backends, sizeof(*out));
+		for (size_t k = 0; out != NULL && reply.value != NULL && k < l->n_backends; k++) {
+			fill_backend(&mem, &out[k], f, l, l->backends[k]);
+			reply.value[reply.n_value++] = &out[k];
+		}
+	}
+	if (found) {
+		fc_api_reply(call, &mem, &reply.base);
+		return;
+	}
+	fc_mem_free(&mem);
+	fab_rpc_fail(call, FAB_RPC_NOT_FOUND, "no load balancer '%.100s'", req->balancer);
+}

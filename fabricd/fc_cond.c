@@ -186,3 +186,31 @@ fc_cond_loop(const struct fc *f, const struct fc_expr *e, bool *holds, char why[
 	free(t);
 	return FAB_OK;
 }
+
+/* ---- backend ---- */
+
+int
+fc_cond_backend(
+    const struct fc *f, const struct fc_expr *e, bool *holds, char why[static FC_WHY_MAX])
+{
+	const struct topo *t = f->topo;
+
+	for (size_t i = 0; i < t->n_balancers; i++) {
+		const struct topo_load_balancer *l = &t->balancers[i];
+
+		for (size_t k = 0; k < l->n_backends; k++) {
+			bool healthy;
+
+			if (strcmp(l->name, e->a) != 0 ||
+			    strcmp(t->nics[l->backends[k]].name, e->b) != 0)
+				continue;
+			healthy = fc_backend_is_healthy(f->layers, l, l->backends[k]);
+			*holds = healthy == e->up;
+			snprintf(why, FC_WHY_MAX, "backend %.60s of %.60s is %s", e->b, e->a,
+			    healthy ? "up" : "down");
+			return FAB_OK;
+		}
+	}
+	snprintf(why, FC_WHY_MAX, "no load balancer '%.60s' with a backend '%.60s'", e->a, e->b);
+	return FAB_ENOENT;
+}

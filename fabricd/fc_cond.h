@@ -1,7 +1,8 @@
 #ifndef FABRICD_FC_COND_H
 #define FABRICD_FC_COND_H
 /*
- * The conditions about the ways of packets: what routers know, and what trace says. Errors as
+ * The conditions about the ways of packets: what routers know, what trace says, where
+ * load balancers send. Errors as
  * fc_expr_holds(); negation is the caller's.
  */
 #include "fabricd/fc_converge.h"
@@ -9,6 +10,8 @@
 int fc_cond_knows(
     const struct fc *f, const struct fc_expr *e, bool *holds, char why[static FC_WHY_MAX]);
 int fc_cond_trace(
+    const struct fc *f, const struct fc_expr *e, bool *holds, char why[static FC_WHY_MAX]);
+int fc_cond_backend(
     const struct fc *f, const struct fc_expr *e, bool *holds, char why[static FC_WHY_MAX]);
 int fc_cond_symmetric(
     const struct fc *f, const struct fc_expr *e, bool *holds, char why[static FC_WHY_MAX]);

@@ -373,6 +373,9 @@ fc_expr_holds(const struct fc *f, const struct fc_expr *e, bool *holds, char why
 	case FC_EXPR_NODE:
 		err = node_holds(f, e, holds, why);
 		break;
+	case FC_EXPR_BACKEND:
+		err = fc_cond_backend(f, e, holds, why);
+		break;
 	case FC_EXPR_KNOWS:
 		err = fc_cond_knows(f, e, holds, why);
 		break;

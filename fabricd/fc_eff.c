@@ -153,5 +153,7 @@ fc_eff_lookup(const struct fc_layers *l, int nic, uint32_t addr, struct fc_eff_r
 	struct fc_view v;
 
 	fc_view_nic(&v, l, nic);
+	if (addr == IPADDR_PLATFORM)
+		fc_view_only_system(&v);
 	return fc_view_lookup(&v, (struct ipnet){ addr, 32 }, out);
 }

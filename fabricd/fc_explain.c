@@ -99,6 +99,22 @@ judge_user(struct explain *x, struct fc_candidate *c)
 	return true;
 }
 
+/* It takes no route that anybody made or learned. */
+static bool
+is_platform(struct ipnet what)
+{
+	return what.addr == IPADDR_PLATFORM && what.len == 32;
+}
+
+static bool
+judge_platform(const struct explain *x, struct fc_candidate *c)
+{
+	if (!is_platform(x->what))
+		return false;
+	say(c, "", "does not count: the platform has this address");
+	return true;
+}
+
 static void
 add_system(struct explain *x, const struct fc_sys_route *r)
 {
@@ -109,7 +125,9 @@ add_system(struct explain *x, const struct fc_sys_route *r)
 	fc_view_sys_row(&row, r);
 	if ((c = add(x, &row)) == NULL)
 		return;
-	if (r->hop == FC_HOP_NONE && x->v.default_overridden)
+	if (is_platform(x->what))
+		judge_active(x, c);
+	else if (r->hop == FC_HOP_NONE && x->v.default_overridden)
 		say(c, "SYS-5", "absent: 0.0.0.0/0 is overridden");
 	else if (!fc_hop_is_vnet(r->hop) && has(x->v.bgp, r->prefix))
 		say(c, "EFF-14", "absent: BGP %s is present", ipnet_format(buf, r->prefix));
@@ -124,7 +142,7 @@ add_user(struct explain *x, size_t udr)
 	struct fc_candidate *c;
 
 	fc_view_user_row(&x->v, &row, udr);
-	if ((c = add(x, &row)) != NULL)
+	if ((c = add(x, &row)) != NULL && !judge_platform(x, c))
 		judge_active(x, c);
 }
 
@@ -138,6 +156,8 @@ add_bgp(struct explain *x, struct fc_lpm_hit hit)
 
 	fc_view_bgp_row(&x->v, &row, hit);
 	if ((c = add(x, &row)) == NULL)
+		return;
+	if (judge_platform(x, c))
 		return;
 	if (!x->v.propagates)
 		say(c, "UDR-7", "ignored: the route table disables BGP propagation");
@@ -290,10 +310,14 @@ fc_eff_explain(
     const struct fc_layers *l, int nic, struct ipnet what, struct fc_candidate **out, size_t *n)
 {
 	struct explain x = { .what = what };
+	struct fc_view only;
 
 	fc_view_nic(&x.v, l, nic);
 	x.bgp = fc_bgp_table(&l->bgp, x.v.scope, x.v.instance);
-	x.found = fc_view_lookup(&x.v, what, &x.winner);
+	only = x.v;
+	if (is_platform(what))
+		fc_view_only_system(&only);
+	x.found = fc_view_lookup(&only, what, &x.winner);
 	add_containing(&x);
 	if (!x.exact)
 		add_inside(&x);

@@ -31,6 +31,7 @@ static const struct {
 	[FC_EXPR_LOOP] = { "loop", "?ab", "loop [A B]" },
 	[FC_EXPR_SESSION] = { "session", "abu", "session A B up|down" },
 	[FC_EXPR_NODE] = { "node", "au", "node NAME up|down" },
+	[FC_EXPR_BACKEND] = { "backend", "abu", "backend LB NAME up|down" },
 };
 _Static_assert(sizeof(forms) / sizeof(forms[0]) == FC_EXPR_KIND_COUNT, "forms");
 

@@ -22,6 +22,7 @@
  *   session A B up|down              all sessions between A and B: up when both their ends
  *                                    say so, down when one end says that
  *   node NAME up|down                its processes are connected, or none is
+ *   backend LB NAME up|down          the load balancer sends to this backend, or does not
  *   no CONDITION                     the opposite of any but converged and settled
  *
  * A, B and NAME are nodes (rs1-0) or resources (rs1, both its nodes).
@@ -43,6 +44,7 @@ enum fc_expr_kind {
 	FC_EXPR_LOOP,
 	FC_EXPR_SESSION,
 	FC_EXPR_NODE,
+	FC_EXPR_BACKEND,
 	FC_EXPR_KIND_COUNT
 };
 

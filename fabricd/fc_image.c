@@ -388,6 +388,19 @@ fc_image_touch_node(struct fc_image *img, const char *node)
 }
 
 void
+fc_image_touch_owners(struct fc_image *img, int vnet)
+{
+	struct fc_img_table *t;
+
+	for (t = img->tables; t != NULL; t = t->hh.next) {
+		if ((t->source != FC_IMG_OWNERS && t->source != FC_IMG_GUARDED_OWNERS) ||
+		    t->a != vnet)
+			continue;
+		t->due = img->some_due = true;
+	}
+}
+
+void
 fc_image_touch_links(struct fc_image *img)
 {
 	img->links_due = true;
@@ -449,6 +462,19 @@ update_links(struct fc_image *img)
 	img->links = links;
 }
 
+static void
+update_probes(struct fc_image *img)
+{
+	struct fc_img_probes probes;
+
+	if ((img->err = fc_img_probes_compile(&probes, img)) != FAB_OK)
+		return;
+	if (!fc_img_probes_eq(&probes, &img->probes))
+		img->sink->probes(img->ctx, probes.v, probes.n);
+	fc_img_probes_fini(&img->probes);
+	img->probes = probes;
+}
+
 int
 fc_image_update(struct fc_image *img, const struct fc_img_sink *sink, void *ctx)
 {
@@ -466,6 +492,8 @@ fc_image_update(struct fc_image *img, const struct fc_img_sink *sink, void *ctx)
 		drop_unseen(img);
 	if (img->err == FAB_OK && (img->all_due || img->links_due))
 		update_links(img);
+	if (img->err == FAB_OK && img->all_due)
+		update_probes(img);
 	if (img->err == FAB_OK)
 		img->all_due = img->some_due = img->links_due = false;
 	sweep_groups(img);
@@ -492,6 +520,8 @@ fc_image_dump(const struct fc_image *img, const struct fc_img_sink *sink, void *
 		sink->port(ctx, p);
 	if (img->links.n > 0)
 		sink->links(ctx, img->links.v, img->links.n);
+	if (img->probes.n > 0)
+		sink->probes(ctx, img->probes.v, img->probes.n);
 }
 
 /* ---- life ---- */
@@ -528,6 +558,7 @@ fc_image_free(struct fc_image *img)
 		free(g);
 	}
 	fc_img_links_fini(&img->links);
+	fc_img_probes_fini(&img->probes);
 	free(img->unused);
 	free(img->nics);
 	free(img->owners);

@@ -18,7 +18,7 @@
  *
  * A number stands for a name as long as the image has it and is never used again. Loop thread.
  */
-#include "lib/ipnet.h"
+#include "lib/topo.h"
 
 #include <uthash.h>
 
@@ -30,6 +30,7 @@ struct topo_node;
 #define FC_IMAGE_NONE          0  /* no table */
 #define FC_IMAGE_MEMBERS       64 /* of a group */
 #define FC_IMAGE_MTU           1500
+#define FC_IMAGE_NAME_MAX      64 /* of a resource */
 #define FC_IMAGE_LINK_NAME_MAX 160
 
 enum fc_img_kind { /* as SwitchGroupKind */
@@ -110,6 +111,16 @@ struct fc_img_link {
 	uint64_t rate;
 };
 
+/* A backend that a load balancer probes. */
+struct fc_img_probe {
+	uint32_t port; /* number of the backend's */
+	uint16_t tcp_port;
+	bool http;
+	uint32_t interval_ms, threshold;
+	char balancer[FC_IMAGE_NAME_MAX];
+	char path[TOPO_PROBE_PATH_MAX]; /* HTTP, "" is / */
+};
+
 /* What differs, in any order but one: a group is told before an entry names it. All are one change:
  * they hold together once the update is over, and what they borrow lives until then. */
 struct fc_img_sink {
@@ -120,6 +131,8 @@ struct fc_img_sink {
 	void (*port)(void *ctx, const struct fc_img_port *p); /* new or changed */
 	/* All links, when one of them differs; they name ports that were told before. */
 	void (*links)(void *ctx, const struct fc_img_link *v, size_t n);
+	/* All backends that are probed, likewise. */
+	void (*probes)(void *ctx, const struct fc_img_probe *v, size_t n);
 	void (*gone_group)(void *ctx, uint32_t id);
 	void (*gone_table)(void *ctx, uint32_t id);
 	void (*gone_port)(void *ctx, uint32_t id);
@@ -137,6 +150,8 @@ void fc_image_touch_all(struct fc_image *img);
 /* What this node reports, or whether it is there, may have changed, and so the tables that depend
  * on it. Unknown names are ignored. */
 void fc_image_touch_node(struct fc_image *img, const char *node);
+/* A load balancer of that VNet has other healthy backends. */
+void fc_image_touch_owners(struct fc_image *img, int vnet);
 /* Somebody did something to links. */
 void fc_image_touch_links(struct fc_image *img);
 bool fc_image_is_due(const struct fc_image *img);

@@ -3,7 +3,8 @@
 /*
  * Inside of the image: fc_image.c keeps numbers and differences, fc_image_compile.c knows what
  * tables and ports hold, fc_image_far.c what lies beyond the VNets, fc_image_edge.c the Internet,
- * fc_image_links.c what is wrong with links. Nobody else includes this.
+ * fc_image_links.c what is wrong with links, fc_image_probes.c which backends are probed. Nobody
+ * else includes this.
  */
 #include "fabricd/fc_image.h"
 #include "fabricd/fc_layers_int.h"
@@ -45,6 +46,11 @@ struct fc_img_links {
 	size_t n, room;
 };
 
+struct fc_img_probes {
+	struct fc_img_probe *v;
+	size_t n;
+};
+
 /* Tables for packets of a peer that is not let in freely: owners, and sources that are; 0: it is.
  */
 struct fc_img_guard {
@@ -57,6 +63,7 @@ struct fc_image {
 	const struct fc_layers *l;
 	const struct fc_linkset *linkset; /* NULL: none */
 	struct fc_img_links links;        /* as told */
+	struct fc_img_probes probes;      /* likewise */
 	struct fc_img_table *tables;
 	struct fc_img_port *ports;
 	struct fc_img_group *groups;
@@ -159,5 +166,12 @@ int fc_img_links_compile(struct fc_img_links *out, const struct fc_image *img);
 void fc_img_links_number(struct fc_img_links *l, const struct fc_img_links *old, uint32_t *last);
 bool fc_img_links_eq(const struct fc_img_links *a, const struct fc_img_links *b);
 void fc_img_links_fini(struct fc_img_links *l);
+
+/* ---- fc_image_probes.c ---- */
+
+/* FAB_ENOMEM: *out is empty. */
+int fc_img_probes_compile(struct fc_img_probes *out, const struct fc_image *img);
+bool fc_img_probes_eq(const struct fc_img_probes *a, const struct fc_img_probes *b);
+void fc_img_probes_fini(struct fc_img_probes *p);
 
 #endif

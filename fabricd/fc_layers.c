@@ -48,6 +48,7 @@ fc_layers_free(struct fc_layers *l)
 	static_layers_free(l);
 	fc_reach_clear(l->reach);
 	fc_routers_free(&l->routers);
+	fc_health_free(&l->health);
 	fc_bgp_fini(&l->bgp);
 	free(l->reach);
 	free(l);
@@ -108,6 +109,7 @@ fc_layers_bind(struct fc_layers *l, const struct topo *t)
 	l->user = fresh.user;
 	l->n_user = fresh.n_user;
 	fc_routers_bind(&l->routers, t);
+	fc_health_bind(&l->health, t);
 	touch(l);
 	return fc_bgp_bind(&l->bgp, t);
 }
@@ -202,12 +204,30 @@ fc_backend_is_healthy(const struct fc_layers *l, const struct topo_load_balancer
 	const struct topo_nic *n = &l->topo->nics[nic];
 	const struct fc_router *r = fc_router_find(l->routers, n->name);
 
-	(void)lb;
+	const struct fc_health *h = fc_backend_health(l, lb, nic);
+
 	if (l->faults.is_cut != NULL && l->faults.is_cut(l->faults.ctx, n->name, n->name))
 		return false;
-	if (n->vm >= 0)
-		return l->topo->vms[n->vm].running;
-	return r == NULL || !r->gone;
+	if (n->vm >= 0 && !l->topo->vms[n->vm].running)
+		return false;
+	return h != NULL ? h->healthy : r == NULL || !r->gone;
+}
+
+const struct fc_health *
+fc_backend_health(const struct fc_layers *l, const struct topo_load_balancer *lb, int nic)
+{
+	return fc_health_find(l->health, lb->name, l->topo->nics[nic].name);
+}
+
+int
+fc_layers_health(struct fc_layers *l, const char *balancer, const char *backend,
+    const struct fc_health *what, bool *changed)
+{
+	int err = fc_health_put(&l->health, l->topo, balancer, backend, what, changed);
+
+	if (err == FAB_OK && *changed)
+		touch(l);
+	return err;
 }
 
 void

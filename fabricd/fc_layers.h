@@ -10,8 +10,8 @@
  * instances, each feeding the table of its own number (RS-66); without one they are all gateway
  * instances of the VNet, each feeding both tables, and hrp_select() chooses between them (ER-23).
  */
+#include "fabricd/fc_health.h"
 #include "lib/hrp.h"
-#include "lib/topo.h"
 
 struct fc_layers;
 
@@ -89,8 +89,17 @@ struct fc_layer_faults {
 void fc_layers_set_faults(struct fc_layers *l, const struct fc_layer_faults *faults); /* copied */
 
 /* Whether a load balancer sends packets to that backend, a NIC (RS-57): while its machine runs, its
- * NIC is not cut and, for an NVA, it has not lost its router process. */
+ * NIC is not cut and probes find it healthy; while nothing is known by probes, if it has not lost
+ * its router process. */
 bool fc_backend_is_healthy(const struct fc_layers *l, const struct topo_load_balancer *lb, int nic);
+/* What probes found last; NULL: nothing yet, or it is not probed. */
+const struct fc_health *fc_backend_health(
+    const struct fc_layers *l, const struct topo_load_balancer *lb, int nic);
+/* Probes found something. *changed: it is not what was known. FAB_ENOENT: no backend that is
+ * probed.
+ */
+int fc_layers_health(struct fc_layers *l, const char *balancer, const char *backend,
+    const struct fc_health *what, bool *changed);
 
 /* Changes whenever any NIC's table may have changed. */
 uint64_t fc_layers_generation(const struct fc_layers *l);

@@ -18,6 +18,7 @@ struct fc_layers {
 	size_t n_user;
 	struct fc_bgp bgp;
 	struct fc_router *routers;
+	struct fc_health *health;                            /* of backends */
 	bool (*machine_stands)(void *ctx, const char *node); /* NULL: processes are machines */
 	void *machine_ctx;
 	struct fc_layer_faults faults;
@@ -49,6 +50,9 @@ void fc_view_nic(struct fc_view *v, const struct fc_layers *l, int nic);
 /* As a NIC in that subnet would see it; subnet -1: without a route table. */
 void fc_view_subnet(
     struct fc_view *v, const struct fc_layers *l, int vnet, int subnet, unsigned instance);
+
+/* As the platform's own address is seen: by no route that anybody made or learned. */
+void fc_view_only_system(struct fc_view *v);
 
 /* Rows, all Active. */
 void fc_view_sys_row(struct fc_eff_route *out, const struct fc_sys_route *r);

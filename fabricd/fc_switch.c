@@ -202,6 +202,18 @@ fc_switch_touch_node(struct fc_switch *sw, const char *node, const char *subject
 }
 
 void
+fc_switch_touch_balancer(struct fc_switch *sw, size_t balancer, const char *text)
+{
+	const struct topo_load_balancer *l = &sw->f->topo->balancers[balancer];
+
+	if (sw->watches == NULL)
+		return;
+	fc_image_touch_owners(sw->image, l->vnet);
+	if (fc_image_is_due(sw->image))
+		due(sw, l->name, text);
+}
+
+void
 fc_switch_touch_links(struct fc_switch *sw, const char *subject, const char *text)
 {
 	if (sw->watches == NULL)
@@ -309,9 +321,21 @@ watch_new(
 }
 
 static bool
-is_settling(const struct fc *f)
+probes_anything(const struct topo *t)
 {
-	return !fc_control_settled(f) &&
+	for (size_t i = 0; i < t->n_balancers; i++)
+		if (t->balancers[i].probe.port != 0)
+			return true;
+	return false;
+}
+
+/* All routes, and what its probes know. */
+static bool
+is_settling(const struct fc *f, const struct fc_switch_host *h)
+{
+	bool settled = fc_control_settled(f) && (h->told || !probes_anything(f->topo));
+
+	return !settled &&
 	       fab_mono_us_between(f->started, fab_mono_now()) < FC_SWITCH_SETTLE_MS * 1000;
 }
 
@@ -333,7 +357,7 @@ watch_open(void *ctx, const ProtobufCMessage *msg, struct fab_rpc_stream *s,
 		    why, 256, "vswitchd on '%.64s' is another process, pid %d", h->name, h->pid);
 		return FAB_RPC_ALREADY_EXISTS;
 	}
-	if (hello->forwarding && is_settling(sw->f)) {
+	if (hello->forwarding && is_settling(sw->f, h)) {
 		snprintf(why, 256, "fabricd has just started and does not know all routes yet");
 		return FAB_RPC_UNAVAILABLE; /* it asks again */
 	}

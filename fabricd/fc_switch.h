@@ -43,6 +43,7 @@ struct fc_switch_host {
 	char engine[16];
 	char url[FC_URL_MAX]; /* where it serves Node; empty: unknown */
 	bool acknowledged;    /* since it connected */
+	bool told;            /* all that it knew when it connected, findings of its probes too */
 	uint64_t generation;  /* in force there */
 	struct fc_switch_nic *nics;
 };
@@ -58,6 +59,9 @@ void fc_switch_touch_all(struct fc_switch *sw, const char *text);
 /* What this node reports, or whether it is there, changed; text and subject say why. */
 void fc_switch_touch_node(
     struct fc_switch *sw, const char *node, const char *subject, const char *text);
+
+/* A load balancer, by its index, has other healthy backends. */
+void fc_switch_touch_balancer(struct fc_switch *sw, size_t balancer, const char *text);
 
 /* Somebody did something to links. */
 void fc_switch_touch_links(struct fc_switch *sw, const char *subject, const char *text);

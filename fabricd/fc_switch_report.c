@@ -14,7 +14,7 @@ static void
 host_lost(struct fc *f, struct fc_switch_host *h)
 {
 	h->reporter = NULL;
-	h->acknowledged = false;
+	h->acknowledged = h->told = false;
 	fc_switch_forget_nics(h);
 	fc_events_add(
 	    f->events, FC_EVENT_NODE, fab_wall_us(), h->name, "vswitchd lost, was pid %d", h->pid);
@@ -152,6 +152,39 @@ report_port(struct fc_switch_reporter *r, const Fab__V1__SwitchPortReport *m, ui
 	}
 }
 
+static size_t
+balancer_index(const struct topo *t, const char *name)
+{
+	size_t i = 0;
+
+	while (strcmp(t->balancers[i].name, name) != 0)
+		i++;
+	return i;
+}
+
+/* RS-57 */
+static void
+report_health(struct fc_switch_reporter *r, const Fab__V1__SwitchHealth *m, uint64_t at_us)
+{
+	struct fc_health what = { .healthy = m->healthy,
+		.since_us = at_us != 0 ? at_us : fab_wall_us() };
+	char text[FC_TIMELINE_TEXT_MAX];
+	struct fc *f = r->sw->f;
+	bool changed;
+
+	snprintf(what.why, sizeof(what.why), "%s", m->why);
+	if (fc_layers_health(f->layers, m->balancer, m->backend, &what, &changed) != FAB_OK ||
+	    !changed)
+		return;
+	if (what.healthy)
+		snprintf(text, sizeof(text), "probe of %.48s succeeded", m->backend);
+	else
+		snprintf(text, sizeof(text), "probe of %.48s failed: %.60s", m->backend, what.why);
+	fc_events_add(f->events, FC_EVENT_NODE, what.since_us, m->balancer, "%s", text);
+	fc_switch_touch_balancer(r->sw, balancer_index(f->topo, m->balancer), text);
+	fc_touch(f, true);
+}
+
 static void
 report_open(void *ctx, void **stream_ctx)
 {
@@ -182,6 +215,9 @@ report_item(
 		report_generation(r, m->generation, m->at_us);
 	else if (m->body_case == FAB__V1__SWITCH_REPORT__BODY_PORT)
 		report_port(r, m->port, m->at_us);
+	else if (m->body_case == FAB__V1__SWITCH_REPORT__BODY_HEALTH)
+		report_health(r, m->health, m->at_us);
+	r->host->told |= info->snapshot_end;
 }
 
 static void

@@ -179,6 +179,13 @@ fc_view_nic(struct fc_view *v, const struct fc_layers *l, int nic)
 	v->default_overridden = has_default(v->user);
 }
 
+void
+fc_view_only_system(struct fc_view *v)
+{
+	v->user = v->bgp = NULL;
+	v->default_overridden = false;
+}
+
 /* ---- selection ---- */
 
 static const struct fc_sys_route *

@@ -393,6 +393,20 @@ set_rule(struct fc_trace_hop *h, const char *rule)
 	snprintf(h->rule, sizeof(h->rule), "%s", rule);
 }
 
+/* By no route that anybody made or learned. */
+static void
+to_platform(struct fc_walk *w, const struct topo_nic *n)
+{
+	struct fc_trace_hop *h = fc_walk_hop(w, FC_AT_NIC, w->index, n->name, "");
+
+	snprintf(h->nic, sizeof(h->nic), "%s", n->name);
+	snprintf(h->route, sizeof(h->route), "168.63.129.16/32, the platform");
+	if (w->from != n->ip)
+		fc_walk_finish(w, FC_BLACKHOLE, "the platform hears %s alone there", n->name);
+	else
+		fc_walk_finish(w, FC_BLACKHOLE, "the platform takes answers to health probes only");
+}
+
 void
 fc_walk_nic(struct fc_walk *w)
 {
@@ -400,6 +414,10 @@ fc_walk_nic(struct fc_walk *w)
 	struct decision d;
 	struct fc_view v;
 
+	if (w->dst.addr == IPADDR_PLATFORM) {
+		to_platform(w, n);
+		return;
+	}
 	fc_view_nic(&v, w->l, w->index);
 	if (!decide(w, &v, FC_AT_NIC, n->name, &d))
 		return;

@@ -106,7 +106,9 @@ step_nva(struct fc_walk *w, const struct topo_nva *nva)
 	}
 	if (to_client(w, nva))
 		return;
-	if (is_silent(w, nva->name))
+	if (w->dst.addr == IPADDR_PLATFORM)
+		p = NULL; /* every guest has a route of its own to there */
+	else if (is_silent(w, nva->name))
 		p = guess_tunnel(w, nva->peers, nva->n_peers, &net);
 	else if (fc_layers_router_lookup(w->l, nva->name, w->dst.addr, &net, &next))
 		p = peer_named(nva->peers, nva->n_peers, next);

@@ -25,6 +25,7 @@ struct wire_switch {
 	Fab__V1__SwitchTable table[ITEMS], *tables[ITEMS];
 	Fab__V1__SwitchPort port[ITEMS], *ports[ITEMS];
 	Fab__V1__SwitchLink link[ITEMS], *links[ITEMS];
+	Fab__V1__SwitchProbe probe[ITEMS], *probes[ITEMS];
 	size_t n_link_ends; /* of the links of the message */
 	uint32_t gone_groups[ITEMS], gone_tables[ITEMS], gone_ports[ITEMS];
 	/* The routes of all tables of the message, one table after the other. */
@@ -43,6 +44,7 @@ message_init(struct wire_switch *w, uint64_t generation, bool snapshot)
 	w->m.tables = w->tables;
 	w->m.ports = w->ports;
 	w->m.links = w->links;
+	w->m.probes = w->probes;
 	w->m.gone_groups = w->gone_groups;
 	w->m.gone_tables = w->gone_tables;
 	w->m.gone_ports = w->gone_ports;
@@ -234,6 +236,36 @@ put_links(void *ctx, const struct fc_img_link *v, size_t n)
 }
 
 static void
+put_probe(struct wire_switch *w, const struct fc_img_probe *p)
+{
+	Fab__V1__SwitchProbe *out;
+
+	if (w->m.n_probes == ITEMS)
+		flush(w, false);
+	out = w->probes[w->m.n_probes] = &w->probe[w->m.n_probes];
+	w->m.n_probes++;
+	fab__v1__switch_probe__init(out);
+	out->balancer = fc_unconst(p->balancer);
+	out->port = p->port;
+	out->tcp_port = p->tcp_port;
+	out->http = p->http;
+	out->path = fc_unconst(p->path);
+	out->interval_ms = p->interval_ms;
+	out->threshold = p->threshold;
+}
+
+static void
+put_probes(void *ctx, const struct fc_img_probe *v, size_t n)
+{
+	struct wire_switch *w = ctx;
+
+	w->told++;
+	w->m.replace_probes = true;
+	for (size_t i = 0; i < n; i++)
+		put_probe(w, &v[i]);
+}
+
+static void
 put_gone_group(void *ctx, uint32_t id)
 {
 	struct wire_switch *w = ctx;
@@ -267,6 +299,7 @@ const struct fc_img_sink wire_switch_sink = {
 	.withdraw = put_withdrawn,
 	.port = put_port,
 	.links = put_links,
+	.probes = put_probes,
 	.gone_group = put_gone_group,
 	.gone_table = put_gone_table,
 	.gone_port = put_gone_port,

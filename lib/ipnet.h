@@ -16,6 +16,10 @@ struct ipnet {
 #define IPADDR_STRLEN 16 /* "255.255.255.255" and NUL */
 #define IPNET_STRLEN  19 /* with "/32" */
 
+/* 168.63.129.16, by which a VM knows the Azure host that it runs on: health probes come from there.
+ * No route leads elsewhere. */
+#define IPADDR_PLATFORM 0xa83f8110u
+
 /* Network mask of a prefix length, 0 for 0. */
 static inline uint32_t
 ipnet_mask(uint8_t len)

@@ -151,6 +151,7 @@ struct topo_timing {
 	bool link_detect; /* Route Servers hear at once that a NIC lost its link (not RS-91) */
 	uint32_t seed;    /* of all draws */
 	struct topo_delays delays;
+	uint32_t probe_interval_ms; /* of load balancers that do not say */
 };
 
 /* Whether anything is drawn, so that the seed is worth telling. */
@@ -422,6 +423,17 @@ struct topo_vm {
 	size_t n_run;
 };
 
+#define TOPO_PROBE_PATH_MAX 256 /* with NUL */
+
+/* How a load balancer finds out which of its backends are healthy. */
+struct topo_health_probe {
+	uint16_t port; /* 0: not by probes */
+	bool http;     /* else TCP: a connection is enough */
+	char *path;    /* HTTP */
+	uint32_t interval_ms;
+	uint32_t threshold; /* so many in a row change its mind */
+};
+
 /* An internal load balancer with HA ports: every port and protocol of its address (RS-57). */
 struct topo_load_balancer {
 	char *name;
@@ -431,6 +443,7 @@ struct topo_load_balancer {
 	size_t n_backends;
 	char **backend_names;
 	size_t n_backend_names;
+	struct topo_health_probe probe;
 };
 
 /* A client that dialled in (P2S), to a VPN gateway (VPN-20) or to an NVA (B2B-8). */

@@ -364,6 +364,21 @@ build_vm(struct topo_build *b, size_t i)
 	v->run = topo_get_texts(b, props, "run", &v->n_run);
 }
 
+static struct topo_health_probe
+build_health_probe(struct topo_build *b, const json_t *given)
+{
+	const char *protocol = topo_get_text(given, "protocol");
+	struct topo_health_probe p = { .port = (uint16_t)topo_get_u32(given, "port"),
+		.http = protocol != NULL && strcmp(protocol, "Http") == 0,
+		.path = topo_get_copy(b, given, "path"),
+		.interval_ms = topo_get_ms(given, "interval"),
+		.threshold = topo_get_u32(given, "unhealthy_after") };
+
+	if (topo_get_text(given, "interval") == NULL)
+		p.interval_ms = b->t->timing.probe_interval_ms;
+	return p;
+}
+
 static void
 build_balancer(struct topo_build *b, size_t i)
 {
@@ -373,6 +388,7 @@ build_balancer(struct topo_build *b, size_t i)
 	build_subnet_ref(b, TOPO_LOAD_BALANCER, i, &l->vnet, &l->subnet);
 	l->ip = topo_get_addr(props, "ip");
 	l->backend_names = topo_get_texts(b, props, "backends", &l->n_backend_names);
+	l->probe = build_health_probe(b, json_object_get(props, "probe"));
 }
 
 static void

@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* ---- public addresses ---- */
 
@@ -35,6 +36,7 @@ static void
 list_holders(const struct topo *t, struct holders *h)
 {
 	hold(h, (struct holder){ .addr = TOPO_INTERNET_IP, .name = "the Internet" });
+	hold(h, (struct holder){ .addr = IPADDR_PLATFORM, .name = "Azure's platform" });
 	for (size_t i = 0; i < t->n_gateways; i++) /* VPN-14 */
 		hold(h, (struct holder){ t->gateways[i].public_ip, t->gateways[i].name,
 			    TOPO_GATEWAY, i, false });
@@ -101,7 +103,7 @@ static void
 check_publics(struct topo_build *b)
 {
 	const struct topo *t = b->t;
-	size_t max = 1 + t->n_gateways + t->n_nvas + t->n_sites + t->n_vms;
+	size_t max = 2 + t->n_gateways + t->n_nvas + t->n_sites + t->n_vms;
 	struct holders h = { .v = topo_arena_alloc(b->arena, max, sizeof(*h.v)) };
 
 	if (h.v == NULL)
@@ -138,6 +140,36 @@ check_backends(struct topo_build *b, size_t i)
 	}
 }
 
+#define PROBE_INTERVAL_MIN_MS 100
+
+/* It becomes part of a request's first line. */
+static bool
+path_is_fine(const char *path)
+{
+	for (const char *s = path; *s != '\0'; s++)
+		if (*s <= ' ' || *s > '~')
+			return false;
+	return path[0] == '/' && strlen(path) < TOPO_PROBE_PATH_MAX;
+}
+
+static void
+check_health_probe(struct topo_build *b, size_t i)
+{
+	const struct topo_health_probe *p = &b->t->balancers[i].probe;
+
+	if (p->port == 0)
+		return;
+	if (p->path != NULL && !p->http)
+		topo_build_error(b, TOPO_LOAD_BALANCER, i, "/probe/path", "InvalidProbe",
+		    "only probes with protocol Http ask for something");
+	else if (p->path != NULL && !path_is_fine(p->path))
+		topo_build_error(b, TOPO_LOAD_BALANCER, i, "/probe/path", "InvalidProbe",
+		    "\"%.64s\" is not the path of a URL, such as /health", p->path);
+	if (p->interval_ms < PROBE_INTERVAL_MIN_MS)
+		topo_build_error(b, TOPO_LOAD_BALANCER, i, "/probe/interval", "InvalidProbe",
+		    "must be at least %dms", PROBE_INTERVAL_MIN_MS);
+}
+
 static void
 check_balancers(struct topo_build *b)
 {
@@ -150,6 +182,7 @@ check_balancers(struct topo_build *b)
 
 		topo_check_address(b, TOPO_LOAD_BALANCER, i, l->vnet, l->subnet, l->ip);
 		check_backends(b, i);
+		check_health_probe(b, i);
 		if (l->vnet < 0)
 			continue;
 		other = topo_find_balancer_by_ip(t, l->vnet, l->ip);

@@ -501,11 +501,32 @@ static const struct topo_key vm[] = {
 	{ NULL },
 };
 
+static const char *const probe_protocols[] = { "Tcp", "Http", NULL };
+
+static const struct topo_key health_probe[] = {
+	{ "protocol", TOPO_T_WORD,
+	    "Tcp: whoever takes the connection is healthy; Http: whoever answers 200 to a GET",
+	    .def = "\"Tcp\"", .words = probe_protocols },
+	{ "port", TOPO_T_UINT, "port of the backend's NIC", .min = 1, .max = 65535,
+	    .required = true },
+	{ "path", TOPO_T_TEXT, "Http: what is asked for; default: /" },
+	{ "interval", TOPO_T_DURATION,
+	    "from one probe to the next, at least 100ms, and how long an answer may take; "
+	    "default: 5s, or 1s with the profile fast" },
+	{ "unhealthy_after", TOPO_T_UINT,
+	    "probes in a row that have to fail; as many have to succeed before it is healthy again",
+	    .def = "2", .min = 1, .max = 100 },
+	{ NULL },
+};
+
 static const struct topo_key load_balancer[] = {
 	{ "subnet", TOPO_T_SUBNET, "VNET/SUBNET of its address", .required = true },
 	{ "ip", TOPO_T_ADDR, "its address, a next hop for routes (RS-56, UDR-3)", .required = true },
 	{ "backends", TOPO_T_LIST, "NVAs or VMs in its VNet, by name", .sub = ITEM(TOPO_T_NAME),
 	    .min = 1, .max = 64, .required = true, .one = true },
+	{ "probe", TOPO_T_STRUCT,
+	    "how it finds out which backends are healthy, with packets; default: see below",
+	    .sub = health_probe },
 	{ NULL },
 };
 

@@ -20,6 +20,7 @@ static const struct topo_timing profile_azure = {
 	.bfd_ms = 300, /* ER-4, TIME-12 */
 	.converge_quiet_ms = 1000,
 	.link_detect = false, /* RS-91 */
+	.probe_interval_ms = 5000,
 	.delays = {
 		.nic_programming = SECONDS(1, 5), /* TIME-2, TIME-3 */
 		.instance_failover = SECONDS(180, 180),
@@ -44,6 +45,7 @@ static const struct topo_timing profile_fast = {
 	.bfd_ms = 300,
 	.converge_quiet_ms = 100,
 	.link_detect = true,
+	.probe_interval_ms = 1000,
 };
 
 static const struct {

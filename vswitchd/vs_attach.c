@@ -272,7 +272,9 @@ plug(struct conn *c, const struct vs_iface *conf, char why[static VS_WHY_MAX])
 static struct vs_iface
 iface_of(const struct vs_port_conf *p)
 {
-	return (struct vs_iface){ .ip = p->ip, .prefix_len = p->prefix_len, .mtu = p->mtu };
+	return (struct vs_iface){
+		.ip = p->ip, .prefix_len = p->prefix_len, .mtu = p->mtu, .in_azure = p->region != 0
+	};
 }
 
 /* A guest with a name; does nothing while there is no port for it. May free c. */
@@ -532,7 +534,8 @@ vs_attach_free(struct vs_attach *a)
 static bool
 iface_eq(const struct vs_iface *a, const struct vs_iface *b)
 {
-	return a->ip == b->ip && a->prefix_len == b->prefix_len && a->mtu == b->mtu;
+	return a->ip == b->ip && a->prefix_len == b->prefix_len && a->mtu == b->mtu &&
+	       a->in_azure == b->in_azure;
 }
 
 /* A guest that is plugged in, after a change of ports. May free c. */

@@ -407,6 +407,12 @@ bpf_each(const struct vs_engine *e, vs_counters_fn *fn, void *arg)
 }
 
 static int
+bpf_platform(struct vs_engine *e, int fd)
+{
+	return vs_engine_platform(((struct vs_bpf *)e)->user, fd);
+}
+
+static int
 bpf_capture(struct vs_engine *e, const char *name, struct vs_capture *c, bool on)
 {
 	struct vs_bpf *b = (struct vs_bpf *)e;
@@ -531,6 +537,7 @@ static const struct vs_engine_ops bpf_ops = {
 	.detach = bpf_detach,
 	.counters = bpf_counters,
 	.each = bpf_each,
+	.platform = bpf_platform,
 	.capture = bpf_capture,
 };
 

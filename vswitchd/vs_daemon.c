@@ -36,8 +36,9 @@ struct vs_daemon {
 	struct vs_engine *engine;
 	struct vs_attach *attach; /* NULL: no --attach */
 	struct vs_watch *watch;   /* captures */
-	struct vs_sync *sync;     /* NULL: not yet */
-	uint64_t ports_revision;  /* that the guests were told of */
+	struct vs_prober *prober;
+	struct vs_sync *sync;    /* NULL: not yet */
+	uint64_t ports_revision; /* that the guests were told of */
 };
 
 /* ---- start and end ---- */
@@ -70,9 +71,21 @@ tables_applied(void *ctx)
 	vs_model_lock(d->model);
 	revision = vs_model_ports_revision(d->model);
 	vs_model_unlock(d->model);
+	vs_prober_refresh(d->prober);
 	if (d->attach != NULL && revision != d->ports_revision)
 		vs_attach_refresh(d->attach);
 	d->ports_revision = revision;
+}
+
+static void
+found(void *ctx, const struct vs_finding *f)
+{
+	struct vs_daemon *d = ctx;
+
+	fab_info("load balancer %s: backend %s is %shealthy%s%s", f->balancer, f->backend,
+	    f->healthy ? "" : "not ", f->why[0] != '\0' ? ": " : "", f->why);
+	if (d->sync != NULL)
+		vs_sync_found(d->sync, f);
 }
 
 static int
@@ -135,6 +148,18 @@ attach_start(struct vs_daemon *d, const struct node_options *o)
 }
 
 static int
+prober_start(struct vs_daemon *d)
+{
+	const struct vs_prober_conf conf = { .loop = node_loop(d->node),
+		.model = d->model,
+		.engine = d->engine,
+		.changed = found,
+		.ctx = d };
+
+	return vs_prober_new(&d->prober, &conf);
+}
+
+static int
 watch_start(struct vs_daemon *d)
 {
 	int err = vs_watch_new(&d->watch, node_loop(d->node), d->engine);
@@ -155,6 +180,7 @@ daemon_stop(void *ctx)
 	vs_attach_free(d->attach);
 	vs_watch_free(d->watch);
 	vs_sync_free(sync);
+	vs_prober_free(d->prober);
 	vs_engine_free(d->engine);
 	vs_model_free(d->model);
 	free(d);
@@ -173,6 +199,8 @@ daemon_start(struct node *n, void **ctx)
 	}
 	if (err == FAB_OK)
 		err = engine_start(d, node_options(n));
+	if (err == FAB_OK)
+		err = prober_start(d);
 	if (err == FAB_OK)
 		err = attach_start(d, node_options(n));
 	if (err == FAB_OK)
@@ -194,6 +222,7 @@ daemon_connect(void *ctx, struct fab_rpc_client *client)
 		.client = client,
 		.model = d->model,
 		.engine = d->engine,
+		.prober = d->prober,
 		.host = node_name(d->node),
 		.listen_url = node_options(d->node)->listen_url,
 		.started_us = d->started_us,

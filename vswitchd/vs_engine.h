@@ -34,6 +34,7 @@ struct vs_engine_ops {
 	int (*detach)(struct vs_engine *e, const char *name);
 	int (*counters)(const struct vs_engine *e, const char *name, struct vs_counters *out);
 	void (*each)(const struct vs_engine *e, vs_counters_fn *fn, void *arg);
+	int (*platform)(struct vs_engine *e, int fd);
 	int (*capture)(struct vs_engine *e, const char *name, struct vs_capture *c, bool on);
 };
 
@@ -95,6 +96,14 @@ static inline int
 vs_engine_capture(struct vs_engine *e, const char *name, struct vs_capture *c, bool on)
 {
 	return e->ops->capture(e, name, c, on);
+}
+
+/* fd, the engine's from now on: one frame at a time from and to the platform (vs_platform.h), as a
+ * TAP would give and take it. Once. */
+static inline int
+vs_engine_platform(struct vs_engine *e, int fd)
+{
+	return e->ops->platform(e, fd);
 }
 
 /* Everything that has counters, in no order; fn must not attach or detach. */

@@ -440,6 +440,8 @@ may_send(const struct fast_port *p, const struct packet *k)
 {
 	if (!(p->flags & FAST_PORT_UP) || p->flags & (FAST_PORT_ROUTER | FAST_PORT_SPECIAL))
 		return false;
+	if (k->src == FAST_PLATFORM || k->dst == FAST_PLATFORM)
+		return false;
 	if (p->mtu && k->size > p->mtu)
 		return false;
 	return p->flags & FAST_PORT_FORWARDING || k->src == p->ip;

@@ -115,6 +115,9 @@ struct fast_tally {
 #define FAST_MAC_FROM 0x02fb
 #define FAST_MAC_TO   0x02fc
 
+/* 168.63.129.16: what is from it or for it is the userspace engine's. */
+#define FAST_PLATFORM 0xa83f8110u
+
 /* What the test program says of a packet, in __sk_buff.cb[]: the slot of the taker, or FAST_NONE:
  * the userspace engine's. */
 #define FAST_TEST_SLOT  0 /* in: of the sender */

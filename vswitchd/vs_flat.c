@@ -15,6 +15,7 @@
 _Static_assert((int)FAST_DROP == VS_GROUP_DROP && (int)FAST_DELIVER == VS_GROUP_DELIVER &&
 		   (int)FAST_VIA == VS_GROUP_VIA && (int)FAST_PORTS == VS_GROUP_PORTS,
     "kinds are in one order");
+_Static_assert(FAST_PLATFORM == IPADDR_PLATFORM, "the platform's address");
 _Static_assert(VS_ROUTES_MAX < FAST_CELLS_MAX / (ROOM_TIMES + 1), "cells of entries have numbers");
 
 /* A table or a group, by its id: its slot stays for as long as one set after the other has it. */

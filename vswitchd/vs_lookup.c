@@ -351,6 +351,30 @@ step(struct walk *w)
 	return w->at->router && pass_router(w);
 }
 
+/* The host that a VNet's guest runs on has that address, whatever its routes say. */
+static bool
+is_for_platform(const struct vs_port_conf *from, uint32_t dst)
+{
+	return dst == IPADDR_PLATFORM && from->region != 0 && !from->router;
+}
+
+static void
+to_platform(struct walk *w)
+{
+	if (w->at->ip != w->flow->src)
+		drop(w, VS_DROP_SOURCE); /* it answers nobody else */
+	else
+		w->out->action = VS_TO_PLATFORM;
+}
+
+static bool
+may_send(const struct vs_port_conf *from, uint32_t src)
+{
+	if (src == IPADDR_PLATFORM)
+		return false; /* nobody else's, not even an NVA's */
+	return from->forwarding || from->router || src == from->ip; /* UDR-3 */
+}
+
 void
 vs_lookup(
     const struct vs_model *m, uint32_t from, const struct vs_flow *flow, struct vs_verdict *out)
@@ -362,9 +386,27 @@ vs_lookup(
 	w.at = vs_model_port(m, from);
 	if (w.at == NULL || !w.at->up)
 		drop(&w, VS_DROP_PORT_DOWN);
-	else if (!w.at->forwarding && !w.at->router && flow->src != w.at->ip)
-		drop(&w, VS_DROP_SOURCE); /* UDR-3 */
-	else if (w.set->links == NULL || cross_out(&w, w.at))
+	else if (!may_send(w.at, flow->src))
+		drop(&w, VS_DROP_SOURCE);
+	else if (w.set->links != NULL && !cross_out(&w, w.at))
+		return;
+	else if (is_for_platform(w.at, flow->dst))
+		to_platform(&w);
+	else
 		while (step(&w))
 			;
+}
+
+void
+vs_lookup_probe(const struct vs_model *m, uint32_t to, struct vs_verdict *out)
+{
+	struct walk w = { .set = m->now, .out = out };
+	const struct vs_port_conf *p = vs_model_port(m, to);
+
+	out->n_links = 0;
+	out->src = out->dst = 0;
+	if (p == NULL || p->router)
+		drop(&w, VS_DROP_PORT_DOWN);
+	else if (to_port(&w, to) != NULL && w.set->links != NULL)
+		cross(&w, vs_links_find(w.set->links, VS_LINK_IN, 0, to));
 }

@@ -147,6 +147,12 @@ vs_model_find(const struct vs_model *m, const char *name)
 	return vs_set_named(m->now, name);
 }
 
+const struct vs_target_conf *
+vs_model_target(const struct vs_model *m, size_t i)
+{
+	return vs_targets_at(m->now->targets, i);
+}
+
 void
 vs_model_lock(struct vs_model *m)
 {

@@ -29,6 +29,7 @@
 #define VS_LINKS_MAX     16384
 #define VS_LINK_NAME_MAX 160 /* with NUL */
 #define VS_CROSSED_MAX   16  /* links that do something to one packet */
+#define VS_TARGETS_MAX   16384
 
 /* Why a packet was dropped. The first five are those of SwitchDrop, in its order; only these can be
  * the reason of a group. */
@@ -108,6 +109,19 @@ struct vs_link_conf {
 	uint64_t rate; /* bit/s, 0: unlimited */
 };
 
+#define VS_TARGET_INTERVAL_MIN_MS 50
+
+/* A backend that a load balancer probes. */
+struct vs_target_conf {
+	const char *balancer;
+	uint32_t port;     /* id of the backend's */
+	uint16_t tcp_port; /* where it has to answer */
+	bool http;
+	const char *path; /* HTTP, "" is / */
+	uint32_t interval_ms;
+	uint32_t threshold; /* results in a row that change its mind */
+};
+
 /* The table is made when it is not there yet. What it withdraws goes first, then what it adds
  * comes; of a prefix named twice the later one counts. Withdrawing what is not there does nothing.
  */
@@ -138,6 +152,9 @@ struct vs_update {
 	bool replace_links; /* forget all links; those of this message and of later ones are all */
 	const struct vs_link_conf *links;
 	size_t n_links;
+	bool replace_targets; /* likewise */
+	const struct vs_target_conf *targets;
+	size_t n_targets;
 	const uint32_t *gone_groups, *gone_tables, *gone_ports;
 	size_t n_gone_groups, n_gone_tables, n_gone_ports;
 };
@@ -163,6 +180,9 @@ size_t vs_model_memory(const struct vs_model *m);       /* octets */
  * lock and unlock. */
 const struct vs_port_conf *vs_model_find(const struct vs_model *m, const char *name);
 
+/* The i-th backend that is to be probed, NULL: no more. Loop thread, valid until the next apply. */
+const struct vs_target_conf *vs_model_target(const struct vs_model *m, size_t i);
+
 /* ---- for the engine: between lock and unlock ---- */
 
 void vs_model_lock(struct vs_model *m);
@@ -187,14 +207,14 @@ struct vs_flow {
 	uint32_t pair;     /* the same for both directions (SC-C: internal load balancer) */
 };
 
-enum vs_action { VS_TO_PORT, VS_DROPPED };
+enum vs_action { VS_TO_PORT, VS_TO_PLATFORM, VS_DROPPED };
 
 struct vs_verdict {
 	enum vs_action action;
 	uint32_t port;     /* TO_PORT: the taker, never a router */
 	uint32_t src, dst; /* TO_PORT: the packet's addresses from here on; 0: as they were */
 	enum vs_drop drop; /* DROPPED */
-	/* TO_PORT: ids of the links on the way that do something, in order. */
+	/* Not DROPPED: ids of the links on the way that do something, in order. */
 	uint32_t links[VS_CROSSED_MAX];
 	unsigned n_links;
 };
@@ -203,5 +223,7 @@ struct vs_verdict {
  * links included. */
 void vs_lookup(
     const struct vs_model *m, uint32_t from, const struct vs_flow *flow, struct vs_verdict *out);
+/* The same for a packet of the platform to that port. */
+void vs_lookup_probe(const struct vs_model *m, uint32_t to, struct vs_verdict *out);
 
 #endif

@@ -173,22 +173,38 @@ addr_change(int rtnl, int index, uint16_t type, uint32_t ip, uint8_t len, const 
 
 /* Azure's gateway is the subnet's first address; the switch answers for it. */
 static int
-route_set(int rtnl, int index, const struct vs_iface *conf, char why[static VS_WHY_MAX])
+route_set(
+    int rtnl, int index, const struct vs_iface *conf, struct ipnet dst, char why[static VS_WHY_MAX])
 {
 	uint32_t gateway = (conf->ip & ipnet_mask(conf->prefix_len)) + 1;
 	struct rtnl_request r;
-	struct rtmsg *m = rtnl_init(&r, rtnl, "set the default route", RTM_NEWROUTE,
-	    NLM_F_CREATE | NLM_F_REPLACE, sizeof(*m));
+	struct rtmsg *m = rtnl_init(
+	    &r, rtnl, "set a route", RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, sizeof(*m));
 
 	m->rtm_family = AF_INET;
+	m->rtm_dst_len = dst.len;
 	m->rtm_table = RT_TABLE_MAIN;
 	m->rtm_protocol = RTPROT_STATIC;
 	m->rtm_scope = RT_SCOPE_UNIVERSE;
 	m->rtm_type = RTN_UNICAST;
 	m->rtm_flags = conf->prefix_len >= 31 ? RTNH_F_ONLINK : 0;
+	if (dst.len > 0)
+		mnl_attr_put_u32(r.nlh, RTA_DST, htonl(dst.addr));
 	mnl_attr_put_u32(r.nlh, RTA_GATEWAY, htonl(gateway));
 	mnl_attr_put_u32(r.nlh, RTA_OIF, (uint32_t)index);
 	return rtnl_send(&r, why);
+}
+
+/* The platform has a route of its own, as DHCP gives it in Azure: an NVA that learns a default
+ * route through a tunnel still answers its probes. */
+static int
+routes_set(int rtnl, int index, const struct vs_iface *conf, char why[static VS_WHY_MAX])
+{
+	int err = route_set(rtnl, index, conf, (struct ipnet){ 0, 0 }, why);
+
+	if (err != FAB_OK || !conf->in_azure)
+		return err;
+	return route_set(rtnl, index, conf, (struct ipnet){ IPADDR_PLATFORM, 32 }, why);
 }
 
 static int
@@ -331,7 +347,7 @@ vs_iface_apply(
 	}
 	if (err == FAB_OK && readdress) {
 		*changed = true;
-		err = route_set(rtnl, index, conf, why);
+		err = routes_set(rtnl, index, conf, why);
 	}
 	return err;
 }

@@ -23,6 +23,7 @@ struct vs_iface {
 	uint32_t ip;        /* host order */
 	uint8_t prefix_len; /* of its subnet */
 	uint16_t mtu;       /* 0: VS_MTU_DEFAULT */
+	bool in_azure;      /* in a VNet: it has a route to the platform */
 };
 
 /* Moves a device of our namespace; it keeps its name where that is free. FAB_EPERM, FAB_EIO. */

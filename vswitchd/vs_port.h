@@ -17,9 +17,10 @@ struct vs_tally {
 
 struct vs_port {
 	char name[VS_NAME_MAX];
-	int fd;        /* -1: none; set by the loop while the engine does not have the port */
-	uint32_t slot; /* 0: fd is its own; else the trunk's, and that is how it is told there */
-	uint32_t id;   /* in the model in force, 0: none; engine */
+	int fd;         /* -1: none; set by the loop while the engine does not have the port */
+	uint32_t slot;  /* 0: fd is its own; else the trunk's, and that is how it is told there */
+	uint32_t id;    /* in the model in force, 0: none; engine */
+	unsigned heard; /* frames that it may still send to the platform; engine */
 	_Atomic bool live; /* attached, and the interface has not failed */
 	struct vs_tally rx, tx;
 	_Atomic uint64_t drops[VS_DROP_COUNT];

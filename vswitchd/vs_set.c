@@ -47,6 +47,7 @@ vs_set_new(struct vs_set **out, const struct vs_set *base)
 	    vs_idmap_copy(&s->groups, &base->groups) == FAB_OK &&
 	    vs_idmap_copy(&s->tables, &base->tables) == FAB_OK) {
 		s->links = vs_links_ref(base->links);
+		s->targets = vs_targets_ref(base->targets);
 		*out = s;
 		return FAB_OK;
 	}
@@ -73,6 +74,7 @@ vs_set_free(struct vs_set *s, const struct vs_set *other)
 	free_map(&s->tables, other != NULL ? &other->tables : NULL, table_free);
 	free((void *)s->by_name);
 	vs_links_unref(s->links);
+	vs_targets_unref(s->targets);
 	free(s);
 }
 
@@ -296,7 +298,9 @@ vs_set_check(const struct vs_set *s, char why[static WHY])
 	for (const struct vs_idslot *i = NULL;
 	     err == FAB_OK && (i = vs_idmap_next(&s->groups, i)) != NULL;)
 		err = check_group(s, i->p, why);
-	return err == FAB_OK ? vs_links_check(s->links, &s->ports, why) : err;
+	if (err == FAB_OK)
+		err = vs_links_check(s->links, &s->ports, why);
+	return err == FAB_OK ? vs_targets_check(s->targets, &s->ports, why) : err;
 }
 
 int
@@ -324,7 +328,7 @@ vs_set_memory(const struct vs_set *s)
 {
 	size_t n = sizeof(*s) + vs_idmap_memory(&s->ports) + vs_idmap_memory(&s->groups) +
 		   vs_idmap_memory(&s->tables) + s->ports.n * sizeof(s->by_name[0]) +
-		   vs_links_memory(s->links);
+		   vs_links_memory(s->links) + vs_targets_memory(s->targets);
 
 	for (const struct vs_idslot *i = NULL; (i = vs_idmap_next(&s->ports, i)) != NULL;)
 		n += sizeof(struct vs_port_conf) +

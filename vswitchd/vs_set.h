@@ -8,6 +8,7 @@
 #include "vswitchd/vs_idmap.h"
 #include "vswitchd/vs_links.h"
 #include "vswitchd/vs_model.h"
+#include "vswitchd/vs_targets.h"
 
 struct vs_set {
 	struct vs_idmap ports;               /* struct vs_port_conf, name behind it */
@@ -15,6 +16,7 @@ struct vs_set {
 	struct vs_idmap tables;              /* struct vs_table */
 	const struct vs_port_conf **by_name; /* sorted, ports.n; NULL: ports have changed */
 	struct vs_links *links;              /* counted; NULL: none */
+	struct vs_targets *targets;          /* likewise */
 };
 
 /* Like base, which may be NULL: empty. */

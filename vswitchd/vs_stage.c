@@ -24,7 +24,7 @@ struct vs_stage {
 	struct vs_set *next;
 	struct vs_idmap changes; /* per table: struct changes */
 	size_t n_changes;        /* in all of them */
-	bool ports_changed, groups_gone, links_replaced;
+	bool ports_changed, groups_gone, links_replaced, targets_replaced;
 };
 
 /* ---- life ---- */
@@ -45,7 +45,7 @@ vs_stage_new(struct vs_stage **out, const struct vs_set *base, bool snapshot)
 	if (s == NULL)
 		return FAB_ENOMEM;
 	s->base = base;
-	s->ports_changed = s->groups_gone = s->links_replaced = snapshot;
+	s->ports_changed = s->groups_gone = s->links_replaced = s->targets_replaced = snapshot;
 	if (vs_set_new(&s->next, snapshot ? NULL : base) != FAB_OK) {
 		free(s);
 		return FAB_ENOMEM;
@@ -205,6 +205,25 @@ add_links(struct vs_stage *s, const struct vs_update *u, char why[static WHY])
 	return err;
 }
 
+static int
+add_targets(struct vs_stage *s, const struct vs_update *u, char why[static WHY])
+{
+	int err = FAB_OK;
+
+	if (u->replace_targets) {
+		vs_targets_unref(s->next->targets);
+		s->next->targets = NULL;
+		s->targets_replaced = true;
+	}
+	if (u->n_targets > 0 && !s->targets_replaced) {
+		snprintf(why, WHY, "probes without a word that they replace the others");
+		return FAB_EINVAL;
+	}
+	for (size_t i = 0; err == FAB_OK && i < u->n_targets; i++)
+		err = vs_targets_add(&s->next->targets, &u->targets[i], why);
+	return err;
+}
+
 /* So that one long update cannot hold more than a set may. */
 static int
 check_room(const struct vs_stage *s, char why[static WHY])
@@ -231,6 +250,8 @@ vs_stage_add(struct vs_stage *s, const struct vs_update *u, char why[static WHY]
 	s->ports_changed |= u->n_ports > 0;
 	if (err == FAB_OK)
 		err = add_links(s, u, why);
+	if (err == FAB_OK)
+		err = add_targets(s, u, why);
 	return err == FAB_OK ? check_room(s, why) : err;
 }
 

@@ -62,6 +62,8 @@ put(struct fab_rpc_stream *stream, Fab__V1__SwitchReport__BodyCase body, void *p
 	m.at_us = fab_wall_us();
 	if (body == FAB__V1__SWITCH_REPORT__BODY_HELLO)
 		m.hello = part;
+	else if (body == FAB__V1__SWITCH_REPORT__BODY_HEALTH)
+		m.health = part;
 	else
 		m.port = part;
 	fab_rpc_stream_put(stream, &m.base);
@@ -178,6 +180,32 @@ vs_sync_changed(struct vs_sync *s, const char *name)
 		report_port(s, name, &c);
 }
 
+static void
+put_finding(void *stream, const struct vs_finding *f)
+{
+	Fab__V1__SwitchHealth m = FAB__V1__SWITCH_HEALTH__INIT;
+
+	m.balancer = (char *)(uintptr_t)f->balancer;
+	m.backend = (char *)(uintptr_t)f->backend;
+	m.healthy = f->healthy;
+	m.why = (char *)(uintptr_t)f->why;
+	put(stream, FAB__V1__SWITCH_REPORT__BODY_HEALTH, &m);
+}
+
+void
+vs_sync_found(struct vs_sync *s, const struct vs_finding *f)
+{
+	if (fab_rpc_stream_live(s->report))
+		put_finding(s->report, f);
+}
+
+static void
+report_findings(struct vs_sync *s, struct fab_rpc_stream *stream)
+{
+	if (s->conf.prober != NULL)
+		vs_prober_each(s->conf.prober, put_finding, stream);
+}
+
 struct snapshot {
 	struct vs_sync *s;
 	struct fab_rpc_stream *stream;
@@ -209,6 +237,7 @@ report_snapshot(void *ctx, struct fab_rpc_stream *stream)
 	told_forget(s);
 	if (s->conf.engine != NULL)
 		vs_engine_each(s->conf.engine, snapshot_port, &sn);
+	report_findings(s, stream);
 }
 
 static const struct fab_rpc_stream_ops report_ops = { .snapshot = report_snapshot };

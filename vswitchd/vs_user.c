@@ -266,6 +266,18 @@ vs_user_set_trunk(struct vs_engine *e, int fd)
 	return err;
 }
 
+static int
+user_platform(struct vs_engine *e, int fd)
+{
+	struct vs_user *u = (struct vs_user *)e;
+	int err;
+
+	u->platform.p.fd = fd;
+	if ((err = send_errand(u, ERRAND_TAKE, &u->platform)) != FAB_OK)
+		u->platform.p.fd = -1;
+	return err;
+}
+
 static void
 port_close(struct user_port *port)
 {
@@ -351,6 +363,7 @@ user_free(struct vs_engine *e)
 		port_free(u, port);
 	}
 	port_close(&u->trunk);
+	port_close(&u->platform);
 	user_close(u);
 }
 
@@ -403,6 +416,7 @@ static const struct vs_engine_ops user_ops = {
 	.detach = user_detach,
 	.counters = user_counters,
 	.each = user_each,
+	.platform = user_platform,
 	.capture = user_capture,
 };
 
@@ -416,6 +430,7 @@ vs_user_new(struct vs_engine **out, struct vs_model *m)
 	u->engine.ops = &user_ops;
 	u->model = m;
 	vs_port_init(&u->trunk.p, "");
+	vs_port_init(&u->platform.p, "");
 	pthread_mutex_init(&u->lock, NULL);
 	pthread_cond_init(&u->done, NULL);
 	if (open_epoll(u) != FAB_OK || open_delay(u) != FAB_OK || start_thread(u) != FAB_OK) {

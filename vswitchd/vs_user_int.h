@@ -26,8 +26,9 @@ struct vs_user {
 	int epoll, wake;
 	pthread_t thread;
 
-	struct user_port *ports; /* by name; loop thread */
-	struct user_port trunk;  /* fd < 0: none */
+	struct user_port *ports;   /* by name; loop thread */
+	struct user_port trunk;    /* fd < 0: none */
+	struct user_port platform; /* likewise */
 
 	pthread_mutex_t lock; /* around errand */
 	pthread_cond_t done;

@@ -5,6 +5,7 @@
 #include "lib/err.h"
 #include "vswitchd/vs_capture.h"
 #include "vswitchd/vs_nat.h"
+#include "vswitchd/vs_platform.h"
 #include "vswitchd/vs_trunk.h"
 #include "vswitchd/vs_user_int.h"
 
@@ -73,17 +74,39 @@ deliver_to(const struct vs_user *u, uint32_t id)
 }
 
 static struct delivery
-route(const struct vs_user *u, const struct vs_port *from, const struct vs_frame *f,
-    struct vs_verdict *v)
+deliver_to_platform(struct vs_user *u, struct vs_port *from)
+{
+	if (from->heard == 0)
+		return nowhere(VS_DROP_NOT_CARRIED);
+	from->heard--;
+	return (struct delivery){ .to = &u->platform.p, .ip = IPADDR_PLATFORM };
+}
+
+static struct delivery
+deliver(struct vs_user *u, struct vs_port *from, const struct vs_verdict *v)
+{
+	if (v->n_links > 0)
+		vs_delay_sync(u->delay, u->model);
+	switch (v->action) {
+	case VS_TO_PORT:
+		return deliver_to(u, v->port);
+	case VS_TO_PLATFORM:
+		return deliver_to_platform(u, from);
+	case VS_DROPPED:
+		break;
+	}
+	return nowhere(v->drop);
+}
+
+static struct delivery
+route(struct vs_user *u, struct vs_port *from, const struct vs_frame *f, struct vs_verdict *v)
 {
 	const struct vs_port_conf *conf = vs_model_port(u->model, from->id);
 
 	if (conf != NULL && conf->mtu != 0 && f->size > conf->mtu)
 		return nowhere(VS_DROP_BAD_FRAME); /* its own interface would not have sent it */
 	vs_lookup(u->model, from->id, &f->flow, v);
-	if (v->n_links > 0)
-		vs_delay_sync(u->delay, u->model);
-	return v->action == VS_TO_PORT ? deliver_to(u, v->port) : nowhere(v->drop);
+	return deliver(u, from, v);
 }
 
 /* from NULL: nobody who would be to blame is left. */
@@ -137,6 +160,16 @@ vs_user_send(struct vs_port *from, struct vs_port *to, uint8_t *frame, size_t le
 }
 
 static void
+send_over(struct vs_user *u, const struct vs_verdict *v, struct vs_port *from, struct vs_port *to,
+    size_t len)
+{
+	if (v->n_links == 0)
+		vs_user_send(from, to, u->frame, len);
+	else
+		vs_delay_put(u->delay, v, from, to, u->frame, len);
+}
+
+static void
 forward(struct vs_user *u, struct vs_port *from, const struct vs_frame *f, size_t len)
 {
 	struct vs_verdict v = { .n_links = 0 };
@@ -153,10 +186,32 @@ forward(struct vs_user *u, struct vs_port *from, const struct vs_frame *f, size_
 	if ((v.src | v.dst) != 0)
 		vs_nat_apply(u->frame, len, v.src, v.dst);
 	vs_frame_set_macs(u->frame, d.ip);
-	if (v.n_links == 0)
-		vs_user_send(from, d.to, u->frame, len);
-	else
-		vs_delay_put(u->delay, &v, from, d.to, u->frame, len);
+	if (v.action == VS_TO_PLATFORM)
+		vs_platform_address(u->frame + VS_PLATFORM_SRC, from->id);
+	send_over(u, &v, from, d.to, len);
+}
+
+/* A frame of the platform's. */
+static void
+probe(struct vs_user *u, size_t len)
+{
+	struct vs_verdict v = { .n_links = 0 };
+	struct delivery d;
+	struct vs_frame f;
+
+	vs_frame_parse(&f, u->frame, len);
+	if (f.kind != VS_FRAME_IPV4)
+		return;
+	vs_model_lock(u->model);
+	vs_user_rebind(u);
+	vs_lookup_probe(u->model, vs_platform_port(u->frame + VS_PLATFORM_DST), &v);
+	d = deliver(u, NULL, &v);
+	vs_model_unlock(u->model);
+	if (d.to == NULL)
+		return; /* whoever asks notices that nobody answers */
+	d.to->heard = VS_PLATFORM_CREDIT;
+	vs_frame_set_macs(u->frame, d.ip);
+	send_over(u, &v, &u->platform.p, d.to, len);
 }
 
 static void
@@ -246,7 +301,9 @@ vs_user_serve(struct vs_user *u, struct vs_port *p)
 		}
 		if ((from = sender(u, p, (size_t)n)) == NULL)
 			continue;
-		if (from->captures == NULL)
+		if (from == &u->platform.p)
+			probe(u, (size_t)n);
+		else if (from->captures == NULL)
 			handle_frame(u, from, (size_t)n);
 		else
 			handle_and_show(u, from, (size_t)n);

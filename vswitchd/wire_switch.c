@@ -110,6 +110,21 @@ decode_link(struct vs_link_conf *out, const Fab__V1__SwitchLink *l, char why[sta
 }
 
 static int
+decode_target(struct vs_target_conf *out, const Fab__V1__SwitchProbe *p, char why[static 128])
+{
+	if (p->tcp_port > UINT16_MAX)
+		return bad(why, "bad TCP port of probe", p->port);
+	*out = (struct vs_target_conf){ .balancer = p->balancer,
+		.port = p->port,
+		.tcp_port = (uint16_t)p->tcp_port,
+		.http = p->http,
+		.path = p->path,
+		.interval_ms = p->interval_ms,
+		.threshold = p->threshold };
+	return FAB_OK;
+}
+
+static int
 decode_lists(struct wire_switch_update *out, const Fab__V1__SwitchUpdate *m, char why[static 128])
 {
 	int err = FAB_OK;
@@ -122,6 +137,8 @@ decode_lists(struct wire_switch_update *out, const Fab__V1__SwitchUpdate *m, cha
 		err = decode_port(&out->ports[i], m->ports[i], why);
 	for (size_t i = 0; i < m->n_links && err == FAB_OK; i++)
 		err = decode_link(&out->links[i], m->links[i], why);
+	for (size_t i = 0; i < m->n_probes && err == FAB_OK; i++)
+		err = decode_target(&out->targets[i], m->probes[i], why);
 	return err;
 }
 
@@ -134,11 +151,13 @@ wire_switch_decode(
 		.tables = calloc(m->n_tables + 1, sizeof(*w.tables)),
 		.ports = calloc(m->n_ports + 1, sizeof(*w.ports)),
 		.links = calloc(m->n_links + 1, sizeof(*w.links)),
+		.targets = calloc(m->n_probes + 1, sizeof(*w.targets)),
 	};
 	int err = FAB_ENOMEM;
 
 	snprintf(why, 128, "out of memory");
-	if (w.groups != NULL && w.tables != NULL && w.ports != NULL && w.links != NULL)
+	if (w.groups != NULL && w.tables != NULL && w.ports != NULL && w.links != NULL &&
+	    w.targets != NULL)
 		err = decode_lists(&w, m, why);
 	if (err != FAB_OK) {
 		wire_switch_release(&w);
@@ -156,6 +175,9 @@ wire_switch_decode(
 		.replace_links = m->replace_links,
 		.links = w.links,
 		.n_links = m->n_links,
+		.replace_targets = m->replace_probes,
+		.targets = w.targets,
+		.n_targets = m->n_probes,
 		.gone_groups = m->gone_groups,
 		.n_gone_groups = m->n_gone_groups,
 		.gone_tables = m->gone_tables,
@@ -173,5 +195,6 @@ wire_switch_release(struct wire_switch_update *u)
 	free(u->tables);
 	free(u->ports);
 	free(u->links);
+	free(u->targets);
 	*u = (struct wire_switch_update){ 0 };
 }

@@ -14,6 +14,7 @@ struct wire_switch_update {
 	struct vs_table_delta *tables;
 	struct vs_port_conf *ports;
 	struct vs_link_conf *links;
+	struct vs_target_conf *targets;
 };
 
 /* FAB_EBADMSG: lists that do not fit each other, a kind, reason or number out of its range, a name

@@ -81,7 +81,7 @@ class Words(FabctlTestCase):
                      "link set", "link clear", "link list", "link get",
                      "routes effective", "routes learned", "routes advertised", "gateway learned",
                      "gateway advertised", "gateway peers", "circuit routes", "router routes",
-                     "nexthop", "explain", "trace", "nics", "metrics", "exec", "probe", "capture", "wait", "test",
+                     "nexthop", "explain", "trace", "nics", "backends", "metrics", "exec", "probe", "capture", "wait", "test",
                      "events", "timeline", "health"]:
             with self.subTest(verb=verb):
                 self.assertIn(f"\n  {verb} ", text)

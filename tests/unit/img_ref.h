@@ -37,8 +37,10 @@ struct ref {
 	struct ref_group *groups;
 	struct ref_table tables[REF_MAX];
 	struct ref_port ports[REF_MAX];
-	uint32_t last_group; /* numbers are never used again */
-	char links[4096];    /* "a > b: 1 x 2 cut delay jitter loss rate" */
+	uint32_t last_group;         /* numbers are never used again */
+	char links[4096];            /* "a > b: 1 x 2 cut delay jitter loss rate" */
+	struct fc_img_probe *probes; /* as told last */
+	size_t n_probes;
 	size_t told;
 };
 
@@ -199,6 +201,18 @@ ref_on_links(void *ctx, const struct fc_img_link *v, size_t n)
 	}
 }
 
+static REF_UNUSED void
+ref_on_probes(void *ctx, const struct fc_img_probe *v, size_t n)
+{
+	struct ref *r = ctx;
+
+	r->told++;
+	free(r->probes);
+	r->probes = calloc(n + 1, sizeof(*v));
+	memcpy(r->probes, v, n * sizeof(*v));
+	r->n_probes = n;
+}
+
 static const struct fc_img_sink ref_sink REF_UNUSED = {
 	.group = ref_on_group,
 	.table = ref_on_table,
@@ -206,6 +220,7 @@ static const struct fc_img_sink ref_sink REF_UNUSED = {
 	.withdraw = ref_on_withdraw,
 	.port = ref_on_port,
 	.links = ref_on_links,
+	.probes = ref_on_probes,
 	.gone_group = ref_on_gone_group,
 	.gone_table = ref_on_gone_table,
 	.gone_port = ref_on_gone_port,
@@ -222,6 +237,7 @@ ref_free(struct ref *r)
 	}
 	for (size_t i = 0; i < REF_MAX; i++)
 		fc_lpm_fini(&r->tables[i].routes);
+	free(r->probes);
 	free(r);
 }
 

@@ -117,7 +117,27 @@ test_explain_is_bounded(void)
 	fix_close(&f);
 }
 
+static void
+test_explain_the_platform(void)
+{
+	struct fc_eff_route r;
+	struct fix f;
+
+	fix_open(&f, plan);
+	fix_nva(&f, "rs1", "0.0.0.0/0 168.63.129.0/24", "10.1.2.4");
+	fix_expect_explain(&f, "vm11", "168.63.129.16/32",
+	    "Default Active 0.0.0.0/0 Internet: chosen [SYS-2]\n"
+	    "VirtualNetworkGateway Active 168.63.129.0/24 VirtualNetworkGateway 10.1.2.4: does "
+	    "not count: the platform has this address []\n"
+	    "VirtualNetworkGateway Active 0.0.0.0/0 VirtualNetworkGateway 10.1.2.4: does not "
+	    "count: the platform has this address []\n");
+	CU_ASSERT_TRUE(fc_eff_lookup(f.l, fix_nic(&f, "vm11"), IPADDR_PLATFORM, &r));
+	CU_ASSERT_EQUAL(r.hop, FC_HOP_INTERNET);
+	fix_close(&f);
+}
+
 static CU_TestInfo explain_tests[] = {
+	{ "explain: the platform's address", test_explain_the_platform },
 	{ "explain: chosen and beaten", test_explain_chosen_and_beaten },
 	{ "explain: routes of the other instance", test_explain_routes_of_the_other_instance },
 	{ "explain: losers among gateways", test_explain_losers_among_gateways },

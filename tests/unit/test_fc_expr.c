@@ -83,6 +83,8 @@ test_conditions_that_parse(void)
 		{ "session rs1 nva1 down", { .kind = FC_EXPR_SESSION, .a = "rs1", .b = "nva1" } },
 		{ "no node nva1 up",
 		    { .kind = FC_EXPR_NODE, .negate = true, .a = "nva1", .up = true } },
+		{ "backend ilb1 fw1 up",
+		    { .kind = FC_EXPR_BACKEND, .a = "ilb1", .b = "fw1", .up = true } },
 		{ "node nva1 down", { .kind = FC_EXPR_NODE, .a = "nva1" } },
 	};
 

@@ -543,7 +543,66 @@ test_msee_and_the_instance_that_is_left(void)
 	img_close(&m);
 }
 
+#define BALANCED                                                                                   \
+	HUB1 SPOKES PEERINGS TABLES RS NVAS                                                        \
+	    "load_balancers:\n"                                                                    \
+	    "  ilb1: {subnet: hub1/nva, ip: 10.1.2.100, backends: [nva1, nva2]PROBE}\n" VMS
+
+static char *
+balanced(const char *probe)
+{
+	static char text[8192];
+	const char *at = strstr(BALANCED, "PROBE");
+
+	snprintf(text, sizeof(text), "%.*s%s%s", (int)(at - BALANCED), BALANCED, probe, at + 5);
+	return text;
+}
+
+/* RS-57: probes are told as a whole when one of them changes; what they find moves owners only. */
+static void
+test_probes(void)
+{
+	struct fc_health down = { .healthy = false }, up = { .healthy = true };
+	struct img m;
+	bool changed;
+
+	img_open(&m, balanced(""));
+	CU_ASSERT_EQUAL(m.ref->n_probes, 0);
+	expect_owner(&m, "nva1", "10.1.2.100", "nva1 nva2");
+	CU_ASSERT_EQUAL(fc_layers_health(m.f.l, "ilb1", "nva1", &down, &changed), FAB_ENOENT);
+	fix_rebind(&m.f, balanced(", probe: {protocol: Http, port: 80, path: /up, interval: 3s}"));
+	fc_image_touch_all(m.image);
+	img_update(&m);
+	CU_ASSERT_EQUAL_FATAL(m.ref->n_probes, 2);
+	CU_ASSERT_EQUAL(m.ref->told, 1);
+	for (size_t i = 0; i < 2; i++) {
+		const struct fc_img_probe *p = &m.ref->probes[i];
+
+		CU_ASSERT_STRING_EQUAL(p->balancer, "ilb1");
+		CU_ASSERT_EQUAL(p->port, port(&m, i == 0 ? "nva1" : "nva2")->id);
+		CU_ASSERT_TRUE(p->http && p->tcp_port == 80 && p->interval_ms == 3000);
+		CU_ASSERT_EQUAL(p->threshold, 2);
+		CU_ASSERT_STRING_EQUAL(p->path, "/up");
+	}
+	fc_image_touch_all(m.image);
+	img_update(&m);
+	CU_ASSERT_EQUAL(m.ref->told, 0);
+	expect_owner(&m, "nva1", "10.1.2.100", "nva1 nva2"); /* nothing is known yet */
+	CU_ASSERT_EQUAL(fc_layers_health(m.f.l, "ilb1", "nva1", &down, &changed), FAB_OK);
+	CU_ASSERT_TRUE(changed);
+	fc_image_touch_owners(m.image, m.f.t->balancers[0].vnet);
+	img_update(&m);
+	expect_owner(&m, "nva1", "10.1.2.100", "nva2");
+	fc_layers_router_gone(m.f.l, "nva2"); /* its process is not what is asked */
+	CU_ASSERT_EQUAL(fc_layers_health(m.f.l, "ilb1", "nva2", &up, &changed), FAB_OK);
+	fc_image_touch_owners(m.image, m.f.t->balancers[0].vnet);
+	img_update(&m);
+	expect_owner(&m, "nva1", "10.1.2.100", "nva2");
+	img_close(&m);
+}
+
 static CU_TestInfo tests[] = {
+	{ "RS-57: probes and what they find", test_probes },
 	{ "UDR-7, RS-8, RS-66, EFF-18: ports", test_ports },
 	{ "SYS-1 ... SYS-6: system tables", test_system_tables },
 	{ "UDR-3, UDR-4, VPN-22: user tables", test_user_tables },

@@ -483,7 +483,55 @@ test_memory_is_accounted(void)
 	fc_layers_free(NULL);
 }
 
+/* ---- backends ---- */
+
+#define LB(probe)                                                                                  \
+	HUB VMS "load_balancers:\n"                                                                \
+		"  ilb1: {subnet: s11/vms, ip: 10.11.0.100, backends: [vm0, vm1]" probe "}\n"
+
+static bool
+is_healthy(const struct fix *f, const char *backend)
+{
+	return fc_backend_is_healthy(f->l, &f->t->balancers[0], fix_nic(f, backend));
+}
+
+/* RS-57: what was found stays until something else is found, or nobody asks any more. */
+static void
+test_health_of_backends(void)
+{
+	const struct fc_health down = { .healthy = false, .why = "refused", .since_us = 5 },
+			       up = { .healthy = true, .since_us = 7 };
+	const struct fc_health *h;
+	struct fix f;
+	bool changed;
+
+	fix_open(&f, LB(", probe: {port: 80}"));
+	CU_ASSERT_TRUE(is_healthy(&f, "vm0"));
+	CU_ASSERT_PTR_NULL(fc_backend_health(f.l, &f.t->balancers[0], fix_nic(&f, "vm0")));
+	CU_ASSERT_EQUAL(fc_layers_health(f.l, "ilb2", "vm0", &down, &changed), FAB_ENOENT);
+	CU_ASSERT_EQUAL(fc_layers_health(f.l, "ilb1", "vm9", &down, &changed), FAB_ENOENT);
+	CU_ASSERT_EQUAL(fc_layers_health(f.l, "ilb1", "vm0", &down, &changed), FAB_OK);
+	CU_ASSERT_TRUE(changed);
+	CU_ASSERT_EQUAL(fc_layers_health(f.l, "ilb1", "vm0", &down, &changed), FAB_OK);
+	CU_ASSERT_FALSE(changed);
+	CU_ASSERT_TRUE(!is_healthy(&f, "vm0") && is_healthy(&f, "vm1"));
+	fix_rebind(&f, LB(", probe: {port: 8080}"));
+	h = fc_backend_health(f.l, &f.t->balancers[0], fix_nic(&f, "vm0"));
+	CU_ASSERT_PTR_NOT_NULL_FATAL(h);
+	CU_ASSERT_TRUE(!h->healthy && h->since_us == 5);
+	CU_ASSERT_STRING_EQUAL(h->why, "refused");
+	CU_ASSERT_EQUAL(fc_layers_health(f.l, "ilb1", "vm0", &up, &changed), FAB_OK);
+	CU_ASSERT_TRUE(changed && is_healthy(&f, "vm0") && h->since_us == 7);
+	CU_ASSERT_EQUAL(fc_layers_health(f.l, "ilb1", "vm0", &down, &changed), FAB_OK);
+	fix_rebind(&f, LB(""));
+	CU_ASSERT_TRUE(is_healthy(&f, "vm0"));
+	fix_rebind(&f, LB(", probe: {port: 80}"));
+	CU_ASSERT_TRUE(is_healthy(&f, "vm0")); /* forgotten */
+	fix_close(&f);
+}
+
 static CU_TestInfo layers_tests[] = {
+	{ "RS-57: health of backends", test_health_of_backends },
 	{ "RS-66: a NIC sees the routes of its instance",
 	    test_rs66_a_nic_sees_the_routes_of_its_instance },
 	{ "changes are counted by outcome", test_changes_are_counted_by_outcome },

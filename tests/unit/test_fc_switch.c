@@ -807,7 +807,121 @@ test_a_machine_without_power_is_cut_off(void)
 	fixture_fini(&fx);
 }
 
+/* ---- tests: health of backends ---- */
+
+#define PROBED                                                                                     \
+	"load_balancers: {lb: {subnet: hub/nva, ip: 10.1.2.100, backends: [nva1, nva2], probe: "   \
+	"{port: 80}}}\n"
+
+static void
+host_found(struct host *h, const char *balancer, const char *backend, bool healthy)
+{
+	Fab__V1__SwitchReport m = FAB__V1__SWITCH_REPORT__INIT;
+	Fab__V1__SwitchHealth p = FAB__V1__SWITCH_HEALTH__INIT;
+
+	p.balancer = (char *)(uintptr_t)balancer;
+	p.backend = (char *)(uintptr_t)backend;
+	p.healthy = healthy;
+	p.why = (char *)(uintptr_t)(healthy ? "" : "connection refused");
+	m.body_case = FAB__V1__SWITCH_REPORT__BODY_HEALTH;
+	m.health = &p;
+	fab_rpc_stream_put(h->report, &m.base);
+}
+
+/* How many members the group has that takes packets for 10.1.2.100. */
+static size_t
+backends_told(const struct host *h)
+{
+	uint32_t addr = 0x0a010264;
+
+	for (size_t i = 0; i < REF_MAX; i++) {
+		uint32_t *slot = fc_lpm_slot(&h->ref->tables[i].routes, (struct ipnet){ addr, 32 });
+
+		if (slot != NULL)
+			return ref_group(h->ref, *slot)->key.n_members;
+	}
+	return 0;
+}
+
+static bool
+has_event(struct fixture *fx, const char *subject, const char *text)
+{
+	const struct fc_event *e = NULL;
+
+	for (uint64_t seq = 0; (e = fc_events_after(fx->f->events, seq)) != NULL; seq = e->seq)
+		if (strcmp(e->subject, subject) == 0 && strcmp(e->text, text) == 0)
+			return true;
+	return false;
+}
+
+static bool
+is_healthy(struct fixture *fx, const char *backend)
+{
+	const struct topo *t = fx->f->topo;
+
+	return fc_backend_is_healthy(fx->f->layers, &t->balancers[0], topo_find_nic(t, backend));
+}
+
+/* RS-57: findings become groups, events and the end of a wait; they stay when vswitchd goes. */
+static void
+test_findings_reach_the_tables(void)
+{
+	struct fixture fx;
+	struct host h = { 0 };
+
+	fixture_init(&fx, SMALL PROBED, false);
+	host_init(&h, &fx, "host1");
+	AWAIT(fx.loop, acknowledged(&h) && backends_told(&h) == 2);
+	host_found(&h, "lb", "nobody", false);
+	host_found(&h, "nobody", "nva1", false);
+	host_found(&h, "lb", "nva1", false);
+	AWAIT(fx.loop, backends_told(&h) == 1 && acknowledged(&h));
+	CU_ASSERT_FALSE(is_healthy(&fx, "nva1"));
+	CU_ASSERT_TRUE(has_event(&fx, "lb", "probe of nva1 failed: connection refused"));
+	host_fini(&h); /* as SIGKILL */
+	AWAIT(fx.loop, known(&fx, "host1")->reporter == NULL);
+	CU_ASSERT_FALSE(is_healthy(&fx, "nva1"));
+	host_init(&h, &fx, "host1"); /* another process, which knows nothing */
+	AWAIT(fx.loop, acknowledged(&h) && backends_told(&h) == 1);
+	host_found(&h, "lb", "nva1", true);
+	AWAIT(fx.loop, backends_told(&h) == 2 && acknowledged(&h));
+	CU_ASSERT_TRUE(has_event(&fx, "lb", "probe of nva1 succeeded"));
+	host_fini(&h);
+	fixture_fini(&fx);
+}
+
+/* A new fabricd hears what the probes found before it tells a vswitchd that forwards anything. */
+static void
+test_a_new_fabricd_asks_for_findings_first(void)
+{
+	struct host silent = { .forwarding = true }, fresh = { 0 };
+	struct fixture fx;
+	struct fake rs[2];
+
+	fixture_init(&fx, SMALL PROBED, false);
+	fake_route_servers(&fx, rs);
+	host_init(&fresh, &fx, "host2");
+	AWAIT(fx.loop, up_to_date(&fresh));
+	host_init(&silent, &fx, "host1");
+	fab_rpc_stream_free(silent.report); /* it says nothing of itself */
+	silent.report = NULL;
+	AWAIT(fx.loop, silent.ended == FAB_RPC_UNAVAILABLE);
+	CU_ASSERT_EQUAL(silent.messages, 0);
+	host_fini(&silent);
+	silent = (struct host){ .forwarding = true };
+	host_init(&silent, &fx, "host1");
+	AWAIT(fx.loop, up_to_date(&silent));
+	CU_ASSERT_TRUE(known(&fx, "host1")->told);
+	host_fini(&silent);
+	host_fini(&fresh);
+	fake_fini(&rs[0]);
+	fake_fini(&rs[1]);
+	fixture_fini(&fx);
+}
+
 static CU_TestInfo tests[] = {
+	{ "RS-57: findings of probes reach the tables", test_findings_reach_the_tables },
+	{ "a new fabricd asks for findings first", test_a_new_fabricd_asks_for_findings_first },
 	{ "a new fabricd does not take routes away", test_a_new_fabricd_does_not_take_routes_away },
 	{ "a snapshot, then differences", test_a_snapshot_then_differences },
 	{ "RS-93: the loss of an instance reaches the tables",

@@ -95,10 +95,17 @@ both_close(struct both *b)
 static void
 describe(struct both *b, const struct vs_verdict *v, char out[static 96])
 {
-	const struct vs_port_conf *p =
-	    v->action == VS_TO_PORT ? vs_model_port(b->model, v->port) : NULL;
-
-	snprintf(out, 96, "%s", p != NULL ? p->name : vs_drop_name(v->drop));
+	switch (v->action) {
+	case VS_TO_PORT:
+		snprintf(out, 96, "%s", vs_model_port(b->model, v->port)->name);
+		break;
+	case VS_TO_PLATFORM: /* which the engine takes there only as the answer to a probe */
+		snprintf(out, 96, "%s", vs_drop_name(VS_DROP_NOT_CARRIED));
+		break;
+	case VS_DROPPED:
+		snprintf(out, 96, "%s", vs_drop_name(v->drop));
+		break;
+	}
 }
 
 /* The same flow in both directions is not asked for: `pair` is as good as any number. */
@@ -164,6 +171,8 @@ wanted_end(const struct fc_trace *tr, bool passed, char name[static 96])
 		{ "does not announce it", ANY_DROP },
 		{ "announces it (ER-12)", ANY_DROP },
 		{ "no connection of", ANY_DROP },
+		{ "the platform hears", "source" },
+		{ "the platform takes answers", "not-carried" }, /* nothing was asked */
 		{ "has no route", "no-route" },
 	};
 	const char *second = strstr(tr->reason, " gets the packet a second time");
@@ -289,7 +298,8 @@ compare_trace(struct both *b, const char *from, uint32_t dst)
 
 		if ((h->place != FC_AT_NIC && h->place != FC_AT_SITE &&
 			h->place != FC_AT_INTERNET && h->place != FC_AT_CLIENT) ||
-		    last || h->rule[0] == '\0' || is_nvas_own(b->f.t, h))
+		    last || (h->rule[0] == '\0' && dst != IPADDR_PLATFORM) ||
+		    is_nvas_own(b->f.t, h))
 			continue;
 		compare(b, &tr, i, h->src, dst);
 	}
@@ -334,6 +344,7 @@ list_destinations(struct both *b)
 	b->n_dst = 0;
 	add_dst(b, 0x08080808);
 	add_dst(b, NOBODYS_PUBLIC);
+	add_dst(b, IPADDR_PLATFORM);
 	for (size_t i = 0; i < t->n_nics; i++) {
 		add_dst(b, t->nics[i].ip);
 		add_dst(b, t->nics[i].public_ip);
@@ -516,9 +527,27 @@ random_nva(struct both *b, const struct topo_nva *nva)
 	fc_image_touch_node(b->image, nva->name);
 }
 
+/* What health probes may find. */
+static void
+random_health(struct both *b, const struct topo_load_balancer *l)
+{
+	for (size_t i = 0; i < l->n_backends; i++) {
+		const struct fc_health what = { .healthy = rand() % 2 };
+		bool changed;
+
+		if (rand() % 2)
+			CU_ASSERT_EQUAL(fc_layers_health(b->f.l, l->name,
+					    b->f.t->nics[l->backends[i]].name, &what, &changed),
+			    l->probe.port != 0 ? FAB_OK : FAB_ENOENT);
+	}
+	fc_image_touch_owners(b->image, l->vnet);
+}
+
 static void
 random_reports(struct both *b)
 {
+	for (size_t i = 0; i < b->f.t->n_balancers; i++)
+		random_health(b, &b->f.t->balancers[i]);
 	for (size_t i = 0; i < b->f.t->n_sites; i++)
 		if (rand() % 2)
 			random_site(b, &b->f.t->sites[i]);
@@ -728,7 +757,8 @@ test_load_balancers(void)
 	    "      none: {prefix: 10.51.0.0/16, next_hop: VirtualAppliance 10.1.2.101}\n"
 	    "      still: {prefix: 10.52.0.0/16, next_hop: VirtualAppliance 10.1.2.102}\n" RS NVAS
 	    "load_balancers:\n"
-	    "  ilb1: {subnet: hub1/nva, ip: 10.1.2.100, backends: [nva1, nva2]}\n"
+	    "  ilb1: {subnet: hub1/nva, ip: 10.1.2.100, backends: [nva1, nva2], probe: {port: "
+	    "8080}}\n"
 	    "  ilb2: {subnet: hub1/nva, ip: 10.1.2.101, backends: off13}\n"
 	    "  ilb3: {subnet: hub1/nva, ip: 10.1.2.102, backends: lb1}\n" VMS
 	    "  lb1: {subnet: hub1/lb, ip: 10.1.13.4}\n"

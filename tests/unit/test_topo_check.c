@@ -410,7 +410,22 @@ static const struct topo_case gateway_cases[] = {
 	{ NET "vms: {v: {subnet: hub/nva, ip: 10.1.2.4}}\n"
 	    "load_balancers: {lb: {subnet: hub/nva, ip: 10.1.2.4, backends: v}}\n", 5,
 	    "PrivateIPAddressIsAllocated", "load_balancer lb: ip: 10.1.2.4 is allocated to v" },
+	{ NET "vms: {v: {subnet: hub/nva, ip: 10.1.2.4}}\n"
+	    "load_balancers: {lb: {subnet: hub/nva, ip: 10.1.2.9, backends: v, "
+	    "probe: {port: 80, path: /up}}}\n", 5, "InvalidProbe",
+	    "load_balancer lb: probe.path: only probes with protocol Http ask for something" },
+	{ NET "vms: {v: {subnet: hub/nva, ip: 10.1.2.4}}\n"
+	    "load_balancers: {lb: {subnet: hub/nva, ip: 10.1.2.9, backends: v, "
+	    "probe: {protocol: Http, port: 80, path: \"/a b\"}}}\n", 5, "InvalidProbe",
+	    "load_balancer lb: probe.path: \"/a b\" is not the path of a URL, such as /health" },
+	{ NET "vms: {v: {subnet: hub/nva, ip: 10.1.2.4}}\n"
+	    "load_balancers: {lb: {subnet: hub/nva, ip: 10.1.2.9, backends: v, "
+	    "probe: {port: 80, interval: 50ms}}}\n", 5, "InvalidProbe",
+	    "load_balancer lb: probe.interval: must be at least 100ms" },
 	/* ARM-14 */
+	{ NET "vms: {v: {subnet: hub/nva, ip: 10.1.2.4, public_ip: 168.63.129.16}}\n", 4,
+	    "PublicIPAddressInUse",
+	    "vm v: public_ip: 168.63.129.16 is the address of Azure's platform already" },
 	{ NET "vms: {v: {subnet: hub/nva, ip: 10.1.2.4, public_ip: 192.168.1.1}}\n", 4,
 	    "InvalidPublicIPAddress",
 	    "vm v: public_ip: 192.168.1.1 is no address of the Internet" },

@@ -253,6 +253,44 @@ test_draws(void)
 	CU_ASSERT_EQUAL(topo_draw_ms(one, 1, "x", 3), 7);
 }
 
+#define BALANCER                                                                                   \
+	HUB "vms: {v: {subnet: hub/nva, ip: 10.1.2.4}}\n"                                          \
+	    "load_balancers: {lb: {subnet: hub/nva, ip: 10.1.2.9, backends: v"
+
+/* RS-57 */
+static void
+test_health_probes(void)
+{
+	static const struct {
+		const char *text;
+		unsigned port, interval, threshold;
+		bool http;
+		const char *path;
+	} cases[] = {
+		{ BALANCER "}}\n", 0, 5000, 0, false, NULL },
+		{ BALANCER ", probe: {port: 22}}}\n", 22, 5000, 2, false, NULL },
+		{ BALANCER ", probe: {port: 22}}}\ntiming: fast\n", 22, 1000, 2, false, NULL },
+		{ BALANCER ", probe: {protocol: Http, port: 8080, path: /up, interval: 3s, "
+			   "unhealthy_after: 4}}}\ntiming: fast\n",
+		    8080, 3000, 4, true, "/up" },
+		{ BALANCER ", probe: {protocol: Http, port: 80}}}\n", 80, 5000, 2, true, NULL },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct topo *t = build_text(cases[i].text);
+		const struct topo_health_probe *p = &t->balancers[0].probe;
+
+		CU_ASSERT_EQUAL(p->port, cases[i].port);
+		CU_ASSERT_EQUAL(p->interval_ms, cases[i].interval);
+		CU_ASSERT_EQUAL(p->threshold, cases[i].threshold);
+		CU_ASSERT_EQUAL(p->http, cases[i].http);
+		CU_ASSERT((p->path == NULL) == (cases[i].path == NULL));
+		if (p->path != NULL && cases[i].path != NULL)
+			CU_ASSERT_STRING_EQUAL(p->path, cases[i].path);
+		topo_free(t);
+	}
+}
+
 /* PEER-1, PEER-7, PEER-8; scopes behind them. */
 static void
 test_peerings(void)
@@ -601,6 +639,7 @@ static CU_TestInfo tests[] = {
 	{ "fast has none, and each can be given", test_delays_of_fast_and_overrides },
 	{ "delays are drawn by seed and name", test_draws },
 	{ "regions and the delays between them", test_regions },
+	{ "RS-57: health probes and their defaults", test_health_probes },
 	{ "peerings, their states and scopes: PEER-1, PEER-7, PEER-8", test_peerings },
 	{ "gateway transit over global peering: PEER-11", test_gateway_transit_is_global },
 	{ "peers of Route Servers: RS-38", test_route_server_peers },

@@ -55,6 +55,8 @@ random_addr(struct world *w)
 {
 	uint32_t top = pick(w, 40) == 0 ? 0xe0000000 : (1 + pick(w, 3)) << 30;
 
+	if (pick(w, 40) == 0)
+		return IPADDR_PLATFORM;
 	return top | pick(w, 8) << 14 | pick(w, 16);
 }
 
@@ -304,11 +306,14 @@ expect(struct world *w, uint32_t from, const uint8_t *frame, size_t len)
 	if (f.kind != VS_FRAME_IPV4 || p->router || (p->mtu != 0 && f.size > p->mtu))
 		return e;
 	v = fix_lookup(w->m, from, &f.flow);
+	if (v.action == VS_TO_PLATFORM)
+		return e;
 	w->plain_kinds[v.action == VS_TO_PORT ? VS_DROP_COUNT : v.drop]++;
 	if (v.action != VS_TO_PORT)
 		return e;
 	e.port = v.port;
-	e.plain = v.src == 0 && v.dst == 0 && !is_special(w, from, v.port);
+	e.plain = v.src == 0 && v.dst == 0 && !is_special(w, from, v.port) &&
+		  f.flow.dst != IPADDR_PLATFORM;
 	CU_ASSERT_TRUE(!e.plain || v.n_links == 0 || w->routers);
 	return e;
 }

@@ -1003,7 +1003,70 @@ test_same_answers_as_plain_lists(void)
 		CU_ASSERT_TRUE(seen[must[i]] > 0); /* each verdict was put to the test */
 }
 
+/* No route leads elsewhere, whoever made it, and nobody else speaks as the platform. */
+static void
+test_the_platform(void)
+{
+	static const struct {
+		uint32_t port;
+		const char *src, *dst, *want;
+	} rows[] = {
+		{ VM, "10.1.0.4", "168.63.129.16", "platform" },
+		{ VM, "10.1.0.5", "168.63.129.16", "source" },
+		{ NVA1, "10.0.1.4", "168.63.129.16", "platform" },
+		{ NVA1, "10.1.0.4", "168.63.129.16", "source" }, /* it may forward, not this */
+		{ NVA1, "168.63.129.16", "10.1.0.4", "source" },
+		{ NET, "168.63.129.16", "20.0.0.4", "source" },
+		{ FARVM, "10.2.0.4", "168.63.129.16", "no-public-address" }, /* in no VNet */
+		{ VM, "10.1.0.4", "168.63.129.17", "nva1" },
+	};
+	struct vs_fix *f = fabric_new();
+	struct vs_model *m;
+
+	for (size_t i = 0; i < f->n_ports; i++)
+		f->ports[i].region = f->ports[i].id != FARVM && f->ports[i].id != NET;
+	fix_route(f, USER, "0.0.0.0/0", via1(f, "10.0.1.4"));
+	fix_route(f, USER, "168.63.129.16/32", NONE);
+	fix_route(f, TUNNEL, "0.0.0.0/0", G_PORT + FARVM);
+	f->ports[NVA1 - 1].tunnel = TUNNEL;
+	m = model_of(f);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct vs_verdict v =
+		    ask_from(m, rows[i].port, rows[i].src, rows[i].dst, (uint32_t)i);
+
+		CU_ASSERT_STRING_EQUAL(
+		    v.action == VS_TO_PLATFORM ? "platform" : verdict_text(v), rows[i].want);
+	}
+	vs_model_free(m);
+	fix_free(f);
+}
+
+static void
+test_probes_reach_ports_by_number(void)
+{
+	struct vs_fix *f = fabric_new();
+	struct vs_model *m;
+	struct vs_verdict v;
+
+	f->ports[VM2 - 1].up = false;
+	m = model_of(f);
+	vs_model_lock(m);
+	vs_lookup_probe(m, VM, &v);
+	CU_ASSERT_TRUE(v.action == VS_TO_PORT && v.port == VM && v.n_links == 0);
+	vs_lookup_probe(m, VM2, &v);
+	CU_ASSERT_TRUE(v.action == VS_DROPPED && v.drop == VS_DROP_PORT_DOWN);
+	vs_lookup_probe(m, GW1, &v);
+	CU_ASSERT_TRUE(v.action == VS_DROPPED && v.drop == VS_DROP_PORT_DOWN);
+	vs_lookup_probe(m, 0, &v);
+	CU_ASSERT_TRUE(v.action == VS_DROPPED && v.drop == VS_DROP_PORT_DOWN);
+	vs_model_unlock(m);
+	vs_model_free(m);
+	fix_free(f);
+}
+
 static CU_TestInfo lookup_tests[] = {
+	{ "the platform: no route leads elsewhere", test_the_platform },
+	{ "the platform: probes reach ports by number", test_probes_reach_ports_by_number },
 	{ "SYS-1, SYS-2, SYS-3, SYS-6: system routes", test_system_routes },
 	{ "EFF-6, UDR-8: longest prefix, then user, BGP, system",
 	    test_longest_prefix_then_user_bgp_system },

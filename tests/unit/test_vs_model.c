@@ -547,7 +547,55 @@ test_ids_against_a_plain_array(void)
 	vs_idmap_fini(&m);
 }
 
+/* An update names all targets or none; later ones leave them alone. */
+static void
+test_targets(void)
+{
+	const struct vs_target_conf fine = { .balancer = "ilb1",
+		.port = VM2,
+		.tcp_port = 80,
+		.path = "/up",
+		.interval_ms = 500,
+		.threshold = 2 };
+	struct vs_target_conf wrong[5], t = fine;
+	struct vs_update u = { .last = true, .targets = &t, .n_targets = 1 };
+	struct vs_fix *f = fix_new();
+	struct vs_model *m = model_new(f);
+	char why[128];
+
+	CU_ASSERT_PTR_NULL(vs_model_target(m, 0));
+	u.replace_targets = true;
+	CU_ASSERT_EQUAL(vs_model_apply(m, &u, why), FAB_OK);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(vs_model_target(m, 0));
+	CU_ASSERT_STRING_EQUAL(vs_model_target(m, 0)->balancer, "ilb1");
+	CU_ASSERT_STRING_EQUAL(vs_model_target(m, 0)->path, "/up");
+	CU_ASSERT_PTR_NULL(vs_model_target(m, 1));
+	CU_ASSERT_EQUAL(vs_model_apply(m, &(struct vs_update){ .last = true }, why), FAB_OK);
+	CU_ASSERT_PTR_NOT_NULL(vs_model_target(m, 0));
+	for (size_t i = 0; i < 5; i++)
+		wrong[i] = fine;
+	wrong[0].port = 4711;
+	wrong[1].tcp_port = 0;
+	wrong[2].interval_ms = 1;
+	wrong[3].balancer = "";
+	wrong[4].threshold = 0;
+	for (size_t i = 0; i < 5; i++) {
+		t = wrong[i];
+		CU_ASSERT_EQUAL(vs_model_apply(m, &u, why), FAB_EINVAL);
+		CU_ASSERT_EQUAL(vs_model_target(m, 0)->port, VM2); /* as before */
+		fix_snapshot(f, m, 2);
+		CU_ASSERT_PTR_NULL(vs_model_target(m, 0));
+		t = fine;
+		CU_ASSERT_EQUAL(vs_model_apply(m, &u, why), FAB_OK);
+	}
+	u.replace_targets = false;
+	CU_ASSERT_EQUAL(vs_model_apply(m, &u, why), FAB_EINVAL);
+	vs_model_free(m);
+	fix_free(f);
+}
+
 static CU_TestInfo model_tests[] = {
+	{ "targets of probes", test_targets },
 	{ "a snapshot comes first", test_snapshot_comes_first },
 	{ "nothing changes before `last`", test_nothing_changes_before_last },
 	{ "references are checked at the end", test_references_are_checked_at_the_end },

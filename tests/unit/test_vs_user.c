@@ -9,6 +9,7 @@
 #include "tests/unit/fab_cunit.h"
 #include "tests/unit/vs_fixture.h"
 #include "tests/unit/vs_packet.h"
+#include "vswitchd/vs_platform.h"
 #include "vswitchd/vs_port.h"
 #include "vswitchd/vs_trunk.h"
 #include "vswitchd/vs_user.h"
@@ -715,7 +716,63 @@ test_a_port_behind_the_trunk(void)
 	close(trunk);
 }
 
+/* The prober's end of the platform's interface. */
+static int
+platform(struct world *w)
+{
+	int fd[2];
+
+	CU_ASSERT_EQUAL_FATAL(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fd), 0);
+	CU_ASSERT_EQUAL_FATAL(vs_engine_platform(w->e, fd[0]), FAB_OK);
+	return fd[1];
+}
+
+/* A guest is heard as far as it was asked, and a port is known by its number, not by its address.
+ */
+static void
+test_the_platform_hears_whom_it_asked(void)
+{
+	struct world *w = world_new();
+	uint8_t buf[200], got[200];
+	int fd = platform(w);
+	size_t len;
+
+	for (uint32_t i = 0; i < w->fix->n_ports; i++)
+		w->fix->ports[i].region = 1;
+	fix_snapshot(w->fix, w->m, 2);
+	send_udp(w, VM1, IPADDR_PLATFORM, 1); /* nobody asked */
+	await_drops(w, "vm1", VS_DROP_NOT_CARRIED, 1);
+	len = pkt_udp(buf, IPADDR_PLATFORM, w->addr[VM1], 2, 53, 10);
+	vs_platform_address(buf + VS_PLATFORM_DST, VM1);
+	send_raw(fd, buf, len);
+	CU_ASSERT_EQUAL(receive(w->guest[VM1], got, sizeof(got)), len);
+	CU_ASSERT_EQUAL(get16(got + PKT_L4), 2);
+	CU_ASSERT_EQUAL(get32(got + PKT_ETH + 2), w->addr[VM1]);
+	CU_ASSERT_EQUAL(memcmp(got + PKT_ETH + 6, pkt_fabric_mac, 6), 0);
+	send_udp(w, VM2, IPADDR_PLATFORM, 3); /* another one */
+	await_drops(w, "vm2", VS_DROP_NOT_CARRIED, 1);
+	for (uint16_t i = 0; i < VS_PLATFORM_CREDIT + 5; i++)
+		send_udp(w, VM1, IPADDR_PLATFORM, 10 + i);
+	await_drops(w, "vm1", VS_DROP_NOT_CARRIED, 6);
+	for (uint16_t i = 0; i < VS_PLATFORM_CREDIT; i++) {
+		CU_ASSERT_EQUAL(receive(fd, got, sizeof(got)), PKT_L4 + 18);
+		CU_ASSERT_EQUAL(get16(got + PKT_L4), 10 + i);
+		CU_ASSERT_EQUAL(vs_platform_port(got + VS_PLATFORM_SRC), VM1);
+	}
+	CU_ASSERT_TRUE(nothing_waits(fd));
+	vs_platform_address(buf + VS_PLATFORM_DST, 4711); /* no such port */
+	send_raw(fd, buf, len);
+	buf[PKT_ETH + 1]++; /* no port at all */
+	send_raw(fd, buf, len);
+	send_raw(fd, buf, 3);
+	send_udp(w, VM2, w->addr[VM1], 4);
+	expect_udp(w->guest[VM1], 4);
+	world_free(w);
+	close(fd);
+}
+
 static CU_TestInfo user_tests[] = {
+	{ "the platform hears whom it asked", test_the_platform_hears_whom_it_asked },
 	{ "machine to machine", test_machine_to_machine },
 	{ "UDR-2: there and back by an NVA", test_there_and_back_by_an_nva },
 	{ "RS-60: ECMP spreads, and keeps flows", test_ecmp_spreads_and_keeps_flows },
