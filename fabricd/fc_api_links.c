@@ -22,7 +22,9 @@ link_done(void *ctx, int err, const char *why)
 	if (err == FAB_OK)
 		fab_rpc_reply(call, &reply.base);
 	else
-		fab_rpc_fail(call, FAB_RPC_ABORTED, "%s", why[0] == '\0' ? fab_strerror(err) : why);
+		fab_rpc_fail(call,
+		    err == FAB_ETIMEOUT ? FAB_RPC_DEADLINE_EXCEEDED : FAB_RPC_ABORTED, "%s",
+		    why[0] == '\0' ? fab_strerror(err) : why);
 }
 
 /* What is wrong with the request; NULL: nothing. */

@@ -22,7 +22,7 @@ struct fc_links {
 	struct fc_linkset *set;
 };
 
-/* Who waits for the ends to answer. */
+/* Who waits for the ends, and the switch, to answer. */
 struct link_job {
 	size_t pending;
 	int err;
@@ -146,6 +146,26 @@ tell_end(
 	job->pending++;
 	fab_rpc_call(client, &fab__v1__node__descriptor, "Fault", &req.base, FAULT_TIMEOUT_MS,
 	    FAULT_TIMEOUT_MS, fault_answered, job);
+}
+
+static void
+switch_answered(void *ctx, int err, const char *why)
+{
+	struct link_job *job = ctx;
+
+	if (err != FAB_OK && err != FAB_ECLOSED && job->err == FAB_OK) {
+		job->err = err;
+		snprintf(job->why, sizeof(job->why), "changed, but %.230s", why);
+	}
+	job_release(job);
+}
+
+static void
+tell_switch(struct fc_links *ls, const struct fc_link_change *c, struct link_job *job)
+{
+	fc_switch_touch_links(ls->f->sw, c->a, c->op == FC_LINK_CUT ? "link cut" : "link changed");
+	if (fc_switch_await(ls->f->sw, switch_answered, job))
+		job->pending++;
 }
 
 /* ---- sessions that a change concerns ---- */
@@ -374,7 +394,7 @@ put_in_force(struct fc_links *ls, const struct fc_link_change *c, const struct s
     struct link_job *job)
 {
 	fc_nodes_sync(ls->f->nodes);
-	fc_switch_touch_links(ls->f->sw, c->a, c->op == FC_LINK_CUT ? "link cut" : "link changed");
+	tell_switch(ls, c, job);
 	if (ls->f->topo->n_balancers > 0) /* RS-57: it may be that of a backend */
 		fc_switch_touch_all(ls->f->sw, "link of a backend");
 	tell_sessions(ls, s, job);

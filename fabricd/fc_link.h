@@ -33,7 +33,9 @@ struct fc_link_change {
 	struct fc_link_shape shape;
 };
 
-/* Called once all ends that are there have answered. why: the first refusal, "" if none. */
+/* Called once all ends that are there have answered, and every vswitchd that is connected has the
+ * change in force. why: the first refusal, "" if none. FAB_ETIMEOUT: a vswitchd did not say so in
+ * time; the change stands. */
 typedef void fc_link_done_fn(void *ctx, int err, const char *why);
 
 int fc_links_new(struct fc_links **out, struct fc *f);

@@ -148,8 +148,10 @@ update(struct fc_switch *sw, const struct fc_switch_watch *except)
 	struct fc_switch_change *c = &sw->next;
 	int err;
 
-	if (!fc_image_is_due(sw->image))
+	if (!fc_image_is_due(sw->image)) {
+		fc_switch_waits_arm(sw);
 		return;
+	}
 	cause.text = c->text;
 	cause.subject = c->subject;
 	wire_switch_begin(sw->wire, sw->generation + 1, false, put_to_all, &audience);
@@ -161,6 +163,7 @@ update(struct fc_switch *sw, const struct fc_switch_watch *except)
 		c->generation = ++sw->generation;
 		sw->changes[c->generation % FC_SWITCH_CHANGES] = *c;
 	}
+	fc_switch_waits_arm(sw);
 	*c = (struct fc_switch_change){ 0 };
 }
 
@@ -168,6 +171,7 @@ static void
 update_cb(void *arg)
 {
 	update(arg, NULL);
+	fc_switch_waits_check(arg);
 	fc_touch(((struct fc_switch *)arg)->f, false);
 }
 
@@ -407,6 +411,7 @@ fc_switch_free(struct fc_switch *sw)
 
 	if (sw == NULL)
 		return;
+	fc_switch_waits_free(sw);
 	fc_layers_set_machines(sw->f->layers, NULL, NULL);
 	HASH_ITER (hh, sw->hosts, h, tmp)
 		host_free(sw, h);

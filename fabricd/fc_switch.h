@@ -66,6 +66,14 @@ void fc_switch_touch_balancer(struct fc_switch *sw, size_t balancer, const char 
 /* Somebody did something to links. */
 void fc_switch_touch_links(struct fc_switch *sw, const char *subject, const char *text);
 
+/* What was touched so far is in force at every vswitchd that is connected, or is not within
+ * FC_SWITCH_AWAIT_MS: FAB_ETIMEOUT, why says where; FAB_ECLOSED: fabricd ends. Called once, never
+ * from inside. */
+#define FC_SWITCH_AWAIT_MS 3000
+typedef void fc_switch_await_fn(void *ctx, int err, const char *why);
+/* False: none is connected, or out of memory, and fn will not be called. */
+bool fc_switch_await(struct fc_switch *sw, fc_switch_await_fn *fn, void *ctx);
+
 /* Whether every connected vswitchd has the newest tables in force; else why says who has not. */
 bool fc_switch_converged(const struct fc_switch *sw, char why[static 256]);
 bool fc_switch_host_converged(const struct fc_switch *sw, const struct fc_switch_host *h);

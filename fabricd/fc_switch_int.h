@@ -38,6 +38,7 @@ struct fc_switch {
 	struct wire_switch *wire;
 	struct fab_post post;
 	struct fc_switch_watch *watches;
+	struct fc_switch_wait *waits;
 	struct fc_switch_host *hosts;
 	uint64_t first, generation;   /* of the image; starts at the clock */
 	struct fc_switch_change next; /* the update that is due: its first reason */
@@ -52,6 +53,14 @@ struct fc_switch_host *fc_switch_host_add(struct fc_switch *sw, const char *name
 void fc_switch_forget_nics(struct fc_switch_host *h);
 /* What a hello says of its host. */
 void fc_switch_take_hello(struct fc_switch_host *h, const Fab__V1__SwitchHello *hello);
+
+/* ---- fc_switch_await.c ---- */
+
+/* All that was touched is in the image, whose generation stands. */
+void fc_switch_waits_arm(struct fc_switch *sw);
+/* A host has acknowledged something, or is gone. */
+void fc_switch_waits_check(struct fc_switch *sw);
+void fc_switch_waits_free(struct fc_switch *sw);
 
 /* ---- fc_switch_report.c ---- */
 

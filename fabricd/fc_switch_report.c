@@ -18,6 +18,7 @@ host_lost(struct fc *f, struct fc_switch_host *h)
 	fc_switch_forget_nics(h);
 	fc_events_add(
 	    f->events, FC_EVENT_NODE, fab_wall_us(), h->name, "vswitchd lost, was pid %d", h->pid);
+	fc_switch_waits_check(f->sw);
 	fc_touch(f, true);
 }
 
@@ -80,6 +81,7 @@ report_generation(struct fc_switch_reporter *r, uint64_t generation, uint64_t at
 			stamp(sw->f, h, &sw->changes[g % FC_SWITCH_CHANGES],
 			    at_us != 0 ? at_us : fab_wall_us());
 	h->acknowledged = true;
+	fc_switch_waits_check(sw);
 	fc_touch(sw->f, false);
 }
 

@@ -48,6 +48,28 @@ class Links(Guests, FabricTestCase):
         self.link("restore", "vm12")
         self.until_pings("vm11", "10.12.0.4")
 
+    def test_an_answer_means_in_force(self):
+        """No condition is awaited between the answer and the packet."""
+        self.addCleanup(self.link, "clear", "vm12")
+        for _ in range(3):
+            self.link("cut", "vm12")
+            self.assertFalse(self.pings("vm11", "10.12.0.4", "-W", "0.3"))
+            self.link("restore", "vm12")
+            self.assertTrue(self.pings("vm11", "10.12.0.4"))
+            self.link("set", "vm12", "--delay", "40ms")
+            self.assertGreaterEqual(self.rtt_ms("vm11", "10.12.0.4"), 80)
+            self.link("clear", "vm12")
+
+    def test_a_switch_that_hangs(self):
+        """A script hears of it, and the change is there once it goes on."""
+        self.addCleanup(self.link, "clear", "vm12")
+        self.addCleanup(self.fabric.fabctl, "resume", "vswitchd")
+        self.fabric.fabctl("pause", "vswitchd")
+        done = self.fabric.fabctl("link", "cut", "vm12", expect=1)
+        self.assertIn("changed, but vswitchd on vswitchd does not have it in force after 3 s", done.stderr)
+        self.fabric.fabctl("resume", "vswitchd")
+        self.until_silent("vm11", "10.12.0.4")
+
     def test_cut_of_an_nvas_nic(self):
         """RS-91: its sessions die by their hold timers, packets at once; then they take the other NVA."""
         self.cut("nva1")

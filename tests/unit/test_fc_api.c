@@ -168,6 +168,7 @@ test_conditions_come_true(void)
 	CU_ASSERT_EQUAL(fixture_wait(&fx, "session rs nva1 up", 0), FAB_RPC_DEADLINE_EXCEEDED);
 	/* Back up only when both say so. */
 	fake_session(&n.nva1, "rs-0", false, "connection closed by the peer");
+	AWAIT(fx.loop, !fc_session_find(fc_node_find(fx.f->nodes, "nva1"), "rs-0")->established);
 	fake_session(&n.rs0, "nva1", true, "");
 	CU_ASSERT_EQUAL(fixture_wait(&fx, "session rs-0 nva1 up", 0), FAB_RPC_DEADLINE_EXCEEDED);
 	fake_session(&n.nva1, "rs-0", true, "");

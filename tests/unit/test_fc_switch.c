@@ -4,6 +4,7 @@
 #include "fabricd/fc_switch.h"
 #include "fabricd/wire_switch.h"
 #include "lib/err.h"
+#include "proto/fabric.pb-c.h"
 #include "proto/switch.pb-c.h"
 #include "tests/unit/fc_fabric.h"
 #include "tests/unit/img_ref.h"
@@ -919,7 +920,81 @@ test_a_new_fabricd_asks_for_findings_first(void)
 	fixture_fini(&fx);
 }
 
+/* ---- tests: links ---- */
+
+struct asked {
+	bool done;
+	enum fab_rpc_status status;
+};
+
+static void
+link_answered(
+    void *ctx, enum fab_rpc_status status, const char *message, const ProtobufCMessage *reply)
+{
+	struct asked *a = ctx;
+
+	(void)message;
+	(void)reply;
+	a->done = true;
+	a->status = status;
+}
+
+static void
+ask_link(struct fixture *fx, struct asked *a, uint32_t delay_us)
+{
+	Fab__V1__LinkRequest req = FAB__V1__LINK_REQUEST__INIT;
+	Fab__V1__LinkField field = FAB__V1__LINK_FIELD__LINK_DELAY;
+
+	*a = (struct asked){ .done = false };
+	req.a = (char *)(uintptr_t) "vm1";
+	req.set = true;
+	req.fields = &field;
+	req.n_fields = 1;
+	req.delay_us = delay_us;
+	fab_rpc_call(fx->client, &fab__v1__fabric__descriptor, "Link", &req.base, 20000, 20000,
+	    link_answered, a);
+}
+
+/* An answer says that every vswitchd that is there has the change in force. */
+static void
+test_a_link_is_answered_when_in_force(void)
+{
+	struct host quick = { 0 }, slow = { .mute = true };
+	struct fixture fx;
+	struct asked a;
+
+	fixture_init(&fx, SMALL, false);
+	ask_link(&fx, &a, 1000); /* nobody is there */
+	AWAIT(fx.loop, a.done);
+	CU_ASSERT_EQUAL(a.status, FAB_RPC_OK);
+	host_init(&quick, &fx, "host1");
+	host_init(&slow, &fx, "host2");
+	AWAIT(fx.loop, acknowledged(&quick) && up_to_date(&slow));
+	ask_link(&fx, &a, 2000);
+	AWAIT(fx.loop, acknowledged(&quick) && up_to_date(&slow) && slow.updates == 2);
+	fab_loop_turn(fx.loop, 50);
+	CU_ASSERT_FALSE(a.done);
+	acknowledge(&slow, slow.generation - 1); /* something else */
+	AWAIT(fx.loop, known(&fx, "host2")->generation == slow.generation - 1);
+	CU_ASSERT_FALSE(a.done);
+	acknowledge(&slow, slow.generation);
+	AWAIT(fx.loop, a.done);
+	CU_ASSERT_EQUAL(a.status, FAB_RPC_OK);
+	ask_link(&fx, &a, 2000); /* as it is already: nothing is sent */
+	AWAIT(fx.loop, a.done);
+	CU_ASSERT_EQUAL(slow.updates, 2);
+	ask_link(&fx, &a, 3000);
+	AWAIT(fx.loop, up_to_date(&slow) && slow.updates == 3);
+	CU_ASSERT_FALSE(a.done);
+	host_fini(&slow); /* who is gone is not waited for */
+	AWAIT(fx.loop, a.done);
+	CU_ASSERT_EQUAL(a.status, FAB_RPC_OK);
+	host_fini(&quick);
+	fixture_fini(&fx);
+}
+
 static CU_TestInfo tests[] = {
+	{ "a link is answered when in force", test_a_link_is_answered_when_in_force },
 	{ "RS-57: findings of probes reach the tables", test_findings_reach_the_tables },
 	{ "a new fabricd asks for findings first", test_a_new_fabricd_asks_for_findings_first },
 	{ "a new fabricd does not take routes away", test_a_new_fabricd_does_not_take_routes_away },
