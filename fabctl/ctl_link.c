@@ -1,9 +1,11 @@
 /* The verbs that change and show links. */
+#include "fabctl/ctl_link.h"
 #include "fabctl/ctl.h"
 #include "lib/err.h"
-#include "proto/fabric.pb-c.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -176,8 +178,8 @@ read_shape(Fab__V1__LinkRequest *req, const struct ctl_args *args)
 
 /* ---- showing ---- */
 
-static json_t *
-link_json(const Fab__V1__LinkInfo *l)
+json_t *
+ctl_link_json(const Fab__V1__LinkInfo *l)
 {
 	return json_pack("{s:s, s:s, s:s, s:b, s:b, s:f, s:f, s:f, s:I, s:b}", "kind", l->kind, "a",
 	    l->a, "b", l->b, "one_way", (int)l->one_way, "cut", (int)l->cut, "delay_ms",
@@ -205,6 +207,46 @@ static json_t *
 number_text(double value, const char *unit)
 {
 	return value == 0 ? json_string("") : json_sprintf("%g%s", value, unit);
+}
+
+__attribute__((format(printf, 2, 3))) static void
+add(char out[static CTL_LINK_TEXT_MAX], const char *fmt, ...)
+{
+	size_t n = strlen(out);
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(out + n, CTL_LINK_TEXT_MAX - n, fmt, ap);
+	va_end(ap);
+}
+
+static double
+number(const json_t *link, const char *key)
+{
+	return json_real_value(json_object_get(link, key));
+}
+
+void
+ctl_link_text(char out[static CTL_LINK_TEXT_MAX], const json_t *link)
+{
+	const char *a = ctl_str(link, "a"), *b = ctl_str(link, "b");
+	double delay = number(link, "delay_ms"), jitter = number(link, "jitter_ms"),
+	       loss = number(link, "loss_percent");
+	char rate[32];
+
+	rate_text(rate, (uint64_t)json_integer_value(json_object_get(link, "rate_bps")));
+	out[0] = '\0';
+	add(out, "%s%s>%s%s", a, a[0] != '\0' ? " " : "", b[0] != '\0' ? " " : "", b);
+	if (json_is_true(json_object_get(link, "cut")))
+		add(out, " cut");
+	if (delay > 0 || jitter > 0)
+		add(out, " %gms", delay);
+	if (jitter > 0)
+		add(out, "+-%gms", jitter);
+	if (loss > 0)
+		add(out, " %g%%", loss);
+	if (rate[0] != '\0')
+		add(out, " %s", rate);
 }
 
 static json_t *
@@ -266,7 +308,7 @@ show(struct ctl *c, const struct ctl_args *args)
 	list = json_array();
 	for (size_t i = 0; i < CTL_REPLY(Fab__V1__LinkList, reply)->n_value; i++)
 		json_array_append_new(
-		    list, link_json(CTL_REPLY(Fab__V1__LinkList, reply)->value[i]));
+		    list, ctl_link_json(CTL_REPLY(Fab__V1__LinkList, reply)->value[i]));
 	ctl_reply_free(reply);
 	return ctl_answer(c, json_pack("{s:o}", "value", list), &view);
 }

@@ -1,8 +1,8 @@
 /* The verbs that follow a packet. */
 #include "fabctl/ctl.h"
+#include "fabctl/ctl_link.h"
 #include "lib/err.h"
 #include "lib/pbjson.h"
-#include "proto/fabric.pb-c.h"
 
 #include <stdint.h>
 #include <string.h>
@@ -61,6 +61,50 @@ ctl_explain(struct ctl *c, const struct ctl_args *args)
 
 /* ---- trace ---- */
 
+/* The links of each hop as `link list` has them, or none at all. */
+static void
+put_links(json_t *hops, Fab__V1__TraceHop *const *from)
+{
+	json_t *hop, *links;
+	size_t i;
+
+	json_array_foreach(hops, i, hop)
+	{
+		json_object_del(hop, "links");
+		if (from[i]->n_links == 0)
+			continue;
+		links = json_array();
+		for (size_t k = 0; k < from[i]->n_links; k++)
+			json_array_append_new(links, ctl_link_json(from[i]->links[k]));
+		json_object_set_new(hop, "links", links);
+	}
+}
+
+/* Rows of a table, with the links of each hop as text; whether there are any. */
+static bool
+rows_of(json_t **rows, const json_t *hops)
+{
+	char text[CTL_LINK_TEXT_MAX];
+	bool any = false;
+	json_t *hop;
+	size_t i, k;
+
+	*rows = json_deep_copy(hops);
+	json_array_foreach(*rows, i, hop)
+	{
+		json_t *texts = json_array(), *link;
+
+		json_array_foreach(json_object_get(hop, "links"), k, link)
+		{
+			ctl_link_text(text, link);
+			json_array_append_new(texts, json_sprintf("%s%s", k > 0 ? "| " : "", text));
+			any = true;
+		}
+		json_object_set_new(hop, "text", texts);
+	}
+	return any;
+}
+
 static void
 hops_text(FILE *fp, const char *title, const json_t *hops, const char *verdict, const char *reason)
 {
@@ -69,12 +113,23 @@ hops_text(FILE *fp, const char *title, const json_t *hops, const char *verdict, 
 		{ "NIC", "nic" },
 		{ "Route", "route" },
 		{ "Rule", "rule" },
+		{ "Links", "text" },
 		CTL_COLUMNS_END,
 	};
+	static const struct ctl_column without_links[] = {
+		{ "Node", "node" },
+		{ "NIC", "nic" },
+		{ "Route", "route" },
+		{ "Rule", "rule" },
+		CTL_COLUMNS_END,
+	};
+	json_t *rows;
+	bool any = rows_of(&rows, hops);
 
 	if (title[0] != '\0')
 		fprintf(fp, "%s\n", title);
-	ctl_table(fp, hops, columns);
+	ctl_table(fp, rows, any ? columns : without_links);
+	json_decref(rows);
 	fprintf(fp, "%s%s%s\n", verdict, reason[0] != '\0' ? ": " : "", reason);
 }
 
@@ -125,6 +180,9 @@ ctl_trace(struct ctl *c, const struct ctl_args *args)
 		return status;
 	delivered = arrives(CTL_REPLY(Fab__V1__TraceReply, reply), both);
 	value = pbjson_encode(reply, PBJSON_SNAKE, NULL);
+	put_links(json_object_get(value, "hops"), CTL_REPLY(Fab__V1__TraceReply, reply)->hops);
+	put_links(
+	    json_object_get(value, "back_hops"), CTL_REPLY(Fab__V1__TraceReply, reply)->back_hops);
 	ctl_reply_free(reply);
 	for (size_t i = 0; !both && i < sizeof(both_only) / sizeof(both_only[0]); i++)
 		json_object_del(value, both_only[i]);

@@ -1,5 +1,6 @@
 /* The verb that measures: numbered packets from one guest to another, and what became of them. */
 #include "fabctl/ctl.h"
+#include "fabctl/ctl_link.h"
 #include "fabctl/ctl_packets.h"
 #include "fabctl/ctl_probe_run.h"
 #include "lib/clock.h"
@@ -23,7 +24,7 @@ struct probe {
 	uint32_t duration_ms;
 	long max_lost; /* -1: none given */
 	struct ctl_probe *run;
-	json_t *before, *after;
+	json_t *before, *after, *links;
 	uint32_t dst_ip;
 };
 
@@ -98,6 +99,25 @@ path_json(const Fab__V1__TraceReply *r)
 	return list;
 }
 
+static void
+add_links(json_t *list, Fab__V1__TraceHop *const *hops, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; k < hops[i]->n_links; k++)
+			json_array_append_new(list, ctl_link_json(hops[i]->links[k]));
+}
+
+/* Those that are cut, slow or lossy, there and back. */
+static json_t *
+links_json(const Fab__V1__TraceReply *r)
+{
+	json_t *list = json_array();
+
+	add_links(list, r->hops, r->n_hops);
+	add_links(list, r->back_hops, r->n_back_hops);
+	return list;
+}
+
 /* And by which address src knows dst. */
 static int
 path_before(struct probe *p)
@@ -109,10 +129,12 @@ path_before(struct probe *p)
 
 	req.src = (char *)(uintptr_t)p->src;
 	req.dst = (char *)(uintptr_t)p->dst;
+	req.both = true;
 	if ((status = ctl_call(p->c, "Trace", &req.base, &reply)) != CTL_OK)
 		return status;
 	r = CTL_REPLY(Fab__V1__TraceReply, reply);
 	p->before = path_json(r);
+	p->links = links_json(r);
 	status = ipaddr_parse(&p->dst_ip, r->dst_address) == FAB_OK
 		     ? CTL_OK
 		     : ctl_fail(CTL_REFUSED, "NOT_FOUND", "%s has no address to send to", p->dst);
@@ -200,6 +222,9 @@ probe_text(FILE *fp, const json_t *v)
 	const json_t *before = json_object_get(v, "path_before");
 	const json_t *after = json_object_get(v, "path_after");
 	json_t *rows = json_pack("[O]", v);
+	char text[CTL_LINK_TEXT_MAX];
+	const json_t *link;
+	size_t i;
 
 	FAB_ASSERT(rows != NULL);
 	ctl_table(fp, rows, columns);
@@ -210,6 +235,11 @@ probe_text(FILE *fp, const json_t *v)
 	} else {
 		path_text(fp, "path before: ", before);
 		path_text(fp, "path after:  ", after);
+	}
+	json_array_foreach(json_object_get(v, "links"), i, link)
+	{
+		ctl_link_text(text, link);
+		fprintf(fp, "link: %s\n", text);
 	}
 }
 
@@ -231,12 +261,13 @@ static int
 probe_answer(struct probe *p, const struct ctl_probe_stat *s)
 {
 	static const struct ctl_view view = { .text = probe_text };
-	json_t *v = json_pack("{s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:{s:o, s:o}, s:O, s:O}", "sent",
-	    (json_int_t)s->sent, "received", (json_int_t)s->received, "lost", (json_int_t)s->lost,
-	    "duplicated", (json_int_t)s->duplicated, "reordered", (json_int_t)s->reordered,
-	    "longest_gap_ms", ms(s->longest_gap_ns), "outage_ms", ms(s->outage_ns), "rtt_us",
-	    "median", rtt(s, s->rtt_median_ns), "p99", rtt(s, s->rtt_p99_ns), "path_before",
-	    p->before, "path_after", p->after);
+	json_t *v = json_pack("{s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:{s:o, s:o}, s:O, s:O, s:O}",
+	    "sent", (json_int_t)s->sent, "received", (json_int_t)s->received, "lost",
+	    (json_int_t)s->lost, "duplicated", (json_int_t)s->duplicated, "reordered",
+	    (json_int_t)s->reordered, "longest_gap_ms", ms(s->longest_gap_ns), "outage_ms",
+	    ms(s->outage_ns), "rtt_us", "median", rtt(s, s->rtt_median_ns), "p99",
+	    rtt(s, s->rtt_p99_ns), "path_before", p->before, "path_after", p->after, "links",
+	    p->links);
 	int status = ctl_answer(p->c, v, &view);
 
 	if (status != CTL_OK)
@@ -303,6 +334,7 @@ ctl_probe(struct ctl *c, const struct ctl_args *args)
 		status = probe_run(&p);
 	ctl_probe_free(p.run);
 	json_decref(p.before);
+	json_decref(p.links);
 	json_decref(p.after);
 	return status;
 }

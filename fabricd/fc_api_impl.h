@@ -4,6 +4,7 @@
  * What the fc_api*.c files share; nobody else includes this.
  */
 #include "fabricd/fc_api.h"
+#include "fabricd/fc_linkset.h"
 #include "fabricd/fc_mem.h"
 #include "fabricd/fc_switch.h"
 #include "proto/fabric.pb-c.h"
@@ -17,6 +18,9 @@ fab_rpc_unary_fn fc_api_apply, fc_api_get, fc_api_set, fc_api_delete, fc_api_wai
 
 /* fc_api_links.c */
 fab_rpc_unary_fn fc_api_link, fc_api_links;
+/* One direction, or (not one_way) both, of a link; the names are borrowed. */
+void fc_api_fill_link(Fab__V1__LinkInfo *out, enum fc_link_kind kind, const char *from,
+    const char *to, const struct fc_link_state *s, bool one_way);
 
 /* fc_api_servers.c: Route Servers as resources, and their tables */
 fab_rpc_unary_fn fc_api_peerings;

@@ -123,21 +123,19 @@ struct list {
 	bool all; /* those as good as new too */
 };
 
-static void
-fill(struct list *l, const struct fc_link_place *p, const struct fc_link_state *s, bool one_way)
+void
+fc_api_fill_link(Fab__V1__LinkInfo *out, enum fc_link_kind kind, const char *from, const char *to,
+    const struct fc_link_state *s, bool one_way)
 {
 	static const char *const kinds[] = { [FC_LINK_NODES] = "path",
 		[FC_LINK_NIC_OUT] = "nic",
 		[FC_LINK_NIC_IN] = "nic",
 		[FC_LINK_REGIONS] = "regions" };
-	Fab__V1__LinkInfo *out = l->n < l->room ? fc_mem_take(l->mem, 1, sizeof(*out)) : NULL;
 
-	if (out == NULL)
-		return;
 	fab__v1__link_info__init(out);
-	out->kind = fc_unconst(kinds[p->kind]);
-	out->a = fc_unconst(p->from);
-	out->b = fc_unconst(p->to);
+	out->kind = fc_unconst(kinds[kind]);
+	out->a = fc_unconst(from);
+	out->b = fc_unconst(to);
 	out->one_way = one_way;
 	out->cut = s->cut;
 	out->delay_us = s->shape.delay_us;
@@ -145,6 +143,16 @@ fill(struct list *l, const struct fc_link_place *p, const struct fc_link_state *
 	out->loss_ppm = s->shape.loss_ppm;
 	out->rate = s->shape.rate;
 	out->from_topology = !s->cut && !s->shaped;
+}
+
+static void
+fill(struct list *l, const struct fc_link_place *p, const struct fc_link_state *s, bool one_way)
+{
+	Fab__V1__LinkInfo *out = l->n < l->room ? fc_mem_take(l->mem, 1, sizeof(*out)) : NULL;
+
+	if (out == NULL)
+		return;
+	fc_api_fill_link(out, p->kind, p->from, p->to, s, one_way);
 	l->v[l->n++] = out;
 }
 

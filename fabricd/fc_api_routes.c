@@ -2,9 +2,10 @@
  * Service Fabric: effective routes, next hop, explanation and trace of a NIC's packets.
  */
 #include "fabricd/fc_api_impl.h"
-#include "fabricd/fc_eff.h"
+#include "fabricd/fc_trace_links.h"
 #include "lib/err.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -217,8 +218,29 @@ fc_api_explain(void *ctx, struct fab_rpc_call *call, const ProtobufCMessage *msg
 
 /* ---- trace ---- */
 
+/* What is wrong with the way from hop i to the next one. */
+static void
+fill_links(
+    struct fc_mem *mem, Fab__V1__TraceHop *out, const struct fc *f, struct fc_trace *t, size_t i)
+{
+	struct fc_crossed c[FC_CROSSED_MAX];
+	size_t n = fc_trace_crossed(f->links, f->topo, t, i, c);
+	Fab__V1__LinkInfo *v = fc_mem_take(mem, n, sizeof(*v));
+
+	out->links = fc_mem_take(mem, n, sizeof(*out->links));
+	for (size_t k = 0; k < n && v != NULL && out->links != NULL; k++) {
+		fc_api_fill_link(&v[k], c[k].kind, c[k].from, c[k].to, &c[k].state, true);
+		out->links[out->n_links++] = &v[k];
+		if (c[k].state.cut && t->reason[0] == '\0')
+			snprintf(t->reason, sizeof(t->reason),
+			    "warning: link %.60s%s>%s%.60s is cut", c[k].from,
+			    c[k].from[0] != '\0' ? " " : "", c[k].to[0] != '\0' ? " " : "",
+			    c[k].to);
+	}
+}
+
 static Fab__V1__TraceHop **
-hops(struct fc_mem *mem, const struct fc_trace *t, size_t *n)
+hops(struct fc_mem *mem, const struct fc *f, struct fc_trace *t, size_t *n)
 {
 	Fab__V1__TraceHop *out = fc_mem_take(mem, t->n_hops, sizeof(*out));
 	Fab__V1__TraceHop **list = fc_mem_take(mem, t->n_hops, sizeof(*list));
@@ -230,6 +252,7 @@ hops(struct fc_mem *mem, const struct fc_trace *t, size_t *n)
 		out[i].nic = fc_unconst(t->hops[i].nic);
 		out[i].route = fc_unconst(t->hops[i].route);
 		out[i].rule = fc_unconst(t->hops[i].rule);
+		fill_links(mem, &out[i], f, t, i);
 		list[(*n)++] = &out[i];
 	}
 	return list;
@@ -274,7 +297,7 @@ fc_api_trace(void *ctx, struct fab_rpc_call *call, const ProtobufCMessage *msg)
 	fc_trace_run(f->layers, src, dst, &t[0]);
 	reply.verdict = fc_unconst(fc_verdict_name(t[0].verdict));
 	reply.reason = t[0].reason;
-	reply.hops = hops(&mem, &t[0], &reply.n_hops);
+	reply.hops = hops(&mem, f, &t[0], &reply.n_hops);
 	if (!req->both)
 		goto done;
 	if (!fc_endpoint_is_source(&dst)) {
@@ -284,7 +307,7 @@ fc_api_trace(void *ctx, struct fab_rpc_call *call, const ProtobufCMessage *msg)
 	fc_trace_back(f->layers, src, dst, &t[0], &t[1]);
 	reply.back_verdict = fc_unconst(fc_verdict_name(t[1].verdict));
 	reply.back_reason = t[1].reason;
-	reply.back_hops = hops(&mem, &t[1], &reply.n_back_hops);
+	reply.back_hops = hops(&mem, f, &t[1], &reply.n_back_hops);
 	reply.symmetric = fc_trace_symmetric(&t[0], &t[1]);
 	reply.stateful_break = fc_trace_stateful_break(f->layers, &t[0], &t[1]);
 done:

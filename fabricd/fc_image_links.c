@@ -149,30 +149,6 @@ add_row(struct fc_img_links *l, const struct fc_image *img, const struct fc_link
 
 /* ---- ER-19: from NICs to MSEEs ---- */
 
-static uint32_t
-smaller(uint32_t a, uint32_t b)
-{
-	return a < b ? a : b;
-}
-
-static uint64_t
-faster(uint64_t a, uint64_t b)
-{
-	return a == 0 || b == 0 ? 0 : a > b ? a : b;
-}
-
-/* What both have in common. */
-static struct fc_link_state
-both(const struct fc_link_state *a, const struct fc_link_state *b)
-{
-	return (struct fc_link_state){ .cut = a->cut && b->cut,
-		.shaped = a->shaped && b->shaped,
-		.shape = { .delay_us = smaller(a->shape.delay_us, b->shape.delay_us),
-		    .jitter_us = smaller(a->shape.jitter_us, b->shape.jitter_us),
-		    .loss_ppm = smaller(a->shape.loss_ppm, b->shape.loss_ppm),
-		    .rate = faster(a->shape.rate, b->shape.rate) } };
-}
-
 /* NICs whose BGP layer is the gateway's. */
 static int
 add_direct(struct fc_img_links *l, const struct fc_image *img, int vnet, const char *msee,
@@ -214,7 +190,7 @@ add_gateway(struct fc_img_links *l, const struct fc_image *img, const struct top
 				snprintf(from[n], sizeof(from[n]), "%s-%u", g->name, n);
 				s[n] = fc_linkset_get(img->linkset, FC_LINK_NODES, from[n], msee);
 			}
-			s[0] = both(&s[0], &s[1]);
+			s[0] = fc_link_state_both(&s[0], &s[1]);
 			err = add_direct(l, img, g->vnet, msee, &s[0]);
 		}
 	}

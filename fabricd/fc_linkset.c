@@ -239,3 +239,28 @@ fc_linkset_count(const struct fc_linkset *s)
 {
 	return HASH_COUNT(s->rows);
 }
+
+/* ---- two of them ---- */
+
+static uint32_t
+smaller(uint32_t a, uint32_t b)
+{
+	return a < b ? a : b;
+}
+
+static uint64_t
+faster(uint64_t a, uint64_t b)
+{
+	return a == 0 || b == 0 ? 0 : a > b ? a : b;
+}
+
+struct fc_link_state
+fc_link_state_both(const struct fc_link_state *a, const struct fc_link_state *b)
+{
+	return (struct fc_link_state){ .cut = a->cut && b->cut,
+		.shaped = a->shaped && b->shaped,
+		.shape = { .delay_us = smaller(a->shape.delay_us, b->shape.delay_us),
+		    .jitter_us = smaller(a->shape.jitter_us, b->shape.jitter_us),
+		    .loss_ppm = smaller(a->shape.loss_ppm, b->shape.loss_ppm),
+		    .rate = faster(a->shape.rate, b->shape.rate) } };
+}

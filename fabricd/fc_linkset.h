@@ -64,6 +64,9 @@ const struct fc_link_row *fc_linkset_next(
 size_t fc_linkset_count(const struct fc_linkset *s);
 
 bool fc_link_state_eq(const struct fc_link_state *a, const struct fc_link_state *b);
+/* What both have in common. */
+struct fc_link_state fc_link_state_both(
+    const struct fc_link_state *a, const struct fc_link_state *b);
 bool fc_link_shape_is_nothing(const struct fc_link_shape *shape);
 /* "cut=1 shaped=0 ..."; what the text does not name is zero. */
 void fc_link_state_format(char out[static FC_LINK_BODY_MAX], const struct fc_link_state *state);

@@ -148,6 +148,23 @@ class Links(Guests, FabricTestCase):
         self.link("set", "vm12", "--delay", "0", "--jitter", "0")
         self.assertEqual([row for row in self.link("list")["value"] if row["kind"] == "nic"], [])
 
+    def test_trace_and_probe_name_links(self):
+        """What they name is what the packet waited for."""
+        self.addCleanup(self.link, "clear", "vm12")
+        self.addCleanup(self.link, "clear", "nva1")
+        self.link("set", "vm12", "--delay", "15ms", "--one-way")
+        self.link("set", "nva1", "--delay", "10ms")
+        trace = self.fabric.json("trace", "vm11", "vm12", "--both")
+        named = [(hop["node"], link["a"], link["b"], link["delay_ms"])
+                 for hop in trace["hops"] + trace["back_hops"] for link in hop.get("links", [])]
+        self.assertEqual(named, [("vm11", "", "nva1", 10), ("nva1", "nva1", "", 10),
+                                 ("vm12", "vm12", "", 15), ("vm12", "", "nva1", 10), ("nva1", "nva1", "", 10)])
+        told = self.probe("vm11", "vm12", "--pps", "50", "--duration", "300ms")
+        self.assertEqual([(link["a"], link["b"]) for link in told["links"]], [link[1:3] for link in named])
+        self.assertGreaterEqual(told["rtt_us"]["median"], 1000 * sum(link[3] for link in named))
+        self.assertIn("nva1 > 10ms", self.fabric.fabctl("trace", "vm11", "vm12").stdout)
+        self.assertIn("link: vm12 > 15ms", self.fabric.fabctl("probe", "vm11", "vm12", "--duration", "100ms").stdout)
+
     def test_delay_between_regions(self):
         """As the topology says, until somebody says otherwise."""
         self.until_slow("jump1", "10.2.10.4", 18)

@@ -250,7 +250,7 @@ class Packets(Guests, FabricTestCase):
             with self.subTest(options=options):
                 told = self.probe("vm11", "vm12", "--pps", "500", "--duration", "1s", "--max-lost", "0", *options)
                 self.assertEqual(set(told), {"sent", "received", "lost", "duplicated", "reordered", "longest_gap_ms",
-                                             "outage_ms", "rtt_us", "path_before", "path_after"})
+                                             "outage_ms", "rtt_us", "path_before", "path_after", "links"})
                 self.assertEqual([told[key] for key in ("sent", "received", "lost", "duplicated", "reordered")],
                                  [500, 500, 0, 0, 0])
                 self.assertGreater(told["longest_gap_ms"], 0)

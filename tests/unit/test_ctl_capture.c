@@ -2,6 +2,7 @@
  * Captured packets in words and as pcapng; and values of link options.
  */
 #include "fabctl/ctl.h"
+#include "fabctl/ctl_link.h"
 #include "fabctl/ctl_packet.h"
 #include "fabctl/ctl_pcapng.h"
 #include "lib/err.h"
@@ -199,11 +200,48 @@ test_values_of_links(void)
 	}
 }
 
+static void
+test_links_as_text(void)
+{
+	static const struct {
+		const char *a, *b, *want;
+		bool cut;
+		uint32_t delay, jitter, loss;
+		uint64_t rate;
+	} rows[] = {
+		{ "nva1", "", "nva1 > cut", true, 0, 0, 0, 0 },
+		{ "", "vm12", "> vm12 20ms", false, 20000, 0, 0, 0 },
+		{ "nva1", "nva3", "nva1 > nva3 1.5ms+-0.5ms 0.1% 100mbit", false, 1500, 500, 1000,
+		    100000000 },
+		{ "a", "b", "a > b 0ms+-2ms", false, 0, 2000, 0, 0 },
+		{ "a", "b", "a > b cut 50% 9kbit", true, 0, 0, 500000, 9000 },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		Fab__V1__LinkInfo l = FAB__V1__LINK_INFO__INIT;
+		char text[CTL_LINK_TEXT_MAX];
+		json_t *json;
+
+		l.a = (char *)(uintptr_t)rows[i].a;
+		l.b = (char *)(uintptr_t)rows[i].b;
+		l.cut = rows[i].cut;
+		l.delay_us = rows[i].delay;
+		l.jitter_us = rows[i].jitter;
+		l.loss_ppm = rows[i].loss;
+		l.rate = rows[i].rate;
+		json = ctl_link_json(&l);
+		ctl_link_text(text, json);
+		CU_ASSERT_STRING_EQUAL(text, rows[i].want);
+		json_decref(json);
+	}
+}
+
 static CU_TestInfo capture_tests[] = {
 	{ "packets in words", test_packets_in_words },
 	{ "packets cut short", test_packets_cut_short },
 	{ "pcapng", test_pcapng },
 	{ "values of links", test_values_of_links },
+	{ "links as text", test_links_as_text },
 	CU_TEST_INFO_NULL,
 };
 

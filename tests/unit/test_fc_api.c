@@ -1,6 +1,7 @@
 /*
  * Service Fabric over RPC, with stand-in nodes: waiting, links, listings, resources, processes.
  */
+#include "fabricd/fc_trace_links.h"
 #include "lib/err.h"
 #include "tests/unit/fc_fabric.h"
 
@@ -401,6 +402,93 @@ test_links_are_set_field_by_field(void)
 	fixture_fini(&fx);
 }
 
+/* "vm1: > nva1 7; nva1: nva1 > cut" */
+static void
+expect_crossed(
+    struct fixture *fx, const char *src, const char *dst, const char *want, const char *reason)
+{
+	Fab__V1__TraceRequest req = FAB__V1__TRACE_REQUEST__INIT;
+	enum fab_rpc_status status;
+	Fab__V1__TraceReply *r;
+	char text[512] = "";
+
+	req.src = (char *)(uintptr_t)src;
+	req.dst = (char *)(uintptr_t)dst;
+	r = (Fab__V1__TraceReply *)fixture_call(fx, "Trace", &req.base, &status);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(r);
+	for (size_t i = 0; i < r->n_hops; i++)
+		for (size_t k = 0; k < r->hops[i]->n_links; k++) {
+			const Fab__V1__LinkInfo *l = r->hops[i]->links[k];
+
+			CU_ASSERT_TRUE(l->one_way);
+			snprintf(text + strlen(text), sizeof(text) - strlen(text),
+			    "%s: %s %s>%s%s %u;", r->hops[i]->node, l->kind, l->a, l->b,
+			    l->cut ? " cut" : "", l->delay_us);
+		}
+	CU_ASSERT_STRING_EQUAL(text, want);
+	CU_ASSERT_STRING_EQUAL(r->reason, reason);
+	fab__v1__trace_reply__free_unpacked(r, NULL);
+}
+
+#define FAR                                                                                        \
+	"timing: {profile: fast}\n"                                                                \
+	"regions: {delay: 9ms}\n"                                                                  \
+	"vnets:\n"                                                                                 \
+	"  hub: {region: r, address_space: [10.1.0.0/16], subnets: {nva: 10.1.2.0/24, "            \
+	"GatewaySubnet: 10.1.1.0/26, vms: {prefix: 10.1.3.0/24, route_table: rt}}}\n"              \
+	"  far: {region: s, address_space: [10.2.0.0/16], subnets: {vms: 10.2.0.0/24}}\n"          \
+	"peerings: [{between: [hub, far]}]\n"                                                      \
+	"route_tables: {rt: {routes: {far: {prefix: 10.2.0.0/16, next_hop: VirtualAppliance "      \
+	"10.1.2.100}}}}\n"                                                                         \
+	"gateways: {er1: {vnet: hub, type: ExpressRoute, circuits: [c1]}}\n"                       \
+	"circuits: {c1: {site: dc}}\n"                                                             \
+	"sites: {dc: {asn: 64900, prefixes: [172.20.0.0/16]}}\n"                                   \
+	"vms:\n"                                                                                   \
+	"  vm1: {subnet: hub/vms, ip: 10.1.3.4}\n"                                                 \
+	"  fw: {subnet: hub/nva, ip: 10.1.2.4, ip_forwarding: true}\n"                             \
+	"  vm2: {subnet: far/vms, ip: 10.2.0.4}\n"                                                 \
+	"load_balancers: {lb: {subnet: hub/nva, ip: 10.1.2.100, backends: fw}}\n"
+
+static void
+test_trace_names_links(void)
+{
+	struct fixture fx;
+
+	fixture_init(&fx, FAR, false);
+	expect_crossed(&fx, "vm1", "vm2", "fw: regions r>s 9000;", "");
+	CU_ASSERT_EQUAL(shape_link(&fx, "fw", FAB__V1__LINK_FIELD__LINK_DELAY, 7), FAB_RPC_OK);
+	CU_ASSERT_EQUAL(set_link(&fx, "vm2", "", true, false), FAB_RPC_OK);
+	expect_crossed(&fx, "vm1", "vm2",
+	    "vm1: nic >fw 7;fw: nic fw> 7;fw: regions r>s 9000;fw: nic >vm2 cut 0;",
+	    "warning: link > vm2 is cut");
+	expect_crossed(&fx, "vm2", "vm1", "vm2: nic vm2> cut 0;vm2: regions s>r 9000;",
+	    "warning: link vm2 > is cut");
+	fixture_fini(&fx);
+}
+
+/* ER-19: out of the NIC straight to the MSEE, by what both instances' paths have in common. */
+static void
+test_trace_names_links_to_msees(void)
+{
+	struct fc_crossed c[FC_CROSSED_MAX];
+	struct fc_trace tr = { .n_hops = 2,
+		.hops = { { .place = FC_AT_NIC, .node = "vm1" },
+		    { .place = FC_AT_MSEE, .node = "c1-primary" } } };
+	struct fixture fx;
+
+	fixture_init(&fx, FAR, false);
+	tr.hops[0].index = topo_find_nic(fx.f->topo, "vm1");
+	CU_ASSERT_EQUAL(set_link(&fx, "er1-0", "c1-primary", true, false), FAB_RPC_OK);
+	CU_ASSERT_EQUAL(fc_trace_crossed(fx.f->links, fx.f->topo, &tr, 0, c), 0);
+	CU_ASSERT_EQUAL(set_link(&fx, "er1-1", "c1-primary", true, false), FAB_RPC_OK);
+	CU_ASSERT_EQUAL_FATAL(fc_trace_crossed(fx.f->links, fx.f->topo, &tr, 0, c), 1);
+	CU_ASSERT_TRUE(c[0].kind == FC_LINK_NODES && c[0].state.cut);
+	CU_ASSERT_STRING_EQUAL(c[0].from, "er1");
+	CU_ASSERT_STRING_EQUAL(c[0].to, "c1-primary");
+	CU_ASSERT_EQUAL(fc_trace_crossed(fx.f->links, fx.f->topo, &tr, 1, c), 0);
+	fixture_fini(&fx);
+}
+
 static void
 test_links_of_absent_nodes_are_cut_when_they_come(void)
 {
@@ -697,6 +785,8 @@ static CU_TestInfo tests[] = {
 	{ "waiters hang up, or see it come", test_waiters_hang_up_or_see_it_come },
 	{ "links are cut at both ends", test_links_are_cut_at_both_ends },
 	{ "a NIC that is cut cuts its sessions", test_a_nic_that_is_cut_cuts_its_sessions },
+	{ "a trace names links that are cut, slow or lossy", test_trace_names_links },
+	{ "ER-19: a trace names links to MSEEs", test_trace_names_links_to_msees },
 	{ "links are set field by field", test_links_are_set_field_by_field },
 	{ "links of absent nodes are cut when they come",
 	    test_links_of_absent_nodes_are_cut_when_they_come },
