@@ -11,6 +11,7 @@
 #include "fabricd/fc_hold.h"
 #include "fabricd/fc_lag.h"
 #include "fabricd/fc_link.h"
+#include "fabricd/fc_listing.h"
 #include "fabricd/fc_mesh.h"
 #include "fabricd/fc_nodes.h"
 #include "fabricd/fc_outage.h"
@@ -56,6 +57,7 @@ fc_new(struct fc **out, struct fab_loop *loop, const struct fc_conf *conf)
 	    (err = fc_holds_new(&f->holds, f)) != FAB_OK ||
 	    (err = fc_capacity_new(&f->capacity, f)) != FAB_OK ||
 	    (err = fc_outages_new(&f->outages, f)) != FAB_OK ||
+	    (err = fc_listing_new(&f->listing, f)) != FAB_OK ||
 	    (err = fc_lag_new(&f->lag, f, fc_control_late)) != FAB_OK ||
 	    (err = fc_faults_new(&f->faults, f)) != FAB_OK ||
 	    (err = fc_meshes_new(&f->meshes, f)) != FAB_OK ||
@@ -81,6 +83,7 @@ fc_free(struct fc *f)
 	fc_faults_free(f->faults);
 	fc_nodes_free(f->nodes);
 	fc_lag_free(f->lag);
+	fc_listing_free(f->listing);
 	fc_holds_free(f->holds);
 	fc_capacity_free(f->capacity);
 	fc_outages_free(f->outages);
@@ -133,6 +136,7 @@ fc_swap(struct fc *f, struct topo_doc *doc, struct topo *topo)
 	f->topo = topo;
 	fc_timeline_timing(f->timeline, (uint64_t)topo->timing.hold_ms * 1000,
 	    (uint64_t)topo->timing.keepalive_ms * 1000);
+	fc_listing_follow(f->listing);
 	fc_links_prune(f->links);
 	fc_nodes_sync(f->nodes);
 	fc_switch_touch_all(f->sw, "configuration");

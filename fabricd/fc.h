@@ -46,6 +46,7 @@ struct fc {
 	struct fc_holds *holds; /* in front of topo */
 	struct fc_capacity *capacity;
 	struct fc_outages *outages;
+	struct fc_listing *listing;
 	struct fc_lag *lag; /* in front of the layers */
 	struct fc_meshes *meshes;
 	struct fc_switch *sw; /* the tables of vswitchd */

@@ -2,6 +2,8 @@
  * Service Fabric: effective routes, next hop, explanation and trace of a NIC's packets.
  */
 #include "fabricd/fc_api_impl.h"
+#include "fabricd/fc_eff.h"
+#include "fabricd/fc_listing.h"
 #include "fabricd/fc_trace_links.h"
 #include "lib/err.h"
 
@@ -99,7 +101,7 @@ fc_api_routes_effective(void *ctx, struct fab_rpc_call *call, const ProtobufCMes
 
 	if (fc_api_server_routes(ctx, call, req->nic) || (nic = find_nic(f, call, req->nic)) < 0)
 		return;
-	if ((err = fc_eff_list(f->layers, nic, &rows, &n)) != FAB_OK) {
+	if ((err = fc_eff_list(fc_listing_layers(f->listing), nic, &rows, &n)) != FAB_OK) {
 		fail_nic(call, err, req->nic);
 		return;
 	}

@@ -328,6 +328,46 @@ rib_del(struct fc_bgp *b, struct fc_feed *r, struct ipnet net, size_t *changed)
 }
 
 static int
+feed_copy(
+    struct fc_bgp *to, struct fc_feed *out, const struct fc_bgp *from, const struct fc_feed *in)
+{
+	struct fc_lpm_iter it;
+	struct fc_lpm_hit hit;
+	size_t changed = 0;
+	int err = fc_lpm_reserve(&out->rib, in->rib.count);
+
+	out->connected = in->connected;
+	out->ready = in->ready;
+	out->counted = in->counted;
+	fc_lpm_walk(&it, &in->rib, (struct ipnet){ 0, 0 });
+	while (err == FAB_OK && fc_lpm_next(&it, &hit)) {
+		const struct fc_group *g = fc_bgp_group(from, hit.value);
+		struct fc_group *mine;
+
+		if ((err = fc_group_intern(&to->groups, g->key, g->hops, &mine)) != FAB_OK)
+			break;
+		err = rib_set(to, out, hit.net, mine->id, &changed);
+		fc_group_unref(&to->groups, mine->id);
+	}
+	return err;
+}
+
+int
+fc_bgp_copy(struct fc_bgp *to, const struct fc_bgp *from)
+{
+	int err = FAB_OK;
+
+	for (const struct fc_feed *in = from->feeds; in != NULL && err == FAB_OK; in = in->hh.next)
+		err = feed_copy(to, feed_find(to, in->name), from, in);
+	for (size_t i = 0; i < from->n_scopes; i++) {
+		memcpy(
+		    to->scopes[i].serving, from->scopes[i].serving, sizeof(to->scopes[i].serving));
+		to->scopes[i].dark = from->scopes[i].dark;
+	}
+	return err;
+}
+
+static int
 group_apply(struct fc_bgp *b, struct fc_feed *r, const struct fc_route_group *in, size_t *changed)
 {
 	struct fc_group_key key = { .source = in->source,

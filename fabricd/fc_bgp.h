@@ -49,6 +49,9 @@ void fc_bgp_fini(struct fc_bgp *b);
  * layer is consistent, but routes may be missing until the next snapshots. */
 int fc_bgp_bind(struct fc_bgp *b, const struct topo *t);
 
+/* Both follow the same topology. */
+int fc_bgp_copy(struct fc_bgp *to, const struct fc_bgp *from);
+
 /* See fc_layers.h for these. */
 int fc_bgp_snapshot_begin(struct fc_bgp *b, const char *reporter);
 int fc_bgp_apply(

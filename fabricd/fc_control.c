@@ -6,6 +6,7 @@
 #include "fabricd/fc_faults.h"
 #include "fabricd/fc_image.h"
 #include "fabricd/fc_lag.h"
+#include "fabricd/fc_listing.h"
 #include "fabricd/fc_switch.h"
 #include "fabricd/wire_batch.h"
 #include "lib/err.h"
@@ -172,6 +173,13 @@ is_complete(const struct fc_node *n)
 	return n->reporter != NULL && n->reporter->complete;
 }
 
+static void
+reporter_state(struct fc *f, const char *node, bool connected, bool converged)
+{
+	fc_layers_reporter_state(f->layers, node, connected, converged);
+	fc_listing_state(f->listing, node, connected, converged);
+}
+
 /* The layers hear how a reporter is; that may move NICs to another instance (RS-66, RS-93).
  * since_us: when the cause was, if that is a while ago. */
 static void
@@ -183,7 +191,7 @@ tell_layers(struct fc *f, const struct fc_node *n, const char *text, uint64_t si
 	    (n->reporter->waited || (n->status_converged && n->status_generation == n->generation));
 
 	if (reports_layers(fc_node_topo(f->nodes, n)))
-		fc_layers_reporter_state(f->layers, n->name, fc_node_connected(n), converged);
+		reporter_state(f, n->name, fc_node_connected(n), converged);
 	else if (!fc_node_connected(n)) {
 		fc_layers_router_gone(f->layers, n->name);
 		fc_switch_touch_node(f->sw, n->name, n->name, "node lost"); /* RS-56 */
@@ -253,12 +261,13 @@ static void
 tell_loss(struct fc *f, struct fc_node *n)
 {
 	const struct topo_node *tn = fc_node_topo(f->nodes, n);
+	const struct topo_delays *d = &f->topo->timing.delays;
 	struct fc_batch_stamps b = { .node = n->name, .subject = n->name, .text = "node lost" };
 	uint32_t ms = 0;
 
 	if (reports_layers(tn))
-		ms = tn->kind == TOPO_NODE_ROUTE_SERVER ? fc_lag_draw_loss(f->lag, n->name)
-							: fc_lag_draw_batch(f->lag, n->name);
+		ms = fc_lag_draw(f->lag, n->name,
+		    tn->kind == TOPO_NODE_ROUTE_SERVER ? d->instance_failover : d->nic_programming);
 	if (!delay(f, &b, NULL, "failover of NICs", ms))
 		tell_layers(f, n, "node lost", 0);
 }
@@ -342,7 +351,7 @@ report_hello(struct fc_reporter *r, const Fab__V1__ReportHello *hello)
 	fc_events_add(f->events, FC_EVENT_NODE, fab_wall_us(), n->name, "running, pid %d", n->pid);
 	start_patience(r);
 	/* It may have come back before its loss was to be noticed: it has no routes now. */
-	fc_layers_reporter_state(f->layers, n->name, false, false);
+	reporter_state(f, n->name, false, false);
 	tell_layers(f, n, NULL, 0);
 	fc_touch(f, true);
 }
@@ -356,6 +365,13 @@ complain(struct fc_reporter *r, const char *what, const char *why)
 }
 
 static void
+begin_layers(struct fc *f, const char *node)
+{
+	fc_layers_snapshot_begin(f->layers, node);
+	fc_listing_snapshot(f->listing, node, true);
+}
+
+static void
 snapshot_begin(struct fc_reporter *r)
 {
 	struct fc_route_batch none = { 0 };
@@ -366,7 +382,7 @@ snapshot_begin(struct fc_reporter *r)
 		s->repeated = false;
 	fc_lag_drop(r->f->lag, n->name);
 	if (reports_layers(fc_node_topo(r->f->nodes, n)))
-		fc_layers_snapshot_begin(r->f->layers, n->name);
+		begin_layers(r->f, n->name);
 	else {
 		fc_layers_router_apply(r->f->layers, n->name, &none, true, false);
 		fc_switch_touch_node(r->f->sw, n->name, n->name, "node is back");
@@ -404,6 +420,7 @@ snapshot_end(struct fc_reporter *r)
 		return;
 	}
 	fc_layers_snapshot_end(r->f->layers, r->node->name, &changed);
+	fc_listing_snapshot(r->f->listing, r->node->name, false);
 	tell_layers(r->f, r->node, "all routes are here", 0);
 	if (changed == 0)
 		return;
@@ -424,6 +441,14 @@ router_routes(struct fc *f, const struct fc_node *n, const struct fc_route_batch
 	return fc_layers_router_apply(f->layers, n->name, batch, false, false);
 }
 
+static int
+layers_apply(struct fc *f, const char *node, const Fab__V1__RouteBatch *m,
+    const struct fc_route_batch *batch, bool in_snapshot, size_t *changed)
+{
+	fc_listing_batch(f->listing, node, m, batch, in_snapshot);
+	return fc_layers_apply(f->layers, node, batch, changed);
+}
+
 static void
 complain_batch(const char *node, int err)
 {
@@ -442,7 +467,8 @@ report_routes(struct fc_reporter *r, const Fab__V1__RouteBatch *m, bool in_snaps
 	struct fc_batch_stamps b;
 	size_t changed = 0;
 	bool layers = reports_layers(fc_node_topo(f->nodes, n));
-	uint32_t ms = layers && !in_snapshot ? fc_lag_draw_batch(f->lag, n->name) : 0, prefixes;
+	struct topo_range nic = f->topo->timing.delays.nic_programming;
+	uint32_t ms = layers && !in_snapshot ? fc_lag_draw(f->lag, n->name, nic) : 0, prefixes;
 	int err = wire_batch_decode(&mem, &batch, &prefixes, m);
 
 	if (err != FAB_OK) {
@@ -458,7 +484,7 @@ report_routes(struct fc_reporter *r, const Fab__V1__RouteBatch *m, bool in_snaps
 	if (delay(f, &b, m, "NIC programming", ms))
 		goto touch;
 	if (layers)
-		err = fc_layers_apply(f->layers, n->name, &batch, &changed);
+		err = layers_apply(f, n->name, m, &batch, in_snapshot, &changed);
 	else
 		err = router_routes(f, n, &batch);
 	complain_batch(n->name, err);
@@ -495,7 +521,7 @@ fc_control_late(struct fc *f, const char *node, const Fab__V1__RouteBatch *m, ui
 	}
 	b.since_us = m->cause != NULL && m->cause->held_us != 0 ? m->cause->held_us : queued_us;
 	if (wire_batch_decode(&mem, &batch, &b.routes, m) == FAB_OK)
-		complain_batch(node, fc_layers_apply(f->layers, node, &batch, &changed));
+		complain_batch(node, layers_apply(f, node, m, &batch, false, &changed));
 	b.changed = (uint32_t)changed;
 	if (changed > 0) {
 		layer_changed(f, &b);

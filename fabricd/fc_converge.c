@@ -9,6 +9,7 @@
 #include "fabricd/fc_hold.h"
 #include "fabricd/fc_lag.h"
 #include "fabricd/fc_link.h"
+#include "fabricd/fc_listing.h"
 #include "fabricd/fc_outage.h"
 #include "fabricd/fc_pairs.h"
 #include "fabricd/fc_switch.h"
@@ -108,6 +109,9 @@ nothing_pending(const struct fc *f, char why[static FC_WHY_MAX])
 
 	if ((late = fc_lag_pending(f->lag, &late_ms)) != NULL)
 		snprintf(why, FC_WHY_MAX, "NICs get a change of node %.60s in %llu ms", late,
+		    (unsigned long long)late_ms);
+	else if ((late = fc_listing_pending(f->listing, &late_ms)) != NULL)
+		snprintf(why, FC_WHY_MAX, "a change of node %.60s is listed in %llu ms", late,
 		    (unsigned long long)late_ms);
 	else if ((late = fc_outages_pending(f->outages, &late_ms)) != NULL)
 		snprintf(why, FC_WHY_MAX, "gateways of %.60s go on in %llu ms (RS-11)", late,
@@ -266,7 +270,7 @@ effective_holds(
 		return FAB_ENOENT;
 	}
 	*holds = false;
-	if ((err = fc_eff_list(f->layers, nic, &rows, &n)) != FAB_OK)
+	if ((err = fc_eff_list(fc_listing_layers(f->listing), nic, &rows, &n)) != FAB_OK)
 		return err == FAB_ECLOSED ? FAB_OK : err; /* its VM does not run: no routes */
 	for (size_t i = 0; i < n; i++)
 		if (rows[i].state == FC_ACTIVE && ipnet_eq(rows[i].prefix, e->prefix) &&

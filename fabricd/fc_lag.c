@@ -127,29 +127,17 @@ due_cb(void *arg)
 	arm(l);
 }
 
-static uint32_t
-draw(struct fc_lag *l, const char *node, struct topo_range r)
+uint32_t
+fc_lag_draw(struct fc_lag *l, const char *node, struct topo_range r)
 {
 	struct queue *q = queue_find(l, node);
 	bool waits = q != NULL && q->items != NULL;
+	uint32_t ms;
 
-	if (r.max_ms == 0 && !waits)
+	if ((r.max_ms == 0 && !waits) || (q = queue_add(l, node)) == NULL)
 		return 0;
-	if ((q = queue_add(l, node)) == NULL)
-		return 0;
-	return topo_draw_ms(r, l->f->topo->timing.seed, node, q->drawn++);
-}
-
-uint32_t
-fc_lag_draw_batch(struct fc_lag *l, const char *node)
-{
-	return draw(l, node, l->f->topo->timing.delays.nic_programming);
-}
-
-uint32_t
-fc_lag_draw_loss(struct fc_lag *l, const char *node)
-{
-	return draw(l, node, l->f->topo->timing.delays.instance_failover);
+	ms = topo_draw_ms(r, l->f->topo->timing.seed, node, q->drawn++);
+	return ms == 0 && waits ? 1 : ms; /* behind what waits */
 }
 
 int
@@ -190,6 +178,13 @@ fc_lag_drop(struct fc_lag *l, const char *node)
 	q->items = NULL;
 	q->n = 0;
 	arm(l);
+}
+
+void
+fc_lag_drop_all(struct fc_lag *l)
+{
+	for (struct queue *q = l->queues; q != NULL; q = q->hh.next)
+		fc_lag_drop(l, q->node);
 }
 
 const char *

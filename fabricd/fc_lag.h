@@ -6,6 +6,7 @@
  * in the order in which it came, each after a delay of its own, which is drawn from the range that
  * timing.delays has. Without a delay nothing is ever queued. Loop thread.
  */
+#include "lib/topo.h"
 #include "proto/control.pb-c.h"
 
 #include <stdbool.h>
@@ -25,14 +26,13 @@ typedef void fc_lag_fn(
 int fc_lag_new(struct fc_lag **out, struct fc *f, fc_lag_fn *fn);
 void fc_lag_free(struct fc_lag *l);
 
-/* The delay of a route batch of that node that arrives now, and of its loss; 0: at once, and
- * nothing must wait for that. */
-uint32_t fc_lag_draw_batch(struct fc_lag *l, const char *node);
-uint32_t fc_lag_draw_loss(struct fc_lag *l, const char *node);
+/* The delay of what that node says now, drawn from r; 0: at once, and nothing of it waits. */
+uint32_t fc_lag_draw(struct fc_lag *l, const char *node, struct topo_range r);
 /* Queues; not before what is queued already. FAB_ENOMEM: nothing was. */
 int fc_lag_put(struct fc_lag *l, const char *node, const Fab__V1__RouteBatch *m, uint32_t delay_ms);
 /* Forgets what is queued of that node: it says everything again. */
 void fc_lag_drop(struct fc_lag *l, const char *node);
+void fc_lag_drop_all(struct fc_lag *l);
 /* A node of which something is queued, and how long the first of it still takes; NULL: none. */
 const char *fc_lag_pending(const struct fc_lag *l, uint64_t *ms);
 

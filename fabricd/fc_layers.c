@@ -114,6 +114,14 @@ fc_layers_bind(struct fc_layers *l, const struct topo *t)
 	return fc_bgp_bind(&l->bgp, t);
 }
 
+int
+fc_layers_copy_routes(struct fc_layers *to, const struct fc_layers *from)
+{
+	FAB_ASSERT(to->topo == from->topo);
+	touch(to);
+	return fc_bgp_copy(&to->bgp, &from->bgp);
+}
+
 const struct topo *
 fc_layers_topo(const struct fc_layers *l)
 {

@@ -21,6 +21,8 @@ void fc_layers_free(struct fc_layers *l);
 /* Rebuilds system and user layers from t (borrowed until the next bind) and keeps the BGP routes of
  * every scope (by VNet name) and reporter (by node name) that still exists. */
 int fc_layers_bind(struct fc_layers *l, const struct topo *t);
+/* Into layers that are bound to the same topology: routes and states of all reporters. */
+int fc_layers_copy_routes(struct fc_layers *to, const struct fc_layers *from);
 const struct topo *fc_layers_topo(const struct fc_layers *l);
 
 /* Routes that share all but the prefix, as fab.v1.RouteGroup. Arrays are borrowed. */

@@ -129,6 +129,7 @@ struct topo_range {
 /* How long the platform takes (section 6 of the semantics); 0: it takes no time. */
 struct topo_delays {
 	struct topo_range nic_programming;   /* TIME-2, TIME-3, TIME-20 */
+	struct topo_range effective_routes;  /* what is listed lags behind (TIME-5 ... 7) */
 	struct topo_range instance_failover; /* NICs leave a dead Route Server instance (TIME-20) */
 	struct topo_range udr;               /* TIME-10 */
 	struct topo_range peering;           /* until Connected (TIME-11, PEER-13) */

@@ -34,6 +34,9 @@ static const struct topo_key timing_delays[] = {
 	DELAY("nic_programming",
 	    "from a change of the routes of a Route Server or gateway until NICs have it (TIME-2, "
 	    "TIME-3, TIME-20)"),
+	DELAY("effective_routes",
+	    "from then on until `routes effective` shows it; trace and packets do not wait (TIME-5, "
+	    "TIME-6, TIME-7)"),
 	DELAY("instance_failover",
 	    "until the NICs of a dead Route Server instance use the other one (RS-93, TIME-20)"),
 	DELAY("udr", "from a change of a route table until NICs have it (TIME-10)"),

@@ -23,6 +23,7 @@ static const struct topo_timing profile_azure = {
 	.probe_interval_ms = 5000,
 	.delays = {
 		.nic_programming = SECONDS(1, 5), /* TIME-2, TIME-3 */
+		.effective_routes = SECONDS(19, 25), /* TIME-5, TIME-6 */
 		.instance_failover = SECONDS(180, 180),
 		.udr = SECONDS(10, 60),     /* TIME-10 */
 		.peering = SECONDS(15, 60), /* TIME-11 */
@@ -53,6 +54,7 @@ static const struct {
 	size_t at; /* in struct topo_delays */
 } delays[] = {
 	{ "nic_programming", offsetof(struct topo_delays, nic_programming) },
+	{ "effective_routes", offsetof(struct topo_delays, effective_routes) },
 	{ "instance_failover", offsetof(struct topo_delays, instance_failover) },
 	{ "udr", offsetof(struct topo_delays, udr) },
 	{ "peering", offsetof(struct topo_delays, peering) },

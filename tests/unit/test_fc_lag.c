@@ -192,7 +192,53 @@ test_nics_leave_a_dead_instance_later(void)
 	fixture_fini(&fx);
 }
 
+/* Next hop that packets take, whatever is listed. */
+static bool
+goes_by(struct fixture *fx, const char *nic, const char *hop)
+{
+	uint32_t addr = 0;
+	struct fc_eff_route r;
+
+	CU_ASSERT_EQUAL_FATAL(ipaddr_parse(&addr, hop), FAB_OK);
+	return fc_eff_lookup(fx->f->layers, topo_find_nic(fx->f->topo, nic), 0x08080808, &r) &&
+	       r.n_next_hops == 1 && r.next_hops[0] == addr;
+}
+
+/* TIME-5, TIME-6, TIME-7: what is listed follows later than what NICs have. */
+static void
+test_the_listing_lags(void)
+{
+	struct fixture fx;
+	struct fake rs[2];
+	uint64_t ms;
+
+	fixture_init(&fx, ALONE, false);
+	fake_route_servers(&fx, rs);
+	set_delay(&fx, "timing.delays.effective_routes=300ms..400ms");
+	CU_ASSERT_TRUE(has(&fx, "vm1", "10.1.2.4")); /* what there was is listed */
+	AWAIT(fx.loop, fixture_wait(&fx, "converged", 5000) == FAB_RPC_OK);
+	fake_announce(&rs[0], default_nva2, 0);
+	fake_announce(&rs[1], default_nva2, 0);
+	AWAIT(fx.loop, goes_by(&fx, "vm1", "10.1.2.5"));
+	CU_ASSERT_TRUE(has(&fx, "vm1", "10.1.2.4"));
+	CU_ASSERT_EQUAL(fixture_wait(&fx, "converged", 50), FAB_RPC_DEADLINE_EXCEEDED);
+	AWAIT(fx.loop, has(&fx, "vm1", "10.1.2.5"));
+	AWAIT(fx.loop, fixture_wait(&fx, "converged", 5000) == FAB_RPC_OK);
+	fake_withdraw(&rs[0], DEFAULT, 0);
+	fake_withdraw(&rs[1], DEFAULT, 0);
+	AWAIT(fx.loop, !goes_by(&fx, "vm1", "10.1.2.5"));
+	CU_ASSERT_TRUE(has(&fx, "vm1", "10.1.2.5"));
+	/* Without the delay the listing is in step at once. */
+	set_delay(&fx, "timing.delays.effective_routes=0");
+	CU_ASSERT_TRUE(has(&fx, "vm1", "Internet"));
+	CU_ASSERT_PTR_NULL(fc_lag_pending(fx.f->lag, &ms));
+	fake_fini(&rs[0]);
+	fake_fini(&rs[1]);
+	fixture_fini(&fx);
+}
+
 static CU_TestInfo lag_tests[] = {
+	{ "TIME-5, TIME-6, TIME-7: the listing lags", test_the_listing_lags },
 	{ "TIME-2, TIME-3: NICs are programmed later", test_nics_are_programmed_later },
 	{ "timing fast delays nothing", test_fast_delays_nothing },
 	{ "changes keep their order", test_changes_keep_their_order },

@@ -192,6 +192,8 @@ test_delays_of_azure(void)
 
 	assert_range(d->nic_programming, 1000, 5000);
 	assert_range(d->instance_failover, 180000, 180000);
+	/* TIME-5, TIME-6: with programming 20 to 30 s */
+	assert_range(d->effective_routes, 19000, 25000);
 	assert_range(d->udr, 10000, 60000);
 	assert_range(d->peering, 15000, 60000);
 	/* PEER-13: 30 to 90 s together */
