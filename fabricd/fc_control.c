@@ -33,7 +33,8 @@ struct fc_reporter {
 	bool warned;   /* of something in its reports; once is enough */
 	bool complete; /* all that the node had to say when it came is here */
 	struct fab_timer *patience;
-	bool waited; /* long enough: it counts as converged, whatever session is missing */
+	bool settled; /* has been converged: what it says from then on are changes */
+	bool waited;  /* long enough: it counts as converged, whatever session is missing */
 };
 
 /* ---- Watch ---- */
@@ -443,9 +444,9 @@ router_routes(struct fc *f, const struct fc_node *n, const struct fc_route_batch
 
 static int
 layers_apply(struct fc *f, const char *node, const Fab__V1__RouteBatch *m,
-    const struct fc_route_batch *batch, bool in_snapshot, size_t *changed)
+    const struct fc_route_batch *batch, bool old_news, size_t *changed)
 {
-	fc_listing_batch(f->listing, node, m, batch, in_snapshot);
+	fc_listing_batch(f->listing, node, m, batch, old_news);
 	return fc_layers_apply(f->layers, node, batch, changed);
 }
 
@@ -468,7 +469,8 @@ report_routes(struct fc_reporter *r, const Fab__V1__RouteBatch *m, bool in_snaps
 	size_t changed = 0;
 	bool layers = reports_layers(fc_node_topo(f->nodes, n));
 	struct topo_range nic = f->topo->timing.delays.nic_programming;
-	uint32_t ms = layers && !in_snapshot ? fc_lag_draw(f->lag, n->name, nic) : 0, prefixes;
+	uint32_t ms = layers && !in_snapshot && r->settled ? fc_lag_draw(f->lag, n->name, nic) : 0,
+		 prefixes;
 	int err = wire_batch_decode(&mem, &batch, &prefixes, m);
 
 	if (err != FAB_OK) {
@@ -484,7 +486,7 @@ report_routes(struct fc_reporter *r, const Fab__V1__RouteBatch *m, bool in_snaps
 	if (delay(f, &b, m, "NIC programming", ms))
 		goto touch;
 	if (layers)
-		err = layers_apply(f, n->name, m, &batch, in_snapshot, &changed);
+		err = layers_apply(f, n->name, m, &batch, in_snapshot || !r->settled, &changed);
 	else
 		err = router_routes(f, n, &batch);
 	complain_batch(n->name, err);
@@ -585,6 +587,7 @@ report_status(struct fc_reporter *r, const Fab__V1__NodeStatus *m)
 
 	n->status_generation = m->generation;
 	n->status_converged = m->converged;
+	r->settled |= m->converged;
 	n->status_routes = m->routes;
 	tell_layers(r->f, n, m->converged ? "node converged" : "node not converged", 0);
 	fc_touch(r->f, false);

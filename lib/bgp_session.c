@@ -158,8 +158,8 @@ bgp_listener_free(struct bgp_listener *l)
 
 /* ---- timers ---- */
 
-/* Each delay is half as long again, up to connect_retry_ms: whenever the peer appears, it is found
- * within half of the time that it took. */
+/* TIME-9. Each delay is half as long again, up to connect_retry_ms: whenever the peer appears, it
+ * is found within half of the time that it took. */
 void
 bgp_session_arm_retry(struct bgp_session *s)
 {

@@ -15,7 +15,7 @@
 static const struct topo_timing profile_azure = {
 	.profile = "azure",
 	.keepalive_ms = 60000,
-	.hold_ms = 180000,
+	.hold_ms = 180000, /* TIME-8: a silent peer is lost 120 to 180 s later */
 	.connect_retry_ms = 30000,
 	.bfd_ms = 300, /* ER-4, TIME-12 */
 	.converge_quiet_ms = 1000,
