@@ -1,21 +1,16 @@
 #ifndef VSWITCHD_VS_BPF_H
 #define VSWITCHD_VS_BPF_H
 /*
- * The BPF engine. A guest's interface is a veth, and a program at our end of it moves packets in
- * the kernel (vs_fast.bpf.c) by a copy of the tables (vs_flat.h). What is not plain goes to a
- * userspace engine, which this one has inside, over a TAP for all ports (vs_trunk.h); that one also
- * serves guests whose interface is a TAP, and counts every drop.
+ * The BPF engine: guests have veths (vs_wired.h), and a program at our end of each moves packets in
+ * the kernel (vs_fast.bpf.c) by a copy of the tables (vs_flat.h).
  *
  * When vswitchd is killed the programs go on: filters hold them and the tables. The next engine
- * finds the veths in its namespace, and once its first tables are in force it puts its own programs
- * in the place of the old ones. When it ends on purpose nothing passes any more.
+ * puts its own programs in the place of the old ones. When it ends on purpose it leaves programs
+ * that drop everything.
  */
 #include "vswitchd/vs_engine.h"
 
 #define VS_BPF_WHY_MAX 192
-#define VS_BPF_CLAIM_MS                                                                            \
-	30000 /* after the first tables: who has not come until then is unplugged                  \
-	       */
 
 struct fab_loop;
 
