@@ -37,7 +37,7 @@ static const struct opt_row opts[] = {
 	[CTL_OPT_TCP] = { "tcp", 0, NULL, "over one TCP connection, not UDP" },
 	[CTL_OPT_GUEST] = { "guest", 0, NULL,
 	    "the whole machine: its link goes down, then all its processes die" },
-	[CTL_OPT_ENGINE] = { "engine", 0, "auto|userspace|bpf",
+	[CTL_OPT_ENGINE] = { "engine", 0, "auto|bpf|userspace|taps",
 	    "what moves the packets; auto: bpf where that is possible" },
 	[CTL_OPT_JUNIT] = { "junit", 0, "FILE", "write the results there, as JUnit does" },
 	[CTL_OPT_TAP] = { "tap", 0, NULL, "results as Test Anything Protocol" },

@@ -123,13 +123,16 @@ ctl_packets_choose(bool *on, bool *rootless, const char *word, const struct topo
 int
 ctl_packets_engine(const char **engine, const char *word)
 {
-	if (word == NULL && ((word = getenv("FAB_ENGINE")) == NULL || word[0] == '\0'))
+	static const char *const known[] = { "auto", "bpf", "userspace", "taps" };
+
+	if (word == NULL && (word = getenv("FAB_ENGINE")) != NULL && word[0] == '\0')
 		word = NULL;
-	if (word != NULL && strcmp(word, "auto") != 0 && strcmp(word, "userspace") != 0 &&
-	    strcmp(word, "bpf") != 0)
-		return ctl_fail(CTL_USAGE, "USAGE", "'%s' is not auto, userspace or bpf", word);
-	*engine = word;
-	return CTL_OK;
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (word == NULL || strcmp(word, known[i]) == 0) {
+			*engine = word;
+			return CTL_OK;
+		}
+	return ctl_fail(CTL_USAGE, "USAGE", "'%s' is not auto, bpf, userspace or taps", word);
 }
 
 int

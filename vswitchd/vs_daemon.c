@@ -6,6 +6,7 @@
 #include "vswitchd/vs_attach.h"
 #include "vswitchd/vs_bpf.h"
 #include "vswitchd/vs_caps.h"
+#include "vswitchd/vs_nft.h"
 #include "vswitchd/vs_sync.h"
 #include "vswitchd/vs_user.h"
 #include "vswitchd/vs_watch.h"
@@ -25,7 +26,7 @@ static const struct node_own_option options[] = {
 	[OWN_ATTACH] = { "attach", "PATH", "socket where guests are plugged in" },
 	[OWN_MODE] = { "attach-mode", "MODE", "who may: 0600 (default) or 0666" },
 	[OWN_ENGINE] = { "engine", "ENGINE",
-	    "what moves packets: auto (default), userspace or bpf" },
+	    "what moves packets: auto (default), bpf, userspace or taps" },
 	{ NULL, NULL, NULL },
 };
 
@@ -97,28 +98,51 @@ complain(const struct node_options *o, int option)
 	return fab_args_complain(o->args.program, what, o->own[option]);
 }
 
+/* The kernel helps where nothing is in the way of it. */
+static int
+start_userspace(struct vs_daemon *d)
+{
+	char why[VS_NFT_WHY_MAX];
+
+	if (vs_nft_new(&d->engine, d->model, node_loop(d->node), why) == FAB_OK) {
+		fab_info("engine userspace+nft: the kernel moves flows that it was told of");
+		return FAB_OK;
+	}
+	fab_info("engine userspace, without a flow cache in the kernel: %s", why);
+	return vs_user_new(&d->engine, d->model);
+}
+
+static int
+start_bpf(struct vs_daemon *d, bool must)
+{
+	char why[VS_BPF_WHY_MAX];
+
+	if (vs_bpf_new(&d->engine, d->model, node_loop(d->node), why) == FAB_OK) {
+		fab_info("engine bpf: the kernel moves what is plain");
+		return FAB_OK;
+	}
+	if (must)
+		fab_error("the BPF engine is not possible here: %s", why);
+	else
+		fab_info("BPF is not possible here: %s", why);
+	return FAB_ENOTSUP;
+}
+
 /* Which one it is to be, by name; auto tries. */
 static int
 engine_start(struct vs_daemon *d, const struct node_options *o)
 {
 	const char *name = o->own[OWN_ENGINE] != NULL ? o->own[OWN_ENGINE] : "auto";
-	bool any = strcmp(name, "auto") == 0;
-	char why[VS_BPF_WHY_MAX];
 
-	if (!any && strcmp(name, "userspace") != 0 && strcmp(name, "bpf") != 0)
+	if (strcmp(name, "taps") == 0)
+		return vs_user_new(&d->engine, d->model);
+	if (strcmp(name, "bpf") == 0)
+		return start_bpf(d, true);
+	if (strcmp(name, "userspace") == 0)
+		return start_userspace(d);
+	if (strcmp(name, "auto") != 0)
 		return complain(o, OWN_ENGINE);
-	if (strcmp(name, "userspace") != 0) {
-		if (vs_bpf_new(&d->engine, d->model, node_loop(d->node), why) == FAB_OK) {
-			fab_info("engine bpf: the kernel moves what is plain");
-			return FAB_OK;
-		}
-		if (!any) {
-			fab_error("the BPF engine is not possible here: %s", why);
-			return FAB_ENOTSUP;
-		}
-		fab_info("engine userspace: BPF is not possible here: %s", why);
-	}
-	return vs_user_new(&d->engine, d->model);
+	return start_bpf(d, false) == FAB_OK ? FAB_OK : start_userspace(d);
 }
 
 static int
@@ -265,6 +289,7 @@ daemon_stats(void *ctx, void (*add)(void *arg, const char *name, uint64_t value)
 	char name[64];
 
 	vs_engine_each(d->engine, sum_up, &sum);
+	vs_engine_stats(d->engine, add, arg);
 	add(arg, "generation", vs_model_generation(d->model));
 	add(arg, "tables_octets", vs_model_memory(d->model));
 	if (d->sync != NULL) {

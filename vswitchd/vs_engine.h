@@ -1,10 +1,11 @@
 #ifndef VSWITCHD_VS_ENGINE_H
 #define VSWITCHD_VS_ENGINE_H
 /*
- * What moves the packets: the userspace engine (vs_user.h), or the BPF engine (vs_bpf.h). An engine
- * is made for one model and ends before it. It knows interfaces by the name of their port, whether
- * the model has that port yet or not: what is attached early forwards as soon as an update brings
- * its port, and an update that renumbers all ports leaves the interfaces alone.
+ * What moves the packets: the userspace engine (vs_user.h), alone or with a flow cache (vs_nft.h),
+ * or the BPF engine (vs_bpf.h). An engine is made for one model and ends before it. It knows
+ * interfaces by the name of their port, whether the model has that port yet or not: what is
+ * attached early forwards as soon as an update brings its port, and an update that renumbers all
+ * ports leaves the interfaces alone.
  *
  * Loop thread only. No call waits for the network or for a guest; attach and detach wait for the
  * engine to finish the burst that it is at.
@@ -21,12 +22,13 @@ struct vs_counters {
 };
 
 typedef void vs_counters_fn(void *arg, const char *name, const struct vs_counters *c);
+typedef void vs_stat_fn(void *arg, const char *name, uint64_t value);
 
 struct vs_capture;
 struct vs_engine;
 
 struct vs_engine_ops {
-	const char *name; /* as in SwitchHello.engine: "userspace", "bpf" */
+	const char *name; /* as in SwitchHello.engine: "userspace", "userspace+nft", "bpf" */
 	void (*free)(struct vs_engine *e);
 	int (*attach)(struct vs_engine *e, const char *name, int fd);
 	/* NULL: it takes TAPs only. */
@@ -36,6 +38,8 @@ struct vs_engine_ops {
 	void (*each)(const struct vs_engine *e, vs_counters_fn *fn, void *arg);
 	int (*platform)(struct vs_engine *e, int fd);
 	int (*capture)(struct vs_engine *e, const char *name, struct vs_capture *c, bool on);
+	/* What there is to tell of the engine as a whole; NULL: nothing. */
+	void (*stats)(const struct vs_engine *e, vs_stat_fn *add, void *arg);
 };
 
 /* Begins the struct of each engine, which its own _new() makes. */
@@ -111,6 +115,13 @@ static inline void
 vs_engine_each(const struct vs_engine *e, vs_counters_fn *fn, void *arg)
 {
 	e->ops->each(e, fn, arg);
+}
+
+static inline void
+vs_engine_stats(const struct vs_engine *e, vs_stat_fn *add, void *arg)
+{
+	if (e->ops->stats != NULL)
+		e->ops->stats(e, add, arg);
 }
 
 #endif

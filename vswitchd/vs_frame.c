@@ -105,7 +105,7 @@ not_unicast(uint32_t addr)
 
 /* A fragment has no ports, so that all of a packet go the same way: only the first one could. */
 static void
-parse_flow(struct vs_flow *f, const uint8_t *ip, size_t header, size_t total)
+parse_flow(struct vs_frame *out, const uint8_t *ip, size_t header, size_t total)
 {
 	struct endpoint src = { .addr = get32(ip + 12) }, dst = { .addr = get32(ip + 16) };
 	bool fragment = (get16(ip + 6) & 0x3fff) != 0;
@@ -114,7 +114,9 @@ parse_flow(struct vs_flow *f, const uint8_t *ip, size_t header, size_t total)
 		src.port = get16(ip + header);
 		dst.port = get16(ip + header + 2);
 	}
-	flow_set(f, src, dst, ip[9]);
+	out->proto = ip[9];
+	out->ports = (uint32_t)src.port << 16 | dst.port;
+	flow_set(&out->flow, src, dst, ip[9]);
 }
 
 static void
@@ -128,7 +130,7 @@ parse_ipv4(struct vs_frame *out, const struct virtio_net_hdr *h, const uint8_t *
 	total = get16(ip + 2);
 	if (header < IPV4_LEN || total < header || total > len)
 		return;
-	parse_flow(&out->flow, ip, header, total);
+	parse_flow(out, ip, header, total);
 	out->size = (uint32_t)total;
 	if (h->gso_type != VIRTIO_NET_HDR_GSO_NONE && h->gso_size + header < total)
 		out->size = h->gso_size + (uint32_t)header;

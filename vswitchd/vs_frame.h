@@ -24,6 +24,8 @@ struct vs_frame {
 	enum vs_frame_kind kind;
 	struct vs_flow flow; /* IPV4; NOT_UNICAST: 0 if it is not IPv4 */
 	uint32_t size;       /* IPV4: octets of the IP packets on the wire, each, at least */
+	uint8_t proto;       /* IPV4 */
+	uint32_t ports;      /* IPV4: source << 16 | destination; 0: it has none */
 	struct {
 		uint32_t sender, target;
 		uint8_t mac[6]; /* the sender's */

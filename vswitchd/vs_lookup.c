@@ -152,8 +152,9 @@ select_route(const struct walk *w, uint32_t dst)
 
 /* Spreads over n without the bias of a remainder. */
 static size_t
-choose(uint32_t hash, size_t n)
+choose(struct walk *w, uint32_t hash, size_t n)
 {
+	w->out->by_hash |= n > 1;
 	return (size_t)((uint64_t)hash * n >> 32);
 }
 
@@ -203,7 +204,7 @@ to_owner(struct walk *w, const struct vs_group_conf *deliver, uint32_t addr)
 		return drop(w, VS_DROP_NO_OWNER);
 	if (is_filtered(w, g))
 		return drop(w, VS_DROP_FILTERED);
-	return to_port(w, g->members[choose(w->flow->pair, g->n_members)]);
+	return to_port(w, g->members[choose(w, w->flow->pair, g->n_members)]);
 }
 
 /* The VNet, the sender's or one peered with it, that has a next hop (RS-57, UDR-3). NULL: not
@@ -239,7 +240,7 @@ to_next_hop(struct walk *w, const struct vs_group_conf *via)
 	}
 	if (n == 0)
 		return drop(w, VS_DROP_UNREACHABLE);
-	i = choose(hash_here(w), n);
+	i = choose(w, hash_here(w), n);
 	p = to_owner(w, vnet[i], hop[i]);
 	if (p != NULL && !p->forwarding && !p->router && hop[i] != w->flow->dst)
 		return drop(w, VS_DROP_NOT_FORWARDING);
@@ -314,7 +315,7 @@ follow(struct walk *w)
 		return to_next_hop(w, g);
 	case VS_GROUP_PORTS:
 	case VS_GROUP_GUARDED:
-		return to_port(w, g->members[choose(hash_here(w), g->n_members)]);
+		return to_port(w, g->members[choose(w, hash_here(w), g->n_members)]);
 	case VS_GROUP_INTERNET:
 		return to_internet(w, g);
 	case VS_GROUP_PUBLIC:
@@ -383,6 +384,7 @@ vs_lookup(
 
 	out->n_links = 0;
 	out->src = out->dst = 0;
+	out->by_hash = false;
 	w.at = vs_model_port(m, from);
 	if (w.at == NULL || !w.at->up)
 		drop(&w, VS_DROP_PORT_DOWN);

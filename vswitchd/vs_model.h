@@ -217,6 +217,7 @@ struct vs_verdict {
 	/* Not DROPPED: ids of the links on the way that do something, in order. */
 	uint32_t links[VS_CROSSED_MAX];
 	unsigned n_links;
+	bool by_hash; /* one of several takers, or ways: other ports, another one */
 };
 
 /* Where a packet goes that port `from` sent (EFF-1 ... EFF-7, SYS-5, UDR-3). Source checks and cut

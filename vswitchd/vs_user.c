@@ -278,6 +278,12 @@ user_platform(struct vs_engine *e, int fd)
 	return err;
 }
 
+void
+vs_user_set_hints(struct vs_engine *e, struct vs_hints *hints)
+{
+	((struct vs_user *)e)->hints = hints;
+}
+
 static void
 port_close(struct user_port *port)
 {

@@ -8,12 +8,16 @@
  */
 #include "vswitchd/vs_engine.h"
 
+struct vs_hints;
+
 /* Starts the thread. The model is borrowed and must outlive the engine. FAB_ENOMEM, FAB_EIO. */
 int vs_user_new(struct vs_engine **out, struct vs_model *m);
 
-/* For the BPF engine: fd, the engine's from now on, is the trunk (vs_trunk.h). Once. */
+/* For engines with a fast path: fd, the engine's from now on, is the trunk (vs_trunk.h). Once. */
 int vs_user_set_trunk(struct vs_engine *e, int fd);
 /* Like vs_engine_attach(), for a port that is reached by the trunk; slot is not 0. */
 int vs_user_attach_slot(struct vs_engine *e, const char *name, uint32_t slot);
+/* Flows between ports at the trunk are told there; borrowed. Before the first such port. */
+void vs_user_set_hints(struct vs_engine *e, struct vs_hints *hints);
 
 #endif

@@ -6,6 +6,7 @@
  */
 #include "vswitchd/vs_delay.h"
 #include "vswitchd/vs_frame.h"
+#include "vswitchd/vs_hints.h"
 #include "vswitchd/vs_idmap.h"
 #include "vswitchd/vs_port.h"
 
@@ -29,6 +30,7 @@ struct vs_user {
 	struct user_port *ports;   /* by name; loop thread */
 	struct user_port trunk;    /* fd < 0: none */
 	struct user_port platform; /* likewise */
+	struct vs_hints *hints;    /* NULL: nobody wants to know */
 
 	pthread_mutex_t lock; /* around errand */
 	pthread_cond_t done;

@@ -169,6 +169,26 @@ send_over(struct vs_user *u, const struct vs_verdict *v, struct vs_port *from, s
 		vs_delay_put(u->delay, v, from, to, u->frame, len);
 }
 
+/* A cache could have carried it: what it was sent by, nothing on the way has touched it. */
+static void
+give_hint(const struct vs_user *u, const struct vs_port *from, const struct vs_frame *f,
+    const struct vs_verdict *v, const struct vs_port *to)
+{
+	struct vs_hint hint = {
+		.key = { .from = from->slot, .src = f->flow.src, .dst = f->flow.dst },
+		.packet = f->flow
+	};
+
+	if (u->hints == NULL || from->slot == 0 || to->slot == 0 || v->n_links > 0 ||
+	    (v->src | v->dst) != 0 || (v->by_hash && f->ports == 0))
+		return;
+	if (v->by_hash) {
+		hint.key.proto = f->proto;
+		hint.key.ports = f->ports;
+	}
+	vs_hints_see(u->hints, &hint);
+}
+
 static void
 forward(struct vs_user *u, struct vs_port *from, const struct vs_frame *f, size_t len)
 {
@@ -183,6 +203,8 @@ forward(struct vs_user *u, struct vs_port *from, const struct vs_frame *f, size_
 		vs_port_dropped(from, d.why);
 		return;
 	}
+	if (v.action == VS_TO_PORT)
+		give_hint(u, from, f, &v, d.to);
 	if ((v.src | v.dst) != 0)
 		vs_nat_apply(u->frame, len, v.src, v.dst);
 	vs_frame_set_macs(u->frame, d.ip);

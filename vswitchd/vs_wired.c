@@ -184,7 +184,8 @@ add_fast(const struct vs_wired *w, const char *name, struct vs_counters *c)
 
 	if (p == NULL)
 		return;
-	t = fast_tally_sum(p->before, w->path->ops->tally(w->path, p));
+	t = w->path->ops->tally(w->path, p); /* may add to before */
+	t = fast_tally_sum(t, p->before);
 	c->rx_packets += t.rx_packets;
 	c->rx_octets += t.rx_octets;
 	c->tx_packets += t.tx_packets;
@@ -248,6 +249,15 @@ wired_capture(struct vs_engine *e, const char *name, struct vs_capture *c, bool 
 	return FAB_OK;
 }
 
+static void
+wired_stats(const struct vs_engine *e, vs_stat_fn *add, void *arg)
+{
+	const struct vs_wired *w = (const struct vs_wired *)e;
+
+	if (w->path->ops->stats != NULL)
+		w->path->ops->stats(w->path, add, arg);
+}
+
 /* ---- life ---- */
 
 static void
@@ -262,8 +272,8 @@ wired_free(struct vs_engine *e)
 	HASH_ITER (hh, w->ports, p, tmp)
 		if (vs_wired_has_link(p))
 			port_close(w, p);
-	w->path->ops->free(w->path);
 	vs_engine_free(w->user);
+	w->path->ops->free(w->path);
 	HASH_ITER (hh, w->ports, p, tmp) {
 		HASH_DEL(w->ports, p);
 		free(p);
@@ -355,6 +365,7 @@ static const struct vs_engine_ops wired_ops = {
 	.each = wired_each,
 	.platform = wired_platform,
 	.capture = wired_capture,
+	.stats = wired_stats,
 };
 
 int

@@ -76,6 +76,8 @@ struct vs_path_ops {
 	void (*captures)(struct vs_path *p, struct vs_wired_port *port);
 	/* What it carried beyond port->before. */
 	struct fast_tally (*tally)(struct vs_path *p, const struct vs_wired_port *port);
+	/* May be NULL. */
+	void (*stats)(struct vs_path *p, vs_stat_fn *add, void *arg);
 };
 
 /* Takes path over, on failure too. The model, which gets its watcher, and the loop are borrowed.

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What the data plane carries, beside a direct veth and a plain Linux router in the same run.
 
-    bench_packets.py BIN_DIR TOPOLOGY [--seconds 4] [--rounds 3] [--engine userspace|bpf]... [--json]
+    bench_packets.py BIN_DIR TOPOLOGY [--seconds 4] [--rounds 3] [--engine ENGINE]... [--json]
 
 TCP with one and with four streams (iperf3, cubic), UDP with 64 octets, round trips (ping). Needs root
 and iperf3. The machine is shared, so look at the ratios: each round measures every path once, and what
@@ -19,7 +19,7 @@ import tempfile
 
 # path -> (client, server, address of the server); the fabric's own are read from the topology's names.
 FABRIC = {"vm-vm": ("vm11", "jump1", "10.1.10.4"), "vm-nva-vm": ("vm11", "vm12", "10.12.0.4")}
-ENGINES = ("userspace", "bpf")
+ENGINES = ("userspace", "bpf", "taps")
 TCP_1, TCP_4, UDP, RTT = "TCP 1, Gbit/s", "TCP 4, Gbit/s", "UDP 64, kpps", "RTT, us"
 
 # What each engine is to reach of the plain router: TCP on every path; packets from VM to VM.

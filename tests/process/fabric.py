@@ -228,7 +228,7 @@ class FabricTestCase(unittest.TestCase):
     topology_text = None   # or the YAML itself
     wait = "30s"           # for it to converge; "0s" if it will not
     packets = "off"        # "on": with vswitchd and guests, see cannot_have_packets()
-    engine = "userspace"   # "bpf": see cannot_have_bpf()
+    engine = "userspace"   # "taps": that without a flow cache; "bpf": see cannot_have_bpf()
 
     @classmethod
     def setUpClass(cls):

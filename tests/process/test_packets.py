@@ -78,6 +78,7 @@ class Packets(Guests, FabricTestCase):
     topology = "topologies/multi-region.yaml"
     packets = "on"
     wait = "60s"
+    engine = "taps"
 
     def setUp(self):
         self.fabric.converged()
@@ -283,11 +284,9 @@ class Packets(Guests, FabricTestCase):
         self.assertEqual(self.run_in("nva1", "cat", "/proc/sys/net/ipv4/ip_forward"), "1\n")
 
 
-@unittest.skipIf(CANNOT_BPF, CANNOT_BPF)
-class PacketsByBpf(Packets):
-    """The same with the BPF engine, but for what only the userspace engine notices."""
+class InTheKernel:
+    """What is another thing where the kernel moves packets; mixed into Packets."""
 
-    engine = "bpf"
     test_the_timeline_tells_what_packets_noticed = None  # they notice nothing of a switch that dies
 
     def test_kill_of_vswitchd(self):
@@ -306,6 +305,7 @@ class PacketsByBpf(Packets):
         self.until(lambda: self.drops("vm11", "no-owner") > 0, "its drops are counted")
 
     def test_vswitchd_hangs(self):
+        self.probe("vm11", "vm12", "--duration", "200ms")  # a flow cache knows it now
         self.fabric.fabctl("pause", "vswitchd")
         told = self.probe("vm11", "vm12", "--duration", "200ms")
         self.fabric.fabctl("resume", "vswitchd")
@@ -340,7 +340,7 @@ class PacketsByBpf(Packets):
         self.until(counted, "what was probed is counted")
 
     def test_engine_is_named(self):
-        self.assertEqual(self.fabric.ps()["vswitchd"]["engine"], "bpf")
+        self.assertEqual(self.fabric.ps()["vswitchd"]["engine"], self.engine_name)
 
     # What it takes.
 
@@ -359,6 +359,63 @@ class PacketsByBpf(Packets):
             finally:
                 probe.send_signal(signal.SIGINT)
                 told.update(json.loads(probe.communicate(timeout=30)[0]))
+
+
+@unittest.skipIf(CANNOT_BPF, CANNOT_BPF)
+class PacketsByBpf(InTheKernel, Packets):
+    engine = engine_name = "bpf"
+
+
+@unittest.skipIf(CANNOT, CANNOT)
+class PacketsByNft(InTheKernel, Packets):
+    """The userspace engine with its flow cache."""
+
+    engine = "userspace"
+    engine_name = "userspace+nft"
+
+    def detours(self):
+        """Packets that went to the userspace engine, and those that came from there."""
+        line = re.search(r"^ *fabtrunk[0-9]+:(.*)$", self.run_in("vswitchd", "cat", "/proc/net/dev"), re.M)
+        return int(line.group(1).split()[1]) + int(line.group(1).split()[9])
+
+    def test_flows_are_cached(self):
+        """All but the first packets of a flow never see userspace, and are counted all the same."""
+        self.probe("vm11", "vm12", "--duration", "200ms")
+        before, nic = self.detours(), self.fabric.json("nics", "nva1")["value"][0]
+        self.probe("vm11", "vm12", "--pps", "500", "--duration", "1s", "--max-lost", "0")
+        self.assertLess(self.detours() - before, 100)  # BGP, ARP; by userspace there would be 4,000
+
+        def counted():
+            now = self.fabric.json("nics", "nva1")["value"][0]
+            return min(int(now[key]) - int(nic[key]) for key in ("rxPackets", "txPackets"))
+        self.until(lambda: counted() >= 1000, "nva1's packets are counted")
+        self.assertLess(counted(), 1500)  # of the probe before some may be told late
+
+    def test_captured_packets_leave_the_cache(self):
+        """A capture sees all of a flow that was cached, at each of its ports."""
+        for nic, packets in (("vm11", 200), ("nva1", 400), ("vm12", 200)):
+            with self.subTest(nic=nic):
+                self.probe("vm11", "vm12", "--duration", "200ms")
+                command = [BIN / "fabctl", "--url", self.fabric.url, "capture", nic]
+                with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as capture:
+                    capture.stderr.readline()  # it captures
+                    told = self.probe("vm11", "vm12", "--duration", "1s", "--pps", "100")
+                    capture.send_signal(signal.SIGINT)
+                    seen = [line for line in capture.communicate(timeout=20)[0].splitlines() if "UDP" in line.upper()]
+                self.assertEqual(told["lost"], 0)
+                self.assertEqual(len(seen), packets, seen[:5])
+
+    def test_links_leave_the_cache(self):
+        """What a link delays, or cuts, is not the cache's."""
+        self.addCleanup(self.fabric.fabctl, "link", "clear", "vm11")
+        self.probe("vm11", "vm12", "--duration", "200ms")
+        self.fabric.fabctl("link", "set", "vm11", "--delay", "30ms")
+        told = self.probe("vm11", "vm12", "--duration", "300ms")
+        self.assertGreater(told["rtt_us"]["median"], 30000)
+        self.fabric.fabctl("link", "cut", "vm11")
+        self.assertEqual(self.probe("vm11", "vm12", "--duration", "200ms", expect=1)["received"], 0)
+        self.fabric.fabctl("link", "restore", "vm11")
+        self.assertEqual(self.probe("vm11", "vm12", "--duration", "200ms")["lost"], 0)
 
 
 @unittest.skipIf(CANNOT, CANNOT)
@@ -599,6 +656,11 @@ class Changes(Guests, FabricTestCase):
         self.fabric.fabctl("delete", "vm", "vm11")
         self.apply(SMALL.replace("vms:\n  vm11: {", "  vm11: {asn: 65009, "))
         self.until(lambda: self.run_in("vm11", "cat", "/proc/sys/net/ipv4/ip_forward") == "1\n", "it forwards")
+
+
+@unittest.skipIf(CANNOT, CANNOT)
+class ChangesByTaps(Changes):
+    engine = "taps"
 
 
 @unittest.skipIf(CANNOT_BPF, CANNOT_BPF)
