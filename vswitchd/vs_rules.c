@@ -23,11 +23,19 @@
 #define ELEMENTS_MAX (2 * VS_FLOWS_MAX)
 
 /* nft's names for the parts of keys: only for who lists the table. */
-enum { T_IPADDR = 7, T_ETHERADDR = 9, T_PROTO = 12, T_PORT = 13, T_MARK = 19, T_IFINDEX = 20 };
+enum {
+	T_IPADDR = 7,
+	T_IP6ADDR = 8,
+	T_ETHERADDR = 9,
+	T_PROTO = 12,
+	T_PORT = 13,
+	T_MARK = 19,
+	T_IFINDEX = 20
+};
 #define T_FLOW (T_MARK << 12 | T_IPADDR << 6 | T_IPADDR)
 #define T_CONN ((uint32_t)T_FLOW << 12 | T_PROTO << 6 | T_MARK)
 
-#define T_EXIT (T_ETHERADDR << 12 | T_ETHERADDR << 6 | T_IFINDEX)
+#define T_EXIT T_IP6ADDR /* nothing else has 16 octets */
 
 enum { FLOW_KEY = 12, CONN_KEY = 20, MACS = 12, EXIT = 16 };
 

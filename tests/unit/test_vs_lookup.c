@@ -431,6 +431,7 @@ test_ecmp_spreads_and_keeps_flows(void)
 
 		CU_ASSERT_EQUAL_FATAL(a.action, VS_TO_PORT);
 		CU_ASSERT_EQUAL(a.port, b.port);
+		CU_ASSERT_TRUE(a.by_hash);
 		seen[a.port]++;
 	}
 	CU_ASSERT_TRUE(seen[NVA1] > 1600 && seen[NVA2] > 1600 && seen[PLAIN] > 1600);
@@ -457,6 +458,7 @@ test_load_balancer_takes_both_directions_alike(void)
 
 		CU_ASSERT_EQUAL_FATAL(a.action, VS_TO_PORT);
 		CU_ASSERT_EQUAL(a.port, b.port);
+		CU_ASSERT_TRUE(a.by_hash && b.by_hash);
 		seen[a.port]++;
 	}
 	CU_ASSERT_TRUE(seen[NVA1] > 300 && seen[NVA2] > 300);
