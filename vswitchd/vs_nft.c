@@ -8,6 +8,7 @@
 #include "lib/err.h"
 #include "lib/log.h"
 #include "lib/loop.h"
+#include "lib/rtnl.h"
 #include "vswitchd/vs_hints.h"
 #include "vswitchd/vs_idmap.h"
 #include "vswitchd/vs_rules.h"
@@ -15,8 +16,11 @@
 #include "vswitchd/vs_wired.h"
 
 #include <event2/event.h>
+#include <linux/pkt_sched.h>
+#include <linux/rtnetlink.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 _Static_assert(
     VS_NFT_WHY_MAX >= VS_WIRED_WHY_MAX && VS_WIRED_WHY_MAX >= VS_RULES_WHY_MAX, "reasons fit");
@@ -246,6 +250,21 @@ nft_tables(struct vs_path *path)
 	vs_flows_review(t->flows);
 }
 
+/* A vswitchd with the BPF engine was here before: its programs come before our rules. */
+static void
+drop_programs(const struct vs_nft *t, int ifindex)
+{
+	char why[RTNL_WHY_MAX];
+	struct rtnl_request r;
+	struct tcmsg *m =
+	    rtnl_init(&r, t->w->rtnl, "remove BPF programs", RTM_DELQDISC, 0, sizeof(struct tcmsg));
+
+	m->tcm_family = AF_UNSPEC;
+	m->tcm_ifindex = ifindex;
+	m->tcm_parent = TC_H_CLSACT;
+	rtnl_send(&r, why); /* rarely there are any */
+}
+
 /* The exits first, so that nobody's packets miss a taker. */
 static void
 nft_take_over(struct vs_path *path)
@@ -262,6 +281,9 @@ nft_take_over(struct vs_path *path)
 			vs_idmap_put(&t->by_slot, p->slot, p, NULL);
 		}
 	open_all(t);
+	HASH_ITER (hh, t->w->ports, p, tmp)
+		if (vs_wired_has_link(p))
+			drop_programs(t, p->ifindex);
 	vs_rules_take_over(t->rules);
 }
 

@@ -1,9 +1,9 @@
 #ifndef VSWITCHD_VS_TRUNK_H
 #define VSWITCHD_VS_TRUNK_H
 /*
- * The trunk: one TAP for all ports whose interfaces are the BPF engine's (vs_fast.bpf.c). Which
- * port a frame is from, or for, is told by its source address; the kernel's programs write the one
- * and take the other away, so guests cannot.
+ * The trunk: one TAP for all ports whose interfaces are veths (vs_wired.h). Which
+ * port a frame is from, or for, is told by its source address; programs or rules in the kernel
+ * write the one and take the other away, so guests cannot.
  */
 #include "lib/octets.h"
 #include "vswitchd/vs_fast.h"

@@ -1,7 +1,8 @@
 #ifndef VSWITCHD_VS_VETH_H
 #define VSWITCHD_VS_VETH_H
 /*
- * The veth behind a guest's eth0 when packets are moved by BPF: one end in the guest, the other one
+ * The veth behind a guest's eth0 when a fast path moves packets (vs_wired.h): one end in the guest,
+ * the other one
  * ("ours") in our namespace, where its alias is the name of the port. It lives as long as the
  * guest's namespace or ours; so a later vswitchd finds it again, from either side.
  */

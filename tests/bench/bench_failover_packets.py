@@ -106,7 +106,7 @@ def main():
     parser.add_argument("--kind", choices=[*KINDS], action="append")
     parser.add_argument("--nva", choices=[*TOPOLOGY], default="bird")
     parser.add_argument("--pps", type=int, default=1000)
-    parser.add_argument("--engine", choices=["auto", "userspace", "bpf"])
+    parser.add_argument("--engine", choices=["auto", "userspace", "bpf", "taps"])
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     result = measure(args)

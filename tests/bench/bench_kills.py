@@ -57,7 +57,7 @@ def main():
     parser.add_argument("bin_dir")
     parser.add_argument("topologies")
     parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--engine", choices=["auto", "userspace", "bpf"])
+    parser.add_argument("--engine", choices=["auto", "userspace", "bpf", "taps"])
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     args.nva, args.pps = "nvad", 1000

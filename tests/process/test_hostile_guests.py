@@ -18,6 +18,9 @@ class HostileGuests(FabricTestCase):
     topology = "topologies/multi-region.yaml"
     packets = "on"
     wait = "60s"
+    # Not with veths: packets of all guests share the kernel's queue of a processor, and the tens of thousands of
+    # fragments that a guest's kernel makes of each of these at once fill it before any rule or program sees them.
+    kinds = {kind: why for kind, why in KINDS.items() if kind != "oversized"}
 
     @contextlib.contextmanager
     def flood(self, kind, guest="vm11", own="10.11.0.4", other="10.1.10.4"):
@@ -44,7 +47,7 @@ class HostileGuests(FabricTestCase):
     def test_others_keep_their_share(self):
         """UDR-3 for what is spoofed."""
         pid = self.fabric.pid("vswitchd")
-        for kind, why in KINDS.items():
+        for kind, why in self.kinds.items():
             with self.subTest(kind=kind):
                 before = self.nic("vm11")
                 with self.flood(kind):
@@ -63,6 +66,14 @@ class HostileGuests(FabricTestCase):
             self.fabric.fabctl("wait", "effective vm11 0.0.0.0/0 via 10.1.2.5", "--timeout", "30s")
             self.fabric.fabctl("start", "nva1")
             self.fabric.converged("60s")
+
+
+@unittest.skipIf(CANNOT, CANNOT)
+class HostileGuestsByTaps(HostileGuests):
+    """A guest's queue is its own there."""
+
+    engine = "taps"
+    kinds = KINDS
 
 
 if __name__ == "__main__":

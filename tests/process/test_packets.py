@@ -365,6 +365,23 @@ class InTheKernel:
 class PacketsByBpf(InTheKernel, Packets):
     engine = engine_name = "bpf"
 
+    def test_the_next_vswitchd_has_another_engine(self):
+        """What the one before left in the kernel is in nobody's way."""
+        told = self.fabric.run_dir / "vswitchd.json"
+        self.addCleanup(self.until_pings, "vm11", "10.12.0.4")
+        self.addCleanup(self.fabric.fabctl, "link", "clear", "vm11")
+        for engine, name in (("userspace", "userspace+nft"), ("bpf", "bpf")):
+            with self.subTest(engine=engine):
+                self.fabric.fabctl("kill", "vswitchd")
+                told.write_text(re.sub('"(bpf|userspace)"', f'"{engine}"', told.read_text()))
+                self.start("vswitchd")
+                self.until(self.all_attached, "the guests come back")
+                self.assertEqual(self.fabric.ps()["vswitchd"]["engine"], name)
+                self.assertEqual(self.probe("vm11", "vm12", "--duration", "200ms")["lost"], 0)
+                self.fabric.fabctl("link", "cut", "vm11")
+                self.assertEqual(self.probe("vm11", "vm12", "--duration", "200ms", expect=1)["received"], 0)
+                self.fabric.fabctl("link", "restore", "vm11")
+
 
 @unittest.skipIf(CANNOT, CANNOT)
 class PacketsByNft(InTheKernel, Packets):

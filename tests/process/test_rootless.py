@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 import shutil
 import stat
 import subprocess
@@ -83,6 +84,11 @@ class Rootless(unittest.TestCase):
         self.assertEqual(told["lost"], 0)
         return told["path_after"]
 
+    def detours(self):
+        """Packets that the kernel gave to the userspace engine."""
+        text = self.fabctl("exec", "vswitchd", "cat", "/proc/net/dev").stdout
+        return int(re.search(r"^ *fabtrunk[0-9]+:(.*)$", text, re.M).group(1).split()[9])
+
     def test_packets_of_an_ordinary_user(self):
         """exec, probe, faults of processes, machines, the switch and the guests: as with root."""
         done = self.fabctl("up", TOPOLOGY, "--packets", "auto", "--wait", "60s", tun=True)
@@ -95,7 +101,11 @@ class Rootless(unittest.TestCase):
         uids = pathlib.Path(f"/proc/{ps['vswitchd']['pid']}/status").read_text()
         self.assertIn(f"Uid:\t{NOBODY if os.geteuid() == 0 else os.geteuid()}\t", uids)
         self.until_pings()
+        self.assertEqual(ps["vswitchd"]["engine"], "userspace+nft")
         self.assertEqual(self.probe(), ["vm11", "nva1", "vm12"])
+        before = self.detours()
+        self.assertEqual(self.probe(), ["vm11", "nva1", "vm12"])
+        self.assertLess(self.detours() - before, 100)  # of 400 packets and as many that nva1 sends on
         self.fabctl("kill", "nva1", "--guest")
         self.fabctl("wait", "effective vm11 0.0.0.0/0 via 10.1.2.5", "--timeout", "20s")
         self.assertEqual(self.probe(), ["vm11", "nva2", "vm12"])
