@@ -111,7 +111,7 @@ class Rootless(unittest.TestCase):
         self.assertEqual(self.probe(), ["vm11", "nva2", "vm12"])
         self.fabctl("start", "nva1")
         self.fabctl("kill", "vswitchd")
-        self.fabctl("start", "vswitchd")
+        self.fabctl("start", "vswitchd", tun=True)
         self.fabctl("wait", "converged", "--timeout", "60s")
         self.until_pings()
         self.fabctl("kill", "guests")
