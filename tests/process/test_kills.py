@@ -101,10 +101,10 @@ class Kills(Guests, FabricTestCase):
                     self.assertEqual(told["path_after"][-1], dst)
 
     def test_vswitchd(self):
-        """Nothing passes without it. Guests keep their interfaces; what they send waits there."""
+        """Flows that the kernel has cached go on, also while the next one takes over."""
         told = self.probe_while("vm11", "vm12", "vswitchd", lambda: self.fabric.fabctl("start", "vswitchd"))
         self.assertEqual(told["path_after"], ["vm11", "nva1", "vm12"])
-        self.assertGreater(told["received"], 200)
+        self.assertEqual(told["lost"], 0, told)
 
 
 if __name__ == "__main__":
