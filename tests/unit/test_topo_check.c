@@ -661,7 +661,7 @@ static const struct topo_case map_cases[] = {
 	/* RM-11 */
 	{ NET "sites: {dc: {asn: 64900, ip: 172.20.0.1}}\n"
 	    "circuits: {c: {site: dc, inbound_map: m}}\n", 5, "UnknownKey",
-	    "circuit c: inbound_map: unknown key; known are site, premium, bfd, links, nic_next_hop" },
+	    "circuit c: inbound_map: unknown key; known are site, premium, maintenance, bfd, links, nic_next_hop" },
 	/* RM-12, OPEN-20 */
 	{ FAR "route_servers: {rs: {vnet: hub, peers: {a: {inbound_map: m}}}}\n"
 	    "route_maps: {m: {route_server: rs}}\n", 6,

@@ -74,10 +74,10 @@ static const struct topo_case value_cases[] = {
 	/* RS-35: Azure has no MD5, TCP-AO or BFD for peers of a Route Server. */
 	{ "route_servers: {rs: {vnet: a, peers: {n: {md5: secret}}}}\n", 1, "UnknownKey",
 	    "route_server rs: peers.n.md5: unknown key; known are peer_ip, peer_asn, transport, "
-	    "transport_address, transport_port" },
+	    "transport_address, transport_port, inbound_map, outbound_map, hub_connection" },
 	{ "route_servers: {rs: {vnet: a, peers: {n: {bfd: true}}}}\n", 1, "UnknownKey",
 	    "route_server rs: peers.n.bfd: unknown key; known are peer_ip, peer_asn, transport, "
-	    "transport_address, transport_port" },
+	    "transport_address, transport_port, inbound_map, outbound_map, hub_connection" },
 	{ "vms: {v: {subnet: a, ip: 10.1.0.4}}\n", 1, "InvalidValue",
 	    "vm v: subnet: \"a\" is not a subnet, written VNET/SUBNET" },
 	{ "vms: {v: {subnet: a/b/c, ip: 10.1.0.4}}\n", 1, "InvalidValue",
