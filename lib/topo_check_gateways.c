@@ -47,7 +47,7 @@ check_server_vnets(struct topo_build *b, size_t i)
 		    "%u VNets use it; the limit is %u (RS-24)", n, t->limits.rs_vnets);
 }
 
-/* RS-4, RS-5, OPEN-1. */
+/* RS-4, RS-5, RS-7, ERR-9, OPEN-1. */
 static void
 check_server_place(struct topo_build *b, size_t i)
 {

@@ -1,6 +1,6 @@
 /*
  * Rules about route maps: what a map may do (RM-7, RM-8, RM-9) and where it may be (RM-1, RM-10,
- * RM-12).
+ * RM-12, ERR-10).
  */
 #include "lib/err.h"
 #include "lib/topo_priv.h"

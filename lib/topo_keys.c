@@ -446,6 +446,7 @@ static const struct topo_key gateway[] = {
 
 static const char *const maintenances[] = { "none", "primary", "secondary", NULL };
 
+/* RM-11: no route map here; a gateway's connection to the circuit has them. */
 static const struct topo_key circuit[] = {
 	{ "site", TOPO_T_NAME, "customer end", .required = true },
 	{ "premium", TOPO_T_BOOL, "premium circuit: larger limits (ER-6, ER-33)",
