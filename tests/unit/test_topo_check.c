@@ -595,12 +595,12 @@ test_rs41_private_asns(void)
 /* A map of rs that is on the peer a, with one rule. */
 #define MAP(rule)                                                                                  \
 	NET NVA("65001") "route_maps:\n  m:\n    route_server: rs\n    rules:\n      - " rule "\n" \
-	    "route_servers: {rs: {vnet: hub, peers: {a: {inbound_map: m}}}}\n"
+			 "route_servers: {rs: {vnet: hub, peers: {a: {inbound_map: m}}}}\n"
 #define FAR                                                                                        \
 	NET "peerings: [{from: hub, to: spoke}, {from: spoke, to: hub}]\n"                         \
 	    "nvas: {a: {subnet: spoke/vms, ip: 10.11.0.4, asn: 65001}}\n"
 #define HUB2                                                                                       \
-	"  hub2: {address_space: 10.2.0.0/16, subnets: {RouteServerSubnet: 10.2.0.0/26, "           \
+	"  hub2: {address_space: 10.2.0.0/16, subnets: {RouteServerSubnet: 10.2.0.0/26, "          \
 	"GatewaySubnet: 10.2.1.0/26, nva: 10.2.2.0/24}}\n"
 
 static const struct topo_case map_cases[] = {
@@ -608,10 +608,12 @@ static const struct topo_case map_cases[] = {
 	{ MAP("actions: {type: Drop, prefixes: 10.0.0.0/8}"), 9, "InvalidRouteMapAction",
 	    "route_map m: rules.0.actions.0: Drop takes no list (RM-7)" },
 	{ MAP("actions: Add"), 9, "InvalidRouteMapAction",
-	    "route_map m: rules.0.actions.0: name one of prefixes, as_path and communities (RM-7)" },
+	    "route_map m: rules.0.actions.0: name one of prefixes, as_path and communities "
+	    "(RM-7)" },
 	{ MAP("actions: {type: Add, as_path: 3320, communities: ['65001:1']}"), 9,
 	    "InvalidRouteMapAction",
-	    "route_map m: rules.0.actions.0: name one of prefixes, as_path and communities (RM-7)" },
+	    "route_map m: rules.0.actions.0: name one of prefixes, as_path and communities "
+	    "(RM-7)" },
 	{ MAP("actions: {type: Add, prefixes: 10.0.0.0/8}"), 9, "InvalidRouteMapAction",
 	    "route_map m: rules.0.actions.0: prefixes can only be replaced (RM-7)" },
 	{ MAP("actions: {type: Remove, as_path: 3320}"), 9, "InvalidRouteMapAction",
@@ -632,47 +634,53 @@ static const struct topo_case map_cases[] = {
 	{ MAP("match: {condition: Contains, as_path: 200000}"), 9, "InvalidRouteMapAsn",
 	    "route_map m: rules.0.match.0: ASN 200000 does not fit in 16 bits (RM-8)" },
 	/* RS-80 */
-	{ MAP("actions: {type: Remove, communities: ['65517:65517']}"), 9, "InvalidRouteMapCommunity",
+	{ MAP("actions: {type: Remove, communities: ['65517:65517']}"), 9,
+	    "InvalidRouteMapCommunity",
 	    "route_map m: rules.0.actions.0: 65517:65517 is a marker of the platform and cannot be "
 	    "removed (RS-80)" },
 	/* RM-1 */
 	{ NET "route_servers: {rs: {vnet: hub}}\nroute_maps: {m: {route_server: rs9}}\n", 5,
-	    "UnknownReference", "route_map m: route_server: there is no route_server \"rs9\"; did "
+	    "UnknownReference",
+	    "route_map m: route_server: there is no route_server \"rs9\"; did "
 	    "you mean \"rs\"?" },
 	{ NET NVA("65001") "route_servers: {rs: {vnet: hub, peers: {a: {inbound_map: m}}}}\n", 5,
 	    "UnknownReference",
 	    "route_server rs: peers.a.inbound_map: there is no route_map \"m\"" },
 	{ "vnets:\n" HUB HUB2 NVA("65001") "route_servers:\n  rs: {vnet: hub, peers: {a: "
-	    "{outbound_map: m}}}\n  rs2: {vnet: hub2}\nroute_maps: {m: {route_server: rs2}}\n", 6,
-	    "RouteMapOfAnotherRouteServer",
+					   "{outbound_map: m}}}\n  rs2: {vnet: hub2}\nroute_maps: "
+					   "{m: {route_server: rs2}}\n",
+	    6, "RouteMapOfAnotherRouteServer",
 	    "route_server rs: peers.a: route map m belongs to Route Server rs2" },
 	{ "vnets:\n" HUB HUB2 "route_servers: {rs: {vnet: hub}}\nroute_maps: {m: {route_server: "
-	    "rs}}\nsites: {dc: {asn: 64900, ip: 172.20.0.1}}\ncircuits: {c: {site: dc}}\n"
-	    "gateways: {g: {vnet: hub2, type: ExpressRoute, circuits: {c: {inbound_map: m}}}}\n", 8,
-	    "RouteMapWithoutRouteServer",
+	  "rs}}\nsites: {dc: {asn: 64900, ip: 172.20.0.1}}\ncircuits: {c: {site: dc}}\n"
+	  "gateways: {g: {vnet: hub2, type: ExpressRoute, circuits: {c: {inbound_map: m}}}}\n",
+	    8, "RouteMapWithoutRouteServer",
 	    "gateway g: circuits.c: route map m needs its Route Server rs in this VNet (RM-1)" },
 	/* RM-10 */
 	{ "vnets:\n" HUB "route_servers: {rs: {vnet: hub}}\nroute_maps: {m: {route_server: rs}}\n"
-	    "sites: {far: {asn: 65010, ip: 172.20.0.1}}\ngateways: {g: {vnet: hub, type: Vpn, "
-	    "active_active: true, connections: {far: {type: Vnet2Vnet, outbound_map: m}}}}\n", 6,
-	    "InvalidRoutingConfigurationForConnectionType",
+	  "sites: {far: {asn: 65010, ip: 172.20.0.1}}\ngateways: {g: {vnet: hub, type: Vpn, "
+	  "active_active: true, connections: {far: {type: Vnet2Vnet, outbound_map: m}}}}\n",
+	    6, "InvalidRoutingConfigurationForConnectionType",
 	    "gateway g: connections.far: a connection of type Vnet2Vnet takes no route maps "
 	    "(RM-10)" },
 	/* RM-11 */
 	{ NET "sites: {dc: {asn: 64900, ip: 172.20.0.1}}\n"
-	    "circuits: {c: {site: dc, inbound_map: m}}\n", 5, "UnknownKey",
-	    "circuit c: inbound_map: unknown key; known are site, premium, maintenance, bfd, links, nic_next_hop" },
+	      "circuits: {c: {site: dc, inbound_map: m}}\n",
+	    5, "UnknownKey",
+	    "circuit c: inbound_map: unknown key; known are site, premium, maintenance, bfd, "
+	    "links, nic_next_hop" },
 	/* RM-12, OPEN-20 */
 	{ FAR "route_servers: {rs: {vnet: hub, peers: {a: {inbound_map: m}}}}\n"
-	    "route_maps: {m: {route_server: rs}}\n", 6,
-	    "HubBgpConnectionFromSpokeVnetCannotReferenceRouteMap",
+	      "route_maps: {m: {route_server: rs}}\n",
+	    6, "HubBgpConnectionFromSpokeVnetCannotReferenceRouteMap",
 	    "route_server rs: peers.a: a is in VNet spoke; only peers in hub take route maps "
 	    "(RM-12)" },
 	{ FAR "route_servers: {rs: {vnet: hub, route_map_tier: true, peers: [a]}}\n", 6,
 	    "HubBgpConnectionMustReferenceFullyProvisionedHubVirtualNetworkConnection",
 	    "route_server rs: peers.a: a is in VNet spoke and needs hub_connection (RM-12)" },
 	{ FAR "route_servers: {rs: {vnet: hub, route_map_tier: true, peers: {a: {hub_connection: "
-	    "true}}}}\n", 6, "VNetPeeringInFailedState",
+	      "true}}}}\n",
+	    6, "VNetPeeringInFailedState",
 	    "route_server rs: peers.a: hub_connection needs use_remote_gateways in the peering of "
 	    "spoke with hub (RM-12)" },
 };
@@ -707,7 +715,8 @@ test_maps(void)
 	}
 }
 
-#define VPN(keys) "sites: {dc: {asn: 64900, ip: 172.20.0.1}}\n" NET                             \
+#define VPN(keys)                                                                                  \
+	"sites: {dc: {asn: 64900, ip: 172.20.0.1}}\n" NET                                          \
 	"gateways: {g: {vnet: hub, type: Vpn, connections: [dc], " keys "}}\n"
 
 static const struct topo_case sku_cases[] = {

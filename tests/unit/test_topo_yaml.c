@@ -7,7 +7,8 @@
 #include <unistd.h>
 
 #define KNOWN                                                                                      \
-	"unknown key; known are name, timing, limits, strict, packets, quirks, regions, vnets, peerings, " \
+	"unknown key; known are name, timing, limits, strict, packets, quirks, regions, vnets, "   \
+	"peerings, "                                                                               \
 	"route_tables, "                                                                           \
 	"route_servers, nvas, gateways, circuits, sites, vms"
 
