@@ -417,7 +417,7 @@ snapshot_end(struct fc_reporter *r)
 	r->complete = true;
 	if (!reports_layers(fc_node_topo(r->f->nodes, r->node))) {
 		fc_layers_router_apply(r->f->layers, r->node->name, &none, false, true);
-		fc_switch_touch_node(r->f->sw, r->node->name, r->node->name, "routes of a site");
+		fc_switch_touch_node(r->f->sw, r->node->name, r->node->name, "routes of a router");
 		return;
 	}
 	fc_layers_snapshot_end(r->f->layers, r->node->name, &changed);
@@ -431,14 +431,13 @@ snapshot_end(struct fc_reporter *r)
 	fc_touch(r->f, true);
 }
 
-/* What a site knows is where it sends packets; what an NVA knows is its own business (MR-5). */
+/* What a site knows is where it sends packets, and so is what an NVA knows of tunnels that are the
+ * switch's; the rest is the NVA's own business (MR-5). */
 static int
 router_routes(struct fc *f, const struct fc_node *n, const struct fc_route_batch *batch)
 {
-	const struct topo_node *tn = fc_node_topo(f->nodes, n);
-
-	if (tn != NULL && tn->kind == TOPO_NODE_SITE)
-		fc_switch_touch_node(f->sw, n->name, n->name, "routes of a site");
+	if (fc_image_reads(f->topo, fc_node_topo(f->nodes, n)))
+		fc_switch_touch_node(f->sw, n->name, n->name, "routes of a router");
 	return fc_layers_router_apply(f->layers, n->name, batch, false, false);
 }
 

@@ -211,14 +211,15 @@ fc_backend_is_healthy(const struct fc_layers *l, const struct topo_load_balancer
 {
 	const struct topo_nic *n = &l->topo->nics[nic];
 	const struct fc_router *r = fc_router_find(l->routers, n->name);
-
 	const struct fc_health *h = fc_backend_health(l, lb, nic);
 
-	if (l->faults.is_cut != NULL && l->faults.is_cut(l->faults.ctx, n->name, n->name))
-		return false;
 	if (n->vm >= 0 && !l->topo->vms[n->vm].running)
 		return false;
-	return h != NULL ? h->healthy : r == NULL || !r->gone;
+	if (h != NULL)
+		return h->healthy;
+	if (l->faults.is_cut != NULL && l->faults.is_cut(l->faults.ctx, n->name, n->name))
+		return false;
+	return r == NULL || !r->gone;
 }
 
 const struct fc_health *

@@ -90,9 +90,9 @@ struct fc_layer_faults {
 };
 void fc_layers_set_faults(struct fc_layers *l, const struct fc_layer_faults *faults); /* copied */
 
-/* Whether a load balancer sends packets to that backend, a NIC (RS-57): while its machine runs, its
- * NIC is not cut and probes find it healthy; while nothing is known by probes, if it has not lost
- * its router process. */
+/* Whether a load balancer sends packets to that backend, a NIC (RS-57): while its machine runs and
+ * probes find it healthy; while nothing is known by probes, if its NIC is not cut and it has not
+ * lost its router process. */
 bool fc_backend_is_healthy(const struct fc_layers *l, const struct topo_load_balancer *lb, int nic);
 /* What probes found last; NULL: nothing yet, or it is not probed. */
 const struct fc_health *fc_backend_health(

@@ -80,7 +80,8 @@ take_ports(struct ref *r, const Fab__V1__SwitchUpdate *m)
 			    .user = in->user,
 			    .bgp = in->bgp,
 			    .system = in->system,
-			    .mtu = in->mtu } };
+			    .mtu = in->mtu,
+			    .tunnel = in->tunnel } };
 
 		ref_on_port(r, &p);
 	}
@@ -314,6 +315,51 @@ test_a_snapshot_then_differences(void)
 	host_fini(&h);
 	fake_fini(&rs[0]);
 	fake_fini(&rs[1]);
+	fixture_fini(&fx);
+}
+
+/* Of the tunnels that the switch stands for; static storage. */
+static const char *
+tunnels(struct host *h, const char *nva)
+{
+	const struct ref_port *p = ref_port_named(h->ref, nva);
+	static char text[512];
+	FILE *out = fmemopen(text, sizeof(text), "w");
+
+	text[0] = '\0';
+	CU_ASSERT_PTR_NOT_NULL_FATAL(p);
+	ref_print_table(out, h->ref, p->conf.tunnel);
+	fclose(out);
+	return text;
+}
+
+/* SC-D: what an NVA learns through a tunnel reaches the tables when it learns it, not with the next
+ * change of something else. */
+static void
+test_what_an_nva_learns_in_a_tunnel_reaches_the_tables(void)
+{
+	static const char yaml[] = SMALL_NET(
+	    "nva1: {}, nva2: {}") "nvas:\n"
+				  "  nva1: {subnet: hub/nva, ip: 10.1.2.4, asn: 65001, "
+				  "peers: {branch: {tunnel: true}}}\n"
+				  "  nva2: {subnet: hub/nva, ip: 10.1.2.5, asn: 65002}\n"
+				  "sites: {branch: {asn: 64901, ip: 172.21.0.1, prefixes: "
+				  "[172.21.0.0/16]}}\n";
+	static const struct fake_route learned = { "172.22.0.0/16", "172.21.0.1", "branch" };
+	struct fixture fx;
+	struct host h = { 0 };
+	struct fake nva1;
+
+	fixture_init(&fx, yaml, false);
+	host_init(&h, &fx, "host1");
+	AWAIT(fx.loop, up_to_date(&h));
+	CU_ASSERT_STRING_EQUAL(tunnels(&h, "nva1"), "172.21.0.0/16 ports branch\n");
+	fake_init(&nva1, &fx, "nva1", NULL);
+	AWAIT(fx.loop, up_to_date(&h) && tunnels(&h, "nva1")[0] == '\0');
+	fake_announce(&nva1, learned, 0);
+	AWAIT(fx.loop, strcmp(tunnels(&h, "nva1"), "172.22.0.0/16 ports branch\n") == 0);
+	host_fini(&h);
+	fake_fini(&nva1);
 	fixture_fini(&fx);
 }
 
@@ -997,6 +1043,8 @@ static CU_TestInfo tests[] = {
 	{ "a link is answered when in force", test_a_link_is_answered_when_in_force },
 	{ "RS-57: findings of probes reach the tables", test_findings_reach_the_tables },
 	{ "a new fabricd asks for findings first", test_a_new_fabricd_asks_for_findings_first },
+	{ "SC-D: what an NVA learns in a tunnel reaches the tables",
+	    test_what_an_nva_learns_in_a_tunnel_reaches_the_tables },
 	{ "a new fabricd does not take routes away", test_a_new_fabricd_does_not_take_routes_away },
 	{ "a snapshot, then differences", test_a_snapshot_then_differences },
 	{ "RS-93: the loss of an instance reaches the tables",
