@@ -134,7 +134,7 @@ class Health(Guests):
         self.addCleanup(self.fabric.converged)
         self.addCleanup(self.fabric.fabctl, "link", "restore", "fw1")
         self.wait_for("fw1", "down")
-        self.assertEqual(self.backend("fw1")["reason"], "no answer within 1000 ms")
+        self.until(lambda: self.backend("fw1")["reason"] == "no answer within 1000 ms", "probes are held")
 
     def test_the_machine_dies(self):
         self.fabric.fabctl("kill", "fw2", "--guest")
