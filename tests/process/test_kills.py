@@ -1,11 +1,12 @@
 """Each daemon gets kill -9 while a probe runs: what packets notice. Root only."""
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import unittest
 
-from fabric import BIN, FabricTestCase, cannot_have_packets
+from fabric import BIN, FabricTestCase, cannot_have_packets, process_state
 from test_packets import Guests
 
 CANNOT = cannot_have_packets("ip", "ping")
@@ -22,11 +23,13 @@ class Kills(Guests, FabricTestCase):
     def probe_while(self, src, dst, victim, over):
         """The report of a probe that runs from before the kill until over() has held, and 100 packets more."""
         command = [BIN / "fabctl", "--url", self.fabric.url, "-o", "json", "probe", src, dst, "--duration", "1h"]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as probe:
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as probe, contextlib.ExitStack() as stack:
+            stack.callback(probe.kill)  # or leaving by an exception would wait for its hour
             self.addCleanup(self.fabric.fabctl, "start", victim, expect=None)
             self.until_more(dst, 100)
             pid = self.fabric.pid(victim)
             os.kill(pid, signal.SIGKILL)
+            self.until(lambda: process_state(pid) in (None, "Z"), f"{victim} is dead")
             over()
             self.until_more(dst, 100)
             probe.send_signal(signal.SIGINT)
