@@ -58,8 +58,11 @@ class Health(Guests):
         server.wait()
 
     def setUp(self):
-        for fw in ("fw1", "fw2"):
-            self.wait_for(fw, "up")
+        """Both are healthy because a probe said so, not because none has said anything yet."""
+        def condition():
+            rows = self.fabric.json("backends", "ilb1")["value"]
+            return [(row["healthy"], row["knownBy"]) for row in rows] == [(True, "probe")] * 2
+        self.until(condition, "probes find both healthy")
 
     def wait_for(self, fw, state, timeout="20s"):
         self.fabric.fabctl("wait", f"backend ilb1 {fw} {state}", "--timeout", timeout)
