@@ -8,6 +8,7 @@
 #include "fabricd/fc_system.h"
 #include "fabricd/fc_walk.h"
 #include "lib/err.h"
+#include "lib/flow.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -78,6 +79,10 @@ fc_walk_deliver(struct fc_walk *w, enum fc_place place, int index, const char *n
 void
 fc_walk_go(struct fc_walk *w, enum fc_stage stage, int index)
 {
+	if (stage == FC_STAGE_GATEWAY || stage == FC_STAGE_MSEE_UP || stage == FC_STAGE_MSEE_DOWN)
+		w->routers++;
+	else
+		w->routers = 0; /* a guest sends it anew */
 	w->stage = stage;
 	w->index = index;
 }
@@ -186,18 +191,23 @@ static void (*const steps[FC_STAGE_COUNT])(struct fc_walk *) = {
 	[FC_STAGE_CLIENT] = fc_walk_client,
 };
 
-/* Not the same for both directions: return flows are hashed on their own (SC-C). */
-static uint32_t
-flow_hash(uint32_t src, uint32_t dst)
-{
-	uint32_t h = src * 0x9e3779b1u + dst;
+/* A trace is of a ping: a protocol without ports. */
+#define PROTO_ICMP 1
 
-	h ^= h >> 16; /* MurmurHash3's finalizer: every bit of both reaches every bit */
-	h *= 0x85ebca6bu;
-	h ^= h >> 13;
-	h *= 0xc2b2ae35u;
-	h ^= h >> 16;
-	return h;
+size_t
+fc_walk_choose(const struct fc_walk *w, size_t n)
+{
+	const struct fab_flow_end src = { .addr = w->from }, dst = { .addr = w->dst.addr };
+
+	return fab_flow_choose(fab_flow_behind(fab_flow_hash(src, dst, PROTO_ICMP), w->routers), n);
+}
+
+size_t
+fc_walk_choose_pair(const struct fc_walk *w, size_t n)
+{
+	const struct fab_flow_end src = { .addr = w->from }, dst = { .addr = w->dst.addr };
+
+	return fab_flow_choose(fab_flow_pair(src, dst, PROTO_ICMP), n);
 }
 
 static bool
@@ -260,9 +270,7 @@ trace(const struct fc_layers *l, struct fc_endpoint src, struct fc_endpoint dst,
 		.from = src.addr,
 		.is_answer = answer_to != NULL,
 		.answer_to =
-		    answer_to != NULL ? answer_to->translator : (struct fc_translator){ -1, -1 },
-		.hash = flow_hash(src.addr, dst.addr),
-		.flow_hash = flow_hash(src.addr, dst.addr) ^ flow_hash(dst.addr, src.addr) };
+		    answer_to != NULL ? answer_to->translator : (struct fc_translator){ -1, -1 } };
 
 	FAB_ASSERT(fc_endpoint_is_source(&src));
 	*out = (struct fc_trace){ .verdict = FC_BLACKHOLE, .translator = { -1, -1 } };

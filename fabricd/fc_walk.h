@@ -29,8 +29,7 @@ struct fc_walk {
 	uint32_t from;  /* the packet's source address here: src's, or a translator's */
 	bool is_answer; /* of a flow whose other direction answer_to translated, or nobody */
 	struct fc_translator answer_to;
-	uint32_t hash;      /* of the flow in this direction */
-	uint32_t flow_hash; /* the same in both directions */
+	unsigned routers; /* of the platform's own, passed since a guest sent it */
 	enum fc_stage stage;
 	int index;
 	unsigned instance; /* of a gateway or MSEE, for its name only */
@@ -49,6 +48,11 @@ void fc_walk_finish(struct fc_walk *w, enum fc_verdict verdict, const char *fmt,
     __attribute__((format(printf, 3, 4)));
 /* The packet has arrived. */
 void fc_walk_deliver(struct fc_walk *w, enum fc_place place, int index, const char *node);
+/* Which of n > 0 equal ways the packet takes here: each direction of a flow for itself (RS-60,
+ * SC-C). */
+size_t fc_walk_choose(const struct fc_walk *w, size_t n);
+/* Which of n > 0 backends: the same one for both directions (RS-57, SC-C). */
+size_t fc_walk_choose_pair(const struct fc_walk *w, size_t n);
 /* Appends a hop whose route is still to be filled in; never NULL. */
 struct fc_trace_hop *fc_walk_hop(
     struct fc_walk *w, enum fc_place place, int index, const char *node, const char *rule);

@@ -168,7 +168,7 @@ dial_gateway(struct fc_walk *w, const struct topo_client *c)
 		    c->name, ipaddr_format(buf, w->dst.addr));
 		return;
 	}
-	w->instance = w->t->gateways[c->gateway].active_active ? w->hash % 2 : 0;
+	w->instance = w->t->gateways[c->gateway].active_active ? (unsigned)fc_walk_choose(w, 2) : 0;
 	fc_walk_hop_to(w, FC_AT_CLIENT, w->index, c->name, "VPN-20", net, "tunnel",
 	    fc_walk_gateway_name(w->t, c->gateway, w->instance));
 	fc_walk_go(w, FC_STAGE_GATEWAY, c->gateway);

@@ -121,7 +121,7 @@ nic_owning(const struct fc_walk *w, int vnet, uint32_t addr)
 		    fc_cover_nets(&w->t->nvas[c->nva].owns, addr, &net) >= 0)
 			found[n++] = (int)i;
 	}
-	return n > 0 ? found[w->flow_hash % n] : -1;
+	return n > 0 ? found[fc_walk_choose_pair(w, n)] : -1;
 }
 
 /* One of the healthy backends, the same for both directions of a flow (RS-57, SC-C). -1: none, and
@@ -141,7 +141,7 @@ balance(struct fc_walk *w, int balancer)
 		fc_walk_finish(w, FC_BLACKHOLE, "no backend of %s is healthy (RS-57)", l->name);
 		return -1;
 	}
-	taken = w->flow_hash % n;
+	taken = fc_walk_choose_pair(w, n);
 	h = fc_walk_hop(w, FC_AT_LOAD_BALANCER, balancer, l->name, "SC-C");
 	snprintf(h->route, sizeof(h->route), "%s, of %zu healthy backends of %zu",
 	    w->t->nics[found[taken]].name, n, l->n_backends);
@@ -381,7 +381,7 @@ decide(struct fc_walk *w, const struct fc_view *v, enum fc_place place, const ch
 		fc_walk_finish(w, FC_BLACKHOLE, "%s has no route", node);
 		return false;
 	}
-	d->taken = d->route.n_next_hops > 0 ? w->hash % d->route.n_next_hops : 0;
+	d->taken = d->route.n_next_hops > 0 ? fc_walk_choose(w, d->route.n_next_hops) : 0;
 	d->hop = fc_walk_hop(w, place, w->index, node, fc_view_rule(v, &d->route, dst));
 	format_route(d->hop->route, sizeof(d->hop->route), &d->route, d->taken);
 	return true;

@@ -172,7 +172,7 @@ static unsigned
 gateway_instance(const struct fc_walk *w, int gw, const char *msee)
 {
 	const struct fc_layer_faults *fs = &w->l->faults;
-	unsigned taken = w->hash % 2;
+	unsigned taken = (unsigned)fc_walk_choose(w, 2);
 
 	if (fs->session_is_down != NULL &&
 	    fs->session_is_down(fs->ctx, msee, fc_walk_gateway_name(w->t, gw, taken)) &&
@@ -296,7 +296,8 @@ site_by_connection(struct fc_walk *w, int site, bool with_bgp)
 			if (g->type != GW_VPN || c->index != site || (c->bgp && !with_bgp) ||
 			    fc_cover_gateway(w->l, (int)i, w->dst.addr, true, &net) < 0)
 				continue;
-			site_to_vpn(w, (int)i, g->active_active ? w->hash % 2 : 0, net);
+			site_to_vpn(
+			    w, (int)i, g->active_active ? (unsigned)fc_walk_choose(w, 2) : 0, net);
 			return true;
 		}
 	}
@@ -312,7 +313,7 @@ site_by_circuit(struct fc_walk *w, int site)
 	for (size_t i = 0; i < w->t->n_circuits; i++) {
 		if (w->t->circuits[i].site != site || circuit_gateway(w, (int)i, &net, &native) < 0)
 			continue;
-		site_to_circuit(w, (int)i, w->hash % 2, net);
+		site_to_circuit(w, (int)i, (unsigned)fc_walk_choose(w, 2), net);
 		return true;
 	}
 	return false;

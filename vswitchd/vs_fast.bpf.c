@@ -239,7 +239,7 @@ member(const struct fast_group *g, __u32 i)
 	return m ? m->what : FAST_NONE;
 }
 
-/* As hash_here() of the first router: there is no other one here. */
+/* As fab_flow_behind() no router: there is none here. */
 static __always_inline __u32
 hash_here(__u32 h)
 {
@@ -379,7 +379,7 @@ mix(__u64 x, __u64 y)
 	return x >> 32;
 }
 
-/* As flow_set() in vs_frame.c: both engines choose the same member (RS-60). */
+/* As lib/flow.c: both engines choose the same member (RS-60). */
 static __always_inline void
 flow_set(struct packet *k, __u32 ports, __u32 proto)
 {

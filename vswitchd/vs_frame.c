@@ -1,5 +1,6 @@
 #include "vswitchd/vs_frame.h"
 
+#include "lib/flow.h"
 #include "lib/octets.h"
 
 #include <linux/virtio_net.h>
@@ -56,36 +57,13 @@ vnet_fine(const struct virtio_net_hdr *h, size_t len)
 
 /* ---- flows ---- */
 
-struct endpoint {
-	uint32_t addr;
-	uint16_t port;
-};
-
-static uint32_t
-mix(uint64_t x, uint64_t y)
-{
-	x = x * 0x9e3779b97f4a7c15u ^ y;
-	x = (x ^ x >> 33) * 0xff51afd7ed558ccdu;
-	x = (x ^ x >> 33) * 0xc4ceb9fe1a85ec53u;
-	return (uint32_t)(x >> 32);
-}
-
-static uint32_t
-hash_pair(struct endpoint a, struct endpoint b, uint8_t proto)
-{
-	return mix((uint64_t)a.addr << 32 | b.addr,
-	    (uint64_t)proto << 32 | (uint32_t)a.port << 16 | b.port);
-}
-
 static void
-flow_set(struct vs_flow *f, struct endpoint src, struct endpoint dst, uint8_t proto)
+flow_set(struct vs_flow *f, struct fab_flow_end src, struct fab_flow_end dst, uint8_t proto)
 {
-	bool up = src.addr < dst.addr || (src.addr == dst.addr && src.port < dst.port);
-
 	f->src = src.addr;
 	f->dst = dst.addr;
-	f->hash = hash_pair(src, dst, proto);
-	f->pair = mix(up ? f->hash : hash_pair(dst, src, proto), proto);
+	f->hash = fab_flow_hash(src, dst, proto);
+	f->pair = fab_flow_pair(src, dst, proto);
 }
 
 static bool
@@ -107,7 +85,7 @@ not_unicast(uint32_t addr)
 static void
 parse_flow(struct vs_frame *out, const uint8_t *ip, size_t header, size_t total)
 {
-	struct endpoint src = { .addr = get32(ip + 12) }, dst = { .addr = get32(ip + 16) };
+	struct fab_flow_end src = { .addr = get32(ip + 12) }, dst = { .addr = get32(ip + 16) };
 	bool fragment = (get16(ip + 6) & 0x3fff) != 0;
 
 	if (!fragment && has_ports(ip[9]) && total >= header + 4) {

@@ -3,6 +3,7 @@
  * prefix, then user, BGP, system, with Azure's exceptions; a next hop is then followed to the port
  * that has its address.
  */
+#include "lib/flow.h"
 #include "vswitchd/vs_model_int.h"
 
 #define ROUTERS_MAX 32
@@ -150,23 +151,11 @@ select_route(const struct walk *w, uint32_t dst)
 
 /* ---- next hops ---- */
 
-/* Spreads over n without the bias of a remainder. */
 static size_t
 choose(struct walk *w, uint32_t hash, size_t n)
 {
 	w->out->by_hash |= n > 1;
-	return (size_t)((uint64_t)hash * n >> 32);
-}
-
-/* Routers behind each other choose anew, or every second member would never be used. */
-static uint32_t
-hash_here(const struct walk *w)
-{
-	uint32_t h = w->flow->hash + w->routers * 0x9e3779b9u;
-
-	h = (h ^ h >> 16) * 0x85ebca6bu;
-	h = (h ^ h >> 13) * 0xc2b2ae35u;
-	return h ^ h >> 16;
+	return fab_flow_choose(hash, n);
 }
 
 static const struct vs_port_conf *
@@ -240,7 +229,7 @@ to_next_hop(struct walk *w, const struct vs_group_conf *via)
 	}
 	if (n == 0)
 		return drop(w, VS_DROP_UNREACHABLE);
-	i = choose(w, hash_here(w), n);
+	i = choose(w, fab_flow_behind(w->flow->hash, w->routers), n);
 	p = to_owner(w, vnet[i], hop[i]);
 	if (p != NULL && !p->forwarding && !p->router && hop[i] != w->flow->dst)
 		return drop(w, VS_DROP_NOT_FORWARDING);
@@ -315,7 +304,8 @@ follow(struct walk *w)
 		return to_next_hop(w, g);
 	case VS_GROUP_PORTS:
 	case VS_GROUP_GUARDED:
-		return to_port(w, g->members[choose(w, hash_here(w), g->n_members)]);
+		return to_port(w, g->members[choose(w, fab_flow_behind(w->flow->hash, w->routers),
+				      g->n_members)]);
 	case VS_GROUP_INTERNET:
 		return to_internet(w, g);
 	case VS_GROUP_PUBLIC:

@@ -158,6 +158,17 @@ class NvaUnderTest(Truth, FabricTestCase):
     topology = "topologies/nva-under-test.yaml"
 
 
+class LoadBalanced(Truth, FabricTestCase):
+    """RS-56, SC-C: which of the two firewalls a flow meets is the load balancer's choice."""
+
+    mortal = ("nva",)
+    topology = "topologies/load-balanced.yaml"
+
+
+class Filtering(Truth, FabricTestCase):
+    topology = "topologies/filtering.yaml"
+
+
 # Every way not to arrive that a topology can express.
 DEAD_ENDS = """
 name: dead-ends

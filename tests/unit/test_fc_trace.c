@@ -599,8 +599,8 @@ test_vpn_connections(void)
 
 	open_plan(&f, plan);
 	fix_expect_trace(&f, "vm11", "branch1",
-	    "vm11 [VPN-14] 172.21.0.0/16 VirtualNetworkGateway 10.1.1.7 10.1.1.6\n"
-	    "vpn1-1 [VPN-9] 172.21.0.0/16 connection branch1\n"
+	    "vm11 [VPN-14] 172.21.0.0/16 VirtualNetworkGateway 10.1.1.6 10.1.1.7\n"
+	    "vpn1-0 [VPN-9] 172.21.0.0/16 connection branch1\n"
 	    "branch1\n"
 	    "delivered");
 	fix_expect_trace(&f, "branch1", "vm11",
@@ -611,8 +611,8 @@ test_vpn_connections(void)
 	expect_pair(&f, "vm11", "branch1", true, false); /* whatever instance */
 	/* VPN-6: without BGP the site has no table, its tunnel takes the gateway's prefixes */
 	fix_expect_trace(&f, "vm11", "branch2",
-	    "vm11 [VPN-14] 172.22.0.0/16 VirtualNetworkGateway 10.1.1.7 10.1.1.6\n"
-	    "vpn1-1 [VPN-6] 172.22.0.0/16 connection branch2\n"
+	    "vm11 [VPN-14] 172.22.0.0/16 VirtualNetworkGateway 10.1.1.6 10.1.1.7\n"
+	    "vpn1-0 [VPN-6] 172.22.0.0/16 connection branch2\n"
 	    "branch2\n"
 	    "delivered");
 	fix_router(&f, "branch2", "172.22.0.0/16>");
@@ -674,8 +674,8 @@ test_b2b_2_transit_between_gateways(void)
 	fix_expect_trace(&f, "dc1", "branch1",
 	    "dc1 [ER-10] 172.21.0.0/16 via c1-primary\n"
 	    "c1-primary [B2B-2] 172.21.0.0/16 gateway er1-1\n"
-	    "er1-1 [ER-20] 172.21.0.0/16 VirtualNetworkGateway 10.1.1.7 10.1.1.6\n"
-	    "vpn1-1 [VPN-9] 172.21.0.0/16 connection branch1\n"
+	    "er1-1 [ER-20] 172.21.0.0/16 VirtualNetworkGateway 10.1.1.6 10.1.1.7\n"
+	    "vpn1-0 [VPN-9] 172.21.0.0/16 connection branch1\n"
 	    "branch1\n"
 	    "delivered");
 	expect_pair(&f, "branch1", "dc1", true, false);
@@ -697,8 +697,8 @@ test_er_22_default_from_on_premises(void)
 	    &f, "er1", HRP_SRC_EXPRESS_ROUTE, "172.20.0.0/16 0.0.0.0/0", "10.24.0.4 10.24.0.5");
 	fix_router(&f, "dc1", "172.20.0.0/16> 0.0.0.0/0> 10.1.0.0/16>c1-primary");
 	fix_expect_trace(&f, "vm11", "8.8.8.8",
-	    "vm11 [ER-19] 0.0.0.0/0 VirtualNetworkGateway 10.24.0.4 10.24.0.5\n"
-	    "c1-primary [ER-1] 0.0.0.0/0 site dc1\n"
+	    "vm11 [ER-19] 0.0.0.0/0 VirtualNetworkGateway 10.24.0.5 10.24.0.4\n"
+	    "c1-secondary [ER-1] 0.0.0.0/0 site dc1\n"
 	    "dc1 [ER-22] 0.0.0.0/0 Internet\n"
 	    "internet\n"
 	    "delivered");
@@ -829,8 +829,8 @@ test_sc_g_msee_prefers_the_native_gateway(void)
 
 	open_regions(&f, REGIONS("", "tunnel: true"));
 	fix_expect_trace(&f, "dc1", "vm21",
-	    "dc1 [ER-10] 10.21.0.0/16 via c1-secondary\n"
-	    "c1-secondary [ER-10] 10.21.0.0/16 gateway er2-1\n"
+	    "dc1 [ER-10] 10.21.0.0/16 via c1-primary\n"
+	    "c1-primary [ER-10] 10.21.0.0/16 gateway er2-1\n"
 	    "er2-1 [ER-20] 10.21.0.0/16 VNetPeering\n"
 	    "vm21\n"
 	    "delivered");
@@ -848,9 +848,9 @@ test_er_30_hairpin_at_the_msee(void)
 	fix_both_withdraw(&f, "rs1", "10.2.0.0/16 10.21.0.0/16");
 	fix_both(&f, "rs1", HRP_SRC_EXPRESS_ROUTE, "10.21.0.0/16", "10.24.0.4 10.24.0.5");
 	fix_expect_trace(&f, "vm11", "vm21",
-	    "vm11 [ER-19] 10.21.0.0/16 VirtualNetworkGateway 10.24.0.4 10.24.0.5\n"
-	    "c1-primary [ER-10] 10.21.0.0/16 gateway er2-0\n"
-	    "er2-0 [ER-20] 10.21.0.0/16 VNetPeering\n"
+	    "vm11 [ER-19] 10.21.0.0/16 VirtualNetworkGateway 10.24.0.5 10.24.0.4\n"
+	    "c1-secondary [ER-10] 10.21.0.0/16 gateway er2-1\n"
+	    "er2-1 [ER-20] 10.21.0.0/16 VNetPeering\n"
 	    "vm21\n"
 	    "delivered");
 	fix_close(&f);
