@@ -20,14 +20,15 @@ PER_SPOKE = 200
 
 
 def topology(nics):
-    """A hub and as many spokes of PER_SPOKE VMs as it takes."""
+    """A hub with a Route Server, and as many spokes of PER_SPOKE VMs as it takes."""
     spokes = range((nics + PER_SPOKE - 1) // PER_SPOKE)
-    vnets = {"hub": {"address_space": ["10.1.0.0/16"], "subnets": {"work": "10.1.10.0/24"}}}
+    vnets = {"hub": {"address_space": ["10.1.0.0/16"], "subnets": {"RouteServerSubnet": "10.1.0.0/26"}}}
     vnets |= {f"spoke{s}": {"address_space": [f"10.{s + 10}.0.0/16"], "subnets": {"vms": f"10.{s + 10}.0.0/24"}}
               for s in spokes}
     vms = {f"vm{i}": {"subnet": f"spoke{i // PER_SPOKE}/vms", "ip": f"10.{i // PER_SPOKE + 10}.0.{i % PER_SPOKE + 4}"}
            for i in range(nics)}
     return json.dumps({"name": "nics", "timing": "fast", "vnets": vnets, "vms": vms,
+                       "route_servers": {"rs1": {"vnet": "hub"}},
                        "peerings": [{"hub": "hub", "spoke": f"spoke{s}"} for s in spokes]})
 
 
