@@ -33,6 +33,23 @@ child(const struct topo_yaml *map, const char *key)
 	return NULL;
 }
 
+/* A topology of the file's own is refused as one in a file would be, before anything runs. */
+static bool
+check_topology(struct sc_load *l, const struct topo_yaml *y)
+{
+	struct topo_errors *warnings = calloc(1, sizeof(*warnings));
+	struct topo_doc *doc = NULL;
+	struct topo *t = NULL;
+
+	FAB_ASSERT(warnings != NULL);
+	if (topo_parse_tree(&doc, y, l->errs) == FAB_OK)
+		t = topo_build(doc, l->errs, warnings);
+	topo_doc_free(doc);
+	topo_free(t);
+	free(warnings);
+	return t != NULL;
+}
+
 static bool
 take_topology(struct sc_load *l, const struct topo_yaml *y)
 {
@@ -44,6 +61,8 @@ take_topology(struct sc_load *l, const struct topo_yaml *y)
 	}
 	if (y->type != TOPO_YAML_MAP)
 		return sc_complain(l, y, "%s: a path or a map is expected", "topology");
+	if (!check_topology(l, y))
+		return false;
 	if ((json = topo_yaml_json(y, NULL)) != NULL)
 		l->f->inside = json_dumps(json, JSON_INDENT(1));
 	json_decref(json);

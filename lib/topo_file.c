@@ -292,36 +292,43 @@ read_root(struct reader *r, const struct topo_yaml *root)
 }
 
 int
+topo_parse_tree(struct topo_doc **out, const struct topo_yaml *root, struct topo_errors *errs)
+{
+	struct reader r = { .errs = errs, .doc = topo_doc_new() };
+
+	if (r.doc == NULL) {
+		topo_error_add(errs, 0, "OutOfMemory", "no memory for the file");
+		return FAB_EINVAL;
+	}
+	read_root(&r, root);
+	if (r.failed) {
+		topo_doc_free(r.doc);
+		return FAB_EINVAL;
+	}
+	*out = r.doc;
+	return FAB_OK;
+}
+
+int
 topo_parse_yaml(struct topo_doc **out, const char *text, size_t len, struct topo_errors *errs)
 {
-	struct reader r = { .errs = errs };
-	struct topo_arena *arena = NULL;
+	struct topo_arena *arena;
 	struct topo_yaml *root;
-	int err = FAB_EINVAL;
+	int err;
 
 	if (len > TOPO_FILE_MAX) {
 		topo_error_add(errs, 0, "FileTooLarge",
 		    "%zu octets; a topology file has at most %u", len, TOPO_FILE_MAX);
 		return FAB_EINVAL;
 	}
-	arena = topo_arena_new();
-	r.doc = topo_doc_new();
-	if (arena == NULL || r.doc == NULL) {
+	if ((arena = topo_arena_new()) == NULL) {
 		topo_error_add(errs, 0, "OutOfMemory", "no memory for the file");
-		goto done;
+		return FAB_EINVAL;
 	}
-	if (topo_yaml_parse(&root, arena, text, len, errs) != FAB_OK)
-		goto done;
-	read_root(&r, root);
-	if (r.failed)
-		goto done;
-	*out = r.doc;
-	r.doc = NULL;
-	err = FAB_OK;
-done:
-	topo_doc_free(r.doc);
+	if ((err = topo_yaml_parse(&root, arena, text, len, errs)) == FAB_OK)
+		err = topo_parse_tree(out, root, errs);
 	topo_arena_free(arena);
-	return err;
+	return err == FAB_OK ? FAB_OK : FAB_EINVAL;
 }
 
 /* ---- files ---- */

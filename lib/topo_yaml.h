@@ -42,5 +42,7 @@ int topo_yaml_parse(struct topo_yaml **out, struct topo_arena *arena, const char
 /* As JSON; a new reference, NULL without memory. Adds "pointer below" -> line to lines unless that
  * is NULL. */
 json_t *topo_yaml_json(const struct topo_yaml *y, json_t *lines);
+/* The topology that the tree is, with its lines: as topo_parse_yaml(). The tree is not kept. */
+int topo_parse_tree(struct topo_doc **out, const struct topo_yaml *root, struct topo_errors *errs);
 
 #endif
