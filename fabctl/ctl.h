@@ -34,6 +34,8 @@ struct ctl {
 /* Sets format, url and run_dir from the options, FAB_URL and the last fabric started here. Returns
  * CTL_OK or the exit code after saying what is wrong. */
 int ctl_init(struct ctl *c, const struct ctl_args *args);
+/* --timing: NULL if not given; CTL_USAGE after saying that it is no profile. */
+int ctl_timing_option(const char **out, const struct ctl_args *args);
 void ctl_fini(struct ctl *c);
 
 /* One line on standard error, "fabctl: CODE: what, and what to do", control characters replaced.

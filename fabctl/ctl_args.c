@@ -52,6 +52,7 @@ static const struct opt_row opts[] = {
 	[CTL_OPT_LIMIT] = { "limit", 0, "N", "the first N faults" },
 	[CTL_OPT_BOUND] = { "bound", 0, "TIME",
 	    "that a loss may last beyond the hold time, 5s unless given" },
+	[CTL_OPT_TIMING] = { "timing", 0, "azure|fast", "profile, whatever the topology says" },
 	[CTL_OPT_MAX_LOST] = { "max-lost", 0, "N", "exit 1 when more are lost" },
 	[CTL_OPT_DELAY] = { "delay", 0, "TIME", "one way, such as 20ms or 500us; 0: none" },
 	[CTL_OPT_JITTER] = { "jitter", 0, "TIME",

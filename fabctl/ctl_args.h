@@ -48,6 +48,7 @@ enum ctl_opt {
 	CTL_OPT_ONLY,
 	CTL_OPT_LIMIT,
 	CTL_OPT_BOUND,
+	CTL_OPT_TIMING,
 	CTL_OPT_COUNT
 };
 

@@ -500,7 +500,7 @@ load(struct chaos *ch)
 	int status;
 
 	FAB_ASSERT(e != NULL);
-	status = ctl_topo_load(&ch->t, ch->file, &e[0], &e[1]);
+	status = ctl_topo_load(&ch->t, ch->file, NULL, &e[0], &e[1]);
 	if (e[0].n > 0)
 		ctl_topo_complain(ch->file, &e[0], &e[1]);
 	free(e);

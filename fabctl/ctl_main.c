@@ -6,9 +6,10 @@
 #include <string.h>
 
 const struct ctl_cmd ctl_commands[] = {
-	{ "up", "FILE [--wait TIME] [--packets HOW] [--engine E]", 1, 1,
-	    CTL_BIT(CTL_OPT_WAIT) | CTL_BIT(CTL_OPT_PACKETS) | CTL_BIT(CTL_OPT_ENGINE), ctl_up,
-	    "start the processes of a topology and wait until converged" },
+	{ "up", "FILE [--wait TIME] [--packets HOW] [--timing PROFILE]", 1, 1,
+	    CTL_BIT(CTL_OPT_WAIT) | CTL_BIT(CTL_OPT_PACKETS) | CTL_BIT(CTL_OPT_ENGINE) |
+		CTL_BIT(CTL_OPT_TIMING),
+	    ctl_up, "start the processes of a topology and wait until converged" },
 	{ "down", "", 0, 0, 0, ctl_down, "stop them all, leave nothing behind" },
 	{ "check", "FILE", 1, 1, 0, ctl_check, "validate a topology file" },
 	{ "apply", "FILE [--dry-run]", 1, 1, CTL_BIT(CTL_OPT_DRY_RUN), ctl_apply,
@@ -77,7 +78,7 @@ const struct ctl_cmd ctl_commands[] = {
 	    "block until it holds" },
 	{ "test", "FILE... [--junit FILE] [--tap] [--keep]", 1, CTL_POS_MAX,
 	    CTL_BIT(CTL_OPT_JUNIT) | CTL_BIT(CTL_OPT_TAP) | CTL_BIT(CTL_OPT_KEEP) |
-		CTL_BIT(CTL_OPT_JOBS) | CTL_BIT(CTL_OPT_SEED),
+		CTL_BIT(CTL_OPT_JOBS) | CTL_BIT(CTL_OPT_SEED) | CTL_BIT(CTL_OPT_TIMING),
 	    ctl_test, "run scenarios, each in a fabric of its own" },
 	{ "chaos", "FILE [--faults LIST] [--pairs] [--html FILE] ...", 1, 1,
 	    CTL_BIT(CTL_OPT_FAULTS) | CTL_BIT(CTL_OPT_PAIRS) | CTL_BIT(CTL_OPT_JUNIT) |

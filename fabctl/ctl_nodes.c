@@ -190,8 +190,8 @@ ctl_node_argv(json_t **out, const struct topo_node *n, const char *run_dir, cons
 }
 
 int
-ctl_fabricd_argv(
-    json_t **out, const char *run_dir, const char *topology, bool packets, char why[static 256])
+ctl_fabricd_argv(json_t **out, const char *run_dir, const char *topology, bool packets,
+    const char *timing, char why[static 256])
 {
 	char path[PATH_MAX], url[PATH_MAX];
 
@@ -206,6 +206,10 @@ ctl_fabricd_argv(
 	FAB_ASSERT(*out != NULL);
 	if (packets)
 		json_array_append_new(*out, json_string("--packets"));
+	if (timing != NULL) {
+		json_array_append_new(*out, json_string("--timing"));
+		json_array_append_new(*out, json_string(timing));
+	}
 	return FAB_OK;
 }
 

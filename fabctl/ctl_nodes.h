@@ -11,10 +11,11 @@
 
 #define CTL_END_GRACE_MS 3000 /* between SIGTERM and SIGKILL */
 
-/* Reads, parses and checks a topology file. CTL_OK; CTL_REFUSED with the reasons in errs, or after
- * saying it when errs is empty; CTL_USAGE after saying that it cannot be read. */
-int ctl_topo_load(
-    struct topo **out, const char *file, struct topo_errors *errs, struct topo_errors *warnings);
+/* Reads, parses and checks a topology file. timing: a profile instead of its own, or NULL. CTL_OK;
+ * CTL_REFUSED with the reasons in errs, or after saying it when errs is empty; CTL_USAGE after
+ * saying that it cannot be read. */
+int ctl_topo_load(struct topo **out, const char *file, const char *timing, struct topo_errors *errs,
+    struct topo_errors *warnings);
 /* All of them on standard error: "file:line: code: message". */
 void ctl_topo_complain(
     const char *file, const struct topo_errors *errs, const struct topo_errors *warnings);
@@ -29,8 +30,9 @@ int ctl_find_daemon(char buf[static PATH_MAX], const char *name);
  * words of foreign software are filled in. FAB_ENOENT: why[] names the missing program. */
 int ctl_node_argv(json_t **out, const struct topo_node *n, const char *run_dir,
     const char *topo_dir, char why[static 256]);
-int ctl_fabricd_argv(
-    json_t **out, const char *run_dir, const char *topology, bool packets, char why[static 256]);
+/* timing: a profile instead of the topology's, NULL: that one. */
+int ctl_fabricd_argv(json_t **out, const char *run_dir, const char *topology, bool packets,
+    const char *timing, char why[static 256]);
 
 /*
  * What has a process of its own: the nodes of t and, with packets, VMs that run something, which

@@ -35,8 +35,8 @@ ctl_topo_complain(
 }
 
 int
-ctl_topo_load(
-    struct topo **out, const char *file, struct topo_errors *errs, struct topo_errors *warnings)
+ctl_topo_load(struct topo **out, const char *file, const char *timing, struct topo_errors *errs,
+    struct topo_errors *warnings)
 {
 	struct topo_doc *doc = NULL;
 	struct topo *t = NULL;
@@ -47,7 +47,8 @@ ctl_topo_load(
 	*errs = *warnings = (struct topo_errors){ 0 };
 	if ((status = ctl_read_file(&text, &len, file, TOPO_FILE_MAX)) != CTL_OK)
 		return status;
-	if (topo_parse_yaml(&doc, text, len, errs) == FAB_OK)
+	if (topo_parse_yaml(&doc, text, len, errs) == FAB_OK &&
+	    (timing == NULL || topo_doc_set_timing(doc, timing, errs) == FAB_OK))
 		t = topo_build(doc, errs, warnings);
 	topo_doc_free(doc);
 	free(text);
@@ -85,7 +86,7 @@ ctl_check(struct ctl *c, const struct ctl_args *args)
 	int status, answer = CTL_OK;
 
 	FAB_ASSERT(e != NULL);
-	status = ctl_topo_load(&t, args->pos[0], &e[0], &e[1]);
+	status = ctl_topo_load(&t, args->pos[0], NULL, &e[0], &e[1]);
 	if (status == CTL_OK || e[0].n > 0) {
 		ctl_topo_complain(args->pos[0], &e[0], &e[1]);
 		answer = ctl_answer(c,

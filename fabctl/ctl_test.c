@@ -31,7 +31,8 @@ struct test {
 	struct job *jobs;
 	size_t n_jobs, running;
 	bool tap, keep;
-	uint32_t seed; /* 0: files in the order given, delays as the topologies draw them */
+	const char *timing; /* NULL: the topologies' */
+	uint32_t seed;      /* 0: files in the order given, delays as the topologies draw them */
 	json_t *results;
 };
 
@@ -49,7 +50,7 @@ run_one(const struct test *t, const struct sc_file *f, int fd)
 	json_t *result;
 
 	unsetenv("FAB_URL");
-	result = sc_run(f, t->keep, t->seed);
+	result = sc_run(f, &(struct sc_options){ t->keep, t->seed, t->timing });
 	if (json_dumpfd(result, fd, JSON_COMPACT) != 0)
 		_exit(1);
 	json_decref(result);
@@ -269,6 +270,8 @@ ctl_test(struct ctl *c, const struct ctl_args *args)
 
 	if (status == CTL_OK)
 		status = seed_option(&t, args);
+	if (status == CTL_OK)
+		status = ctl_timing_option(&t.timing, args);
 	if (status == CTL_OK)
 		status = load_all(&t, args);
 	if (status == CTL_OK) {

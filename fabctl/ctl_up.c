@@ -29,6 +29,7 @@ struct up {
 	json_t **argv; /* fabricd, then one for each of nodes */
 	bool packets, rootless;
 	const char *engine;      /* NULL: vswitchd's choice */
+	const char *timing;      /* NULL: the topology's */
 	struct topo_node *nodes; /* all that have a process, see ctl_nodes() */
 	size_t n_nodes;
 	json_t *vswitchd, *guests; /* command lines, with packets */
@@ -55,6 +56,18 @@ on_interrupt(int sig)
 
 /* ---- before anything is started ---- */
 
+int
+ctl_timing_option(const char **out, const struct ctl_args *args)
+{
+	const char *profile = args->opt[CTL_OPT_TIMING];
+
+	if (profile != NULL && strcmp(profile, "azure") != 0 && strcmp(profile, "fast") != 0)
+		return ctl_fail(
+		    CTL_USAGE, "USAGE", "'%s' is not a timing profile: azure, fast", profile);
+	*out = profile;
+	return CTL_OK;
+}
+
 static int
 up_options(struct up *u, const struct ctl_args *args)
 {
@@ -66,7 +79,7 @@ up_options(struct up *u, const struct ctl_args *args)
 	if (u->c->run_dir_given && u->c->run_dir[0] == '\0')
 		return ctl_fail(CTL_USAGE, "USAGE",
 		    "%s is not a local fabric; unset FAB_URL or give --run-dir", u->c->url);
-	return CTL_OK;
+	return ctl_timing_option(&u->timing, args);
 }
 
 static int
@@ -76,7 +89,7 @@ up_load(struct up *u)
 	int status;
 
 	FAB_ASSERT(e != NULL);
-	status = ctl_topo_load(&u->t, u->file, &e[0], &e[1]);
+	status = ctl_topo_load(&u->t, u->file, u->timing, &e[0], &e[1]);
 	if (status == CTL_OK || e[0].n > 0)
 		ctl_topo_complain(u->file, &e[0], &e[1]);
 	free(e);
@@ -126,7 +139,7 @@ up_programs(struct up *u)
 	int err, status;
 
 	FAB_ASSERT((u->argv = calloc(u->n_nodes + 1, sizeof(json_t *))) != NULL);
-	err = ctl_fabricd_argv(&u->argv[0], u->c->run_dir, u->topology, u->packets, why);
+	err = ctl_fabricd_argv(&u->argv[0], u->c->run_dir, u->topology, u->packets, u->timing, why);
 	for (size_t i = 0; err == FAB_OK && i < u->n_nodes; i++)
 		err = ctl_node_argv(&u->argv[i + 1], &u->nodes[i], u->c->run_dir, u->topo_dir, why);
 	if (err != FAB_OK)

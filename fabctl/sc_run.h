@@ -9,10 +9,14 @@
 
 #include <jansson.h>
 
+struct sc_options {
+	bool keep;          /* whatever the end, the fabric stays up */
+	uint32_t seed;      /* of the fabric's delays; 0: as the topology has it */
+	const char *timing; /* a profile; NULL: the topology's */
+};
+
 /* {"scenario", "file", "ok", "seconds", "steps", of a skipped one "skipped": why, and of a failed
- * one "line", "step", "message", "kept"}; the caller's. keep: whatever the end, the fabric stays up
- * and "url" says where. seed: of
- * the fabric's delays; 0: as the topology has it. */
-json_t *sc_run(const struct sc_file *f, bool keep, uint32_t seed);
+ * one "line", "step", "message", "kept"}, of one that stays up "url" says where; the caller's. */
+json_t *sc_run(const struct sc_file *f, const struct sc_options *o);
 
 #endif

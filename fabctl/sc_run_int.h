@@ -13,10 +13,11 @@ struct run {
 	const struct sc_file *f;
 	char top[64]; /* the scenario's own directory: run/, and what is kept */
 	char run_dir[80], mrt_dir[80], url[128];
-	char inside[96];   /* the topology, if it is the scenario's own */
-	uint64_t since_us; /* wall time at which the last step began that did something */
-	unsigned applied;  /* maps so far */
-	bool skipped;      /* a command said that this cannot be tried here */
+	char inside[96];    /* the topology, if it is the scenario's own */
+	uint64_t since_us;  /* wall time at which the last step began that did something */
+	unsigned applied;   /* maps so far */
+	const char *timing; /* NULL: the topology's */
+	bool skipped;       /* a command said that this cannot be tried here */
 	const struct sc_step *failed;
 	char why[1024];
 };

@@ -164,11 +164,14 @@ fc_apply_text(struct fc *f, const char *text, size_t len, bool dry_run, struct f
 }
 
 int
-fc_apply_file(struct fc *f, const char *path, struct fc_apply_result *r)
+fc_apply_file(struct fc *f, const char *path, const char *timing, struct fc_apply_result *r)
 {
 	struct topo_doc *doc = NULL;
 	int err = topo_parse_file(&doc, path, &r->errors);
 
+	if (err == FAB_OK && timing != NULL &&
+	    (err = topo_doc_set_timing(doc, timing, &r->errors)) != FAB_OK)
+		topo_doc_free(doc);
 	return err != FAB_OK ? err : apply_doc(f, doc, false, r);
 }
 

@@ -16,6 +16,7 @@ enum {
 	OPT_NODE_URL,
 	OPT_BGP_URL,
 	OPT_PACKETS,
+	OPT_TIMING,
 };
 
 static const struct option options[] = {
@@ -26,6 +27,7 @@ static const struct option options[] = {
 	{ "node-url", required_argument, NULL, OPT_NODE_URL },
 	{ "bgp-url", required_argument, NULL, OPT_BGP_URL },
 	{ "packets", no_argument, NULL, OPT_PACKETS },
+	{ "timing", required_argument, NULL, OPT_TIMING },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -33,17 +35,20 @@ static void
 print_help(const void *ctx)
 {
 	(void)ctx;
-	printf("Usage: fabricd --listen URL [OPTION]...\n\n"
-	       "  --listen URL       where this process answers: ipc://PATH, tcp://HOST:PORT or\n"
-	       "                     tls+tcp://HOST:PORT\n"
-	       "  --run-dir DIR      sockets and store; default: the directory of --listen ipc://\n"
-	       "  --store FILE       resources; default: RUN_DIR/fabric.db\n"
-	       "  --topology FILE    applied at start if the store is empty\n"
-	       "  --node-url T       how to call a node, %%s is its name; default: where the node\n"
-	       "                     says that it listens\n"
-	       "  --bgp-url T        where nodes listen for BGP; default: ipc://RUN_DIR/%%s.bgp\n"
-	       "  --packets          NVAs stand in the network namespaces of their NICs: nvad\n"
-	       "                     programs the kernel there\n");
+	printf(
+	    "Usage: fabricd --listen URL [OPTION]...\n\n"
+	    "  --listen URL       where this process answers: ipc://PATH, tcp://HOST:PORT or\n"
+	    "                     tls+tcp://HOST:PORT\n"
+	    "  --run-dir DIR      sockets and store; default: the directory of --listen ipc://\n"
+	    "  --store FILE       resources; default: RUN_DIR/fabric.db\n"
+	    "  --topology FILE    applied at start if the store is empty\n"
+	    "  --timing PROFILE   azure or fast, whatever the topology says; the delays that it\n"
+	    "                     sets itself stay\n"
+	    "  --node-url T       how to call a node, %%s is its name; default: where the node\n"
+	    "                     says that it listens\n"
+	    "  --bgp-url T        where nodes listen for BGP; default: ipc://RUN_DIR/%%s.bgp\n"
+	    "  --packets          NVAs stand in the network namespaces of their NICs: nvad\n"
+	    "                     programs the kernel there\n");
 	printf(FAB_ARGS_HELP);
 	printf("\nExit codes: 0 clean stop, 2 usage, 3 cannot listen or open the store, 4 the\n"
 	       "topology is refused.\n");
@@ -89,6 +94,9 @@ take(void *ctx, int opt, const char *value)
 		break;
 	case OPT_PACKETS:
 		o->packets = true;
+		break;
+	case OPT_TIMING:
+		o->timing = value;
 		break;
 	}
 	return ok ? FAB_OK : complain("value too long", value);

@@ -9,7 +9,7 @@
 #include <limits.h>
 
 struct fc_options {
-	const char *listen_url, *topology; /* topology: NULL if not given */
+	const char *listen_url, *topology, *timing; /* topology, timing: NULL if not given */
 	bool packets;
 	struct fab_args args;
 	/* Filled in from the listen URL where not given. */

@@ -29,12 +29,13 @@ cannot(const char *what, const char *why)
 	return EXIT_CANNOT;
 }
 
-/* --topology FILE into an empty store; all that is wrong with it, one line each. */
+/* --topology FILE with --timing PROFILE into an empty store; all that is wrong with it, one line
+ * each. */
 static int
-apply_file(struct fc *f, const char *path)
+apply_file(struct fc *f, const char *path, const char *timing)
 {
 	struct fc_apply_result *r = fc_apply_result_new();
-	int err = r == NULL ? FAB_ENOMEM : fc_apply_file(f, path, r);
+	int err = r == NULL ? FAB_ENOMEM : fc_apply_file(f, path, timing, r);
 	int status = err == FAB_OK ? EXIT_OK : EXIT_REFUSED;
 
 	for (size_t i = 0; r != NULL && i < r->errors.n; i++) {
@@ -84,7 +85,8 @@ run(struct fc *f, const struct fc_options *o)
 
 	if (fc_open(f, o->store, why) != FAB_OK)
 		return cannot(o->store, why);
-	if (o->topology != NULL && fc_empty(f) && (status = apply_file(f, o->topology)) != EXIT_OK)
+	if (o->topology != NULL && fc_empty(f) &&
+	    (status = apply_file(f, o->topology, o->timing)) != EXIT_OK)
 		return status;
 	if ((err = serve(&server, f, o)) != FAB_OK)
 		return cannot(o->listen_url, fab_strerror(err));

@@ -99,6 +99,9 @@ struct topo_resource *topo_doc_find(
 int topo_doc_set(struct topo_doc *doc, enum topo_kind kind, const char *name,
     const char *assignment, struct topo_errors *errs);
 
+/* Takes another profile; what the topology sets by itself stays. */
+int topo_doc_set_timing(struct topo_doc *doc, const char *profile, struct topo_errors *errs);
+
 struct topo_change {
 	enum { TOPO_CREATE, TOPO_UPDATE, TOPO_DELETE } action;
 	enum topo_kind kind;

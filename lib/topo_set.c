@@ -179,3 +179,12 @@ done:
 	json_decref(props);
 	return err;
 }
+
+int
+topo_doc_set_timing(struct topo_doc *doc, const char *profile, struct topo_errors *errs)
+{
+	char setting[64];
+
+	snprintf(setting, sizeof(setting), "timing.profile=%.40s", profile);
+	return topo_doc_set(doc, TOPO_FABRIC, "fabric", setting, errs);
+}

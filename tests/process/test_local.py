@@ -383,6 +383,12 @@ class MultiRegion(unittest.TestCase):
         self.assertEqual(list(self.top.iterdir()), [])
         self.assertEqual([p["pid"] for p in ps if process_state(p["pid"]) not in (None, "Z")], [])
 
+    def test_up_with_another_timing(self):
+        self.fabctl("up", MULTI_REGION, "--timing", "slow", expect=2)
+        info = json.loads(self.fabctl("-o", "json", "up", MULTI_REGION, "--timing", "azure", "--wait", "0").stdout)
+        self.assertRegex(info["timing"], "^azure")
+        self.fabctl("down")
+
     def test_up_that_is_interrupted_takes_all_down(self):
         path = self.top / "stuck.yaml"
         path.write_text(FOREIGN.replace("asn: 65001, ", RUN + SLEEP + ", "))  # an NVA that never comes up

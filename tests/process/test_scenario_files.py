@@ -190,6 +190,18 @@ class Files(unittest.TestCase):
         self.run_test(asks, "--seed", 77)
         self.run_test(asks, "--seed", 78, expect=1)
 
+    def test_azures_timing(self):
+        """The delays are the platform's (section 6), and what is expected gets time for them."""
+        file = self.write("slow", f"""
+  - run: '"{BIN}/fabctl" -o json get fabric fabric'
+    output: '"profile": "azure"'
+  - announce: nva1 10.60.0.0/16
+  - expect: effective vm1 10.60.0.0/16 via 10.1.2.4
+    within: 500ms""")
+        self.run_test(file, expect=1)
+        self.run_test(file, "--timing", "azure")
+        self.run_test(file, "--timing", "slow", expect=2)
+
     def test_a_condition_that_does_not_hold(self):
         bad = self.write("bad", "  - expect: trace vm1 vm2 blackhole\n    within: 50ms")
         self.assertIn("trace vm1 vm2 blackhole: not within ", self.run_test(bad, expect=1).stdout)
@@ -239,6 +251,8 @@ class Files(unittest.TestCase):
             path = self.dir / "file.yaml"
             path.write_text(text)
             self.assertIn(want, self.run_test(path, expect=4).stderr)
+        bad = self.write("bad", "  - expect: converged", head=INSIDE.replace("asn: 65001", "asn: 65515"))
+        self.assertRegex(self.run_test(bad, expect=4).stderr, rf"^{bad}:8: \w+: .*65515")
         self.run_test(self.dir / "absent.yaml", expect=2)
         self.run_test(path, "--jobs", "many", expect=2)
         out = self.run_test(self.write("nowhere", "  - expect: converged", head="topology: absent.yaml"), expect=1).stdout

@@ -63,11 +63,13 @@ test_defaults_follow_from_the_listen_url(void)
 		CU_ASSERT_EQUAL(o.args.level, FAB_LOG_INFO);
 		CU_ASSERT_PTR_NULL(fab_args_tls(&o.args));
 	}
-	CU_ASSERT_EQUAL(parse(&o, "--listen ipc:///x/f --topology t.yaml --log-level debug "
-				  "--tls-cert c --tls-key k --tls-ca a --packets"),
+	CU_ASSERT_EQUAL(
+	    parse(&o, "--listen ipc:///x/f --topology t.yaml --timing fast --log-level debug "
+		      "--tls-cert c --tls-key k --tls-ca a --packets"),
 	    FAB_ARGS_RUN);
 	CU_ASSERT_TRUE(o.packets);
 	CU_ASSERT_STRING_EQUAL(o.topology, "t.yaml");
+	CU_ASSERT_STRING_EQUAL(o.timing, "fast");
 	CU_ASSERT_EQUAL(o.args.level, FAB_LOG_DEBUG);
 	CU_ASSERT_PTR_EQUAL_FATAL(fab_args_tls(&o.args), &o.args.tls);
 	CU_ASSERT_STRING_EQUAL(o.args.tls.ca, "a");
