@@ -113,13 +113,13 @@ has_confed(const uint8_t *path, size_t octets, size_t asn_octets)
 }
 
 /* RFC 5065 5: confederation segments from outside the confederation are malformed; we are never in
- * one. */
+ * one. RFC 7607 2: so is AS 0. */
 static bool
 read_as_path(struct decoder *d, const struct attr *a)
 {
 	if (d->opts->as4) {
 		if (!bgp_path_valid(a->value, a->len) || has_confed(a->value, a->len, 4) ||
-		    a->len > BGP_AS_PATH_OCTETS_MAX)
+		    a->len > BGP_AS_PATH_OCTETS_MAX || bgp_path_has(a->value, a->len, 0))
 			return false;
 		d->spec.as_path = a->value;
 		d->spec.as_path_octets = a->len;
@@ -135,7 +135,7 @@ read_as_path(struct decoder *d, const struct attr *a)
 		return false;
 	d->spec.as_path = d->sc->path->data;
 	d->spec.as_path_octets = d->sc->path->octets;
-	return true;
+	return !bgp_path_has(d->sc->path->data, d->sc->path->octets, 0);
 }
 
 static bool
@@ -268,7 +268,7 @@ carry_ipv6_ext_communities(struct decoder *d, const struct attr *a)
 static bool
 read_as4_path(struct decoder *d, const struct attr *a)
 {
-	if (!bgp_path_valid(a->value, a->len))
+	if (!bgp_path_valid(a->value, a->len) || bgp_path_has(a->value, a->len, 0))
 		return false;
 	d->as4_path = *a;
 	return true;
@@ -277,7 +277,7 @@ read_as4_path(struct decoder *d, const struct attr *a)
 static bool
 read_as4_aggregator(struct decoder *d, const struct attr *a)
 {
-	if (a->len != 8)
+	if (a->len != 8 || get32(a->value) == 0)
 		return false;
 	d->as4_aggregator = *a;
 	return true;

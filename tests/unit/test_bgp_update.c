@@ -268,6 +268,12 @@ test_rfc7606_rows(void)
 		    WITHDRAWN },
 		{ "AS_PATH with a confederation", ORIGIN "40 02 06 03 01 00 00 fd e9" NEXT_HOP,
 		    WITHDRAWN },
+		{ "AS_PATH with AS 0 (RFC 7607)",
+		    ORIGIN "40 02 0a 02 02 00 00 fd e9 00 00 00 00" NEXT_HOP, WITHDRAWN },
+		{ "AS_PATH with a set of AS 0", ORIGIN "40 02 06 01 01 00 00 00 00" NEXT_HOP,
+		    WITHDRAWN },
+		{ "AS_PATH with AS 0 from an old peer",
+		    ORIGIN "40 02 06 02 02 fd e9 00 00" NEXT_HOP, WITHDRAWN, 0, false, true },
 		{ "AS_PATH empty", ORIGIN "40 02 00" NEXT_HOP, FINE },
 		{ "AS_PATH of 4 octets from an old peer", BASE, WITHDRAWN, 0, false, true },
 		/* 7.3 and RFC 4271 6.3 */
