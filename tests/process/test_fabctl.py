@@ -51,7 +51,7 @@ class Words(FabctlTestCase):
     def test_usage_errors(self):
         for args, error in [
             (["fly"], "unknown verb 'fly'; 'fabctl help' lists them"),
-            (["up"], "usage: fabctl up FILE [--wait TIME] [--packets HOW] [--engine E]"),
+            (["up"], "usage: fabctl up FILE [--wait TIME] [--packets HOW] [--timing PROFILE]"),
             (["routes", "effective"], "usage: fabctl routes effective NIC|RS"),
             (["ps", "--sideways"], "unknown option '--sideways'"),
             (["ps", "--both"], "'ps' does not take --both"),
