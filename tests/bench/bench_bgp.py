@@ -3,7 +3,8 @@
 
     bench_bgp.py BIN_DIR [--workload LETTER]... [--daemon NAME]... [--runs 3] [--timeout 120] [--json]
 
-wall: from the first OPEN until every peer holds exactly what the others announced. cpu: user and system time of the
+dial: from the first OPEN, all peers at once, until every session is Established. wall: from then, all announcing at once,
+until every peer holds exactly what the others announced. cpu: user and system time of the
 daemon from its start until then. rss: its peak. kill: one sender's connection ends, until nobody has its routes any more. single: one
 route through an idle daemon. load: CPU time of the load itself, which must not be the bottleneck. Medians of the runs;
 the ratio is that of routeserverd to the best of the four others. `reflect` copies messages and does nothing else: the
@@ -33,7 +34,7 @@ WORKLOADS = {  # peers, senders, routes of each sender, further options of the l
 }
 SERVER, ASN = "10.99.0.1", 65001
 HOLD = 180
-KEYS = ("wall_s", "cpu_s", "rss_mib", "kill_s", "load_cpu_s")
+KEYS = ("dial_s", "wall_s", "cpu_s", "rss_mib", "kill_s", "load_cpu_s")
 
 
 def peer_address(k):
@@ -334,15 +335,16 @@ def medians(lives):
 def show(letter, workload, rows):
     peers, senders, routes, options = workload
     print(f"({letter}) {peers} peers, {senders} x {routes} routes {' '.join(options)}".rstrip())
-    print(f"{'':14}" + "".join(f"{key:>12}" for key in KEYS))
+    print(f"{'':14}" + "".join(f"{key:>12}" for key in KEYS) + f"{'wall min':>12}")
     for name, row in rows.items():
-        print(f"{name:14}" + "".join(f"{row[key]['median']:>12.4f}" if key in row else f"{'-':>12}" for key in KEYS))
+        print(f"{name:14}" + "".join(f"{row[key]['median']:>12.4f}" if key in row else f"{'-':>12}" for key in KEYS) +
+              (f"{row['wall_s']['min']:>12.4f}" if row else ""))
     ours, others = rows.get("routeserverd"), [rows[name] for name in OTHERS if rows.get(name)]
     if ours and others:
         def ratio(key):
             known = [row[key]["median"] for row in others if key in row]
             return ours[key]["median"] / max(min(known), 1e-9) if known and key in ours else None
-        ratios = {key: ratio(key) for key in KEYS[:4]}
+        ratios = {key: ratio(key) for key in KEYS[:5]}
         print(f"{'x best other':14}" + "".join(f"{r:>12.2f}" if r is not None else f"{'-':>12}"
                                              for r in ratios.values()), flush=True)
 
@@ -357,6 +359,7 @@ def main():
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     signal.signal(signal.SIGALRM, on_alarm)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     daemons = [cls for cls in DAEMONS if not args.daemon or cls.name in args.daemon]
     result = {}
     with Namespaces() as names:

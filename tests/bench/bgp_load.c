@@ -2,19 +2,21 @@
  * Load for a route server: its peers in one process, some of which announce routes, while all wait
  * for what the others announced.
  *
- *   bgp_load --remote ADDR --local ADDR --peers K --senders S --routes N [--port P]
- * [--own-attributes] bgp_load --remote ADDR --local ADDR --single N [--port P] bgp_load --reflect
- * ADDR --peers K [--port P]
+ *   bgp_load --remote ADDR --local ADDR --peers K --senders S --routes N [--own-attributes]
+ *   bgp_load --remote ADDR --local ADDR --single N
+ *   bgp_load --reflect ADDR --peers K
  *
- * Peer k speaks from the k-th address after --local, with AS 65001 + k; sender s announces N /24s.
- * Each phase ends with a line of JSON, and a line on stdin begins the next, so that whoever started
- * this can read the daemon's CPU in between:
+ * --port P is another one than 179. Peer k speaks from the k-th address after --local, with AS
+ * 65001 + k; sender s announces N /24s. Each phase ends with a line of JSON, and a line on stdin
+ * begins the next, so that whoever started this can read the daemon's CPU in between:
  *
- *   {"wall_s": from the first OPEN until every peer holds exactly what the others announced,
- * "load_cpu_s": this process}
- *   {"kill_s": from the end of the first sender's connection until nobody has its routes any more}
+ *   dial_s      from the first OPEN, all at once, until every session is Established
+ *   wall_s      from then, when all announce at once, until every peer holds exactly what the
+ * others announced load_cpu_s  CPU time of this process for both
  *
- * --single: N routes, one after the other, through an idle daemon: {"p50_us", "p99_us"}.
+ *   kill_s      from the end of the first sender's connection until nobody has its routes any more
+ *
+ * --single: N routes, one after the other, through an idle daemon: p50_us, p99_us.
  * --reflect: the floor. A route server that copies UPDATEs as they are to everybody else and does
  * nothing more.
  *
@@ -280,8 +282,6 @@ take(struct peer *p, enum type type, const uint8_t *body, size_t len)
 		put_keepalive(&p->out);
 		break;
 	case KEEPALIVE:
-		if (!p->established && o.reflect.s_addr == 0 && p->k < o.senders && o.single == 0)
-			put_routes(p);
 		p->established = true;
 		break;
 	case UPDATE:
@@ -402,11 +402,19 @@ others(const struct peer *p, unsigned gone)
 }
 
 static bool
+all_established(void)
+{
+	for (unsigned i = 0; i < o.peers; i++)
+		if (!peers[i].established)
+			return false;
+	return true;
+}
+
+static bool
 all_hold(unsigned gone)
 {
 	for (unsigned i = 0; i < o.peers; i++)
-		if (peers[i].fd >= 0 &&
-		    (!peers[i].established || peers[i].n_held != others(&peers[i], gone)))
+		if (peers[i].fd >= 0 && peers[i].n_held != others(&peers[i], gone))
 			return false;
 	return true;
 }
@@ -444,9 +452,17 @@ load(void)
 	double before;
 
 	start();
+	while (!all_established())
+		turn();
+	before = now();
+	for (unsigned i = 0; i < o.senders; i++) {
+		put_routes(&peers[i]);
+		flush(&peers[i]);
+	}
 	while (!all_hold(0))
 		turn();
-	printf("{\"wall_s\": %.6f, \"load_cpu_s\": %.6f}\n", now() - first_open, cpu());
+	printf("{\"dial_s\": %.6f, \"wall_s\": %.6f, \"load_cpu_s\": %.6f}\n", before - first_open,
+	    now() - before, cpu());
 	next_phase();
 	before = now();
 	end(&peers[0]);
@@ -472,7 +488,7 @@ singles(void)
 	if (us == NULL)
 		die("out of memory");
 	start();
-	while (!peers[0].established || !peers[1].established)
+	while (!all_established())
 		turn();
 	for (unsigned i = 0; i < o.single; i++) {
 		double before = now();
