@@ -1,5 +1,6 @@
 #include "attach/at_args.h"
 
+#include "attach/at_guest.h"
 #include "attach/at_netns.h"
 #include "lib/args.h"
 #include "lib/attach.h"
@@ -16,6 +17,8 @@
 enum {
 	OPT_SOCKET = 256,
 	OPT_NAME,
+	OPT_INTERFACE,
+	OPT_IS_UP,
 	OPT_MAKE,
 	OPT_LIST,
 	OPT_PLAIN,
@@ -29,6 +32,8 @@ enum {
 static const struct option long_options[] = {
 	{ "socket", required_argument, NULL, OPT_SOCKET },
 	{ "name", required_argument, NULL, OPT_NAME },
+	{ "interface", required_argument, NULL, OPT_INTERFACE },
+	{ "is-up", required_argument, NULL, OPT_IS_UP },
 	{ "make", required_argument, NULL, OPT_MAKE },
 	{ "list", required_argument, NULL, OPT_LIST },
 	{ "plain", required_argument, NULL, OPT_PLAIN },
@@ -44,13 +49,18 @@ static void
 print_help(void)
 {
 	printf(
-	    "Usage: fabattach --socket PATH --name NAME\n"
+	    "Usage: fabattach --socket PATH --name NAME [--interface NAME] [-- COMMAND...]\n"
 	    "       fabattach --socket PATH --make DIR [--list FILE] [--router NAME]... "
-	    "[NAME]...\n\n"
+	    "[NAME]...\n"
+	    "       fabattach --is-up INTERFACE\n\n"
 	    "  --socket PATH      where vswitchd takes guests\n"
-	    "  --name NAME        plug in the network namespace that this process is in\n"
+	    "  --name NAME        plug in the network namespace that this process is in; once\n"
+	    "                     that has happened, become COMMAND and stay plugged in as long\n"
+	    "                     as it runs\n"
+	    "  --interface NAME   with --name: what the interface is called (eth0)\n"
+	    "  --is-up INTERFACE  exit 0 if there is such an interface and it is up, else 1\n"
 	    "  --make DIR         make a network namespace for each guest; DIR/NAME leads to it\n"
-	    "  --list FILE        guests, a line each: \"NAME [router|internet] [off]\"; read\n"
+	    "  --list FILE        guests, a line each: \"NAME [router] [off]\"; read\n"
 	    "                     again on SIGHUP\n"
 	    "  --plain NAME       make a namespace for vswitchd too: no guest, not plugged in\n"
 	    "  --router NAME      a guest that forwards packets\n"
@@ -71,12 +81,8 @@ complain(const char *what, const char *value)
 static bool
 list_word(struct at_wanted *w, const char *word)
 {
-	bool kind = w->router || w->internet || w->off;
-
-	if (strcmp(word, "router") == 0 && !kind)
+	if (strcmp(word, "router") == 0 && !w->router && !w->off)
 		return w->router = true;
-	if (strcmp(word, "internet") == 0 && !kind)
-		return w->internet = true;
 	return strcmp(word, "off") == 0 && !w->off && (w->off = true);
 }
 
@@ -93,7 +99,7 @@ list_line(struct at_wanted *out, char *line, unsigned number, char why[static AT
 	for (char *word; good && (word = strtok_r(NULL, " \t\r", &save)) != NULL;)
 		good = list_word(&w, word);
 	if (!good) {
-		snprintf(why, AT_WHY_MAX, "line %u is not NAME [router|internet] [off]", number);
+		snprintf(why, AT_WHY_MAX, "line %u is not NAME [router] [off]", number);
 		return FAB_EINVAL;
 	}
 	*out = w;
@@ -186,6 +192,11 @@ take(struct at_args *a, const char **level, int opt)
 	case OPT_NAME:
 		a->name = optarg;
 		break;
+	case OPT_INTERFACE:
+		a->iface = optarg;
+		break;
+	case OPT_IS_UP:
+		return at_guest_is_up(optarg) ? AT_EXIT_OK : AT_EXIT_NO;
 	case OPT_MAKE:
 		a->make = optarg;
 		break;
@@ -226,7 +237,11 @@ check(const struct at_args *a, const char *level)
 	if ((a->name == NULL) == (a->make == NULL))
 		return complain("either --name NAME or --make DIR is required", NULL);
 	if (a->name != NULL && (a->n_guests > 0 || a->list != NULL))
-		return complain("with --name there is one guest", NULL);
+		return complain("with --name there is one guest; a command goes behind --", NULL);
+	if (a->name == NULL && (a->command != NULL || a->iface != NULL))
+		return complain("a command and --interface go with --name", NULL);
+	if (a->iface != NULL && attach_iface_check(a->iface) != FAB_OK)
+		return complain("not a name of an interface", a->iface);
 	if (a->list != NULL && a->n_guests > 0)
 		return complain("guests are either in --list FILE or on the command line", NULL);
 	if (a->plain != NULL && (a->make == NULL || attach_name_check(a->plain) != FAB_OK))
@@ -256,6 +271,10 @@ at_args_parse(struct at_args *out, int argc, char **argv)
 	optind = 0; /* glibc: start over, whoever parsed before */
 	while (v == AT_RUN && (opt = getopt_long(argc, argv, "", long_options, NULL)) != -1)
 		v = take(&a, &level, opt);
+	if (v == AT_RUN && optind < argc && strcmp(argv[optind - 1], "--") == 0) {
+		a.command = &argv[optind];
+		optind = argc;
+	}
 	while (v == AT_RUN && optind < argc)
 		a.guests[a.n_guests++] = (struct at_wanted){ .name = argv[optind++] };
 	if (v == AT_RUN && check(&a, level) != FAB_OK)

@@ -113,6 +113,8 @@ say_hello(struct at_link *l, char why[static AT_WHY_MAX])
 	if ((err = at_netns_rtnl(&h.rtnl, l->conf.home, l->conf.netns, why)) != FAB_OK)
 		return err;
 	memcpy(h.name, l->name, sizeof(h.name));
+	if (l->conf.iface != NULL)
+		snprintf(h.iface, sizeof(h.iface), "%s", l->conf.iface);
 	if ((err = attach_hello_send(l->sock, &h)) != FAB_OK)
 		snprintf(why, AT_WHY_MAX, "cannot say hello: %s", fab_strerror(err));
 	close(h.rtnl);
@@ -144,7 +146,8 @@ at_link_new(struct at_link **out, const struct at_link_conf *conf)
 	struct at_link *l;
 	int err;
 
-	if (attach_name_check(conf->name) != FAB_OK)
+	if (attach_name_check(conf->name) != FAB_OK ||
+	    (conf->iface != NULL && attach_iface_check(conf->iface) != FAB_OK))
 		return FAB_EINVAL;
 	if ((l = calloc(1, sizeof(*l))) == NULL)
 		return FAB_ENOMEM;

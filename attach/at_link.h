@@ -17,6 +17,7 @@ struct at_link_conf {
 	struct fab_loop *loop;
 	const char *path;         /* of vswitchd's socket; borrowed */
 	const char *name;         /* copied */
+	const char *iface;        /* of its interface; borrowed; NULL: ATTACH_IFACE */
 	int netns;                /* of the guest; borrowed */
 	int home;                 /* to come back by; < 0: we are in the guest's namespace */
 	void (*found)(void *ctx); /* vswitchd answers again; may be NULL */

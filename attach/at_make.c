@@ -111,7 +111,6 @@ guest_make(
 	snprintf(g->name, sizeof(g->name), "%s", w->name);
 	HASH_ADD_STR(m->guests, name, g);
 	if ((err = at_netns_new(&g->netns, m->home, g->router, why)) != FAB_OK ||
-	    (w->internet && (err = at_netns_answer_all(m->home, g->netns, why)) != FAB_OK) ||
 	    (err = guest_publish(m, g, why)) != FAB_OK) {
 		guest_free(m, g);
 		return err;

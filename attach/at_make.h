@@ -17,8 +17,7 @@ struct at_make;
 struct at_wanted {
 	const char *name;
 	bool router;
-	bool internet; /* has every address that is asked for */
-	bool off;      /* a machine without power: it is not there until a list says otherwise */
+	bool off; /* a machine without power: it is not there until a list says otherwise */
 };
 
 /* Makes dir if it is not there. FAB_EPERM, FAB_EIO: why[] says what. loop and path are borrowed. */

@@ -1,19 +1,15 @@
 #include "attach/at_netns.h"
 
+#include "lib/attach.h"
 #include "lib/err.h"
-#include "lib/rtnl.h"
 #include "lib/tap.h"
-#include "lib/topo.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/fib_rules.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <sched.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -21,8 +17,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define SELF  "/proc/self/ns/net"
-#define IFACE "eth0"
+#define SELF "/proc/self/ns/net"
 
 static int
 fail_errno(const char *step, const char *hint, char why[static AT_WHY_MAX])
@@ -202,7 +197,7 @@ at_netns_new(int *out, int home, bool router, char why[static AT_WHY_MAX])
 int
 at_netns_tap(int *out, int home, int netns, char why[static AT_WHY_MAX])
 {
-	char name[IFNAMSIZ] = "eth0";
+	char name[IFNAMSIZ] = ATTACH_IFACE;
 	int fd, err;
 
 	if ((err = enter(netns, why)) != FAB_OK)
@@ -235,90 +230,7 @@ at_netns_link_down(int home, int netns, char why[static AT_WHY_MAX])
 
 	if ((err = enter(netns, why)) != FAB_OK)
 		return err;
-	err = set_flags(IFACE, 0, "set " IFACE " down", why);
-	go_home(home);
-	return err;
-}
-
-/* ---- every address ---- */
-
-struct rule {
-	uint16_t type; /* RTM_* */
-	const char *iif;
-	uint32_t dst;
-	uint8_t dst_len;
-	uint32_t priority;
-};
-
-static int
-rule_send(int sock, const struct rule *rule, char why[static AT_WHY_MAX])
-{
-	struct rtnl_request r;
-	struct fib_rule_hdr *h = rtnl_init(&r, sock, "set a routing rule", rule->type,
-	    rule->type == RTM_NEWRULE ? NLM_F_CREATE | NLM_F_EXCL : 0, sizeof(*h));
-
-	h->family = AF_INET;
-	h->table = RT_TABLE_LOCAL;
-	h->action = FR_ACT_TO_TBL;
-	h->dst_len = rule->dst_len;
-	mnl_attr_put_u32(r.nlh, FRA_PRIORITY, rule->priority);
-	if (rule->iif != NULL)
-		mnl_attr_put_strz(r.nlh, FRA_IIFNAME, rule->iif);
-	if (rule->dst_len > 0)
-		mnl_attr_put_u32(r.nlh, FRA_DST, htonl(rule->dst));
-	return rtnl_send(&r, why);
-}
-
-/* In the table that says which addresses are local. */
-static int
-local_route(int sock, uint8_t type, uint32_t dst, uint8_t len, char why[static AT_WHY_MAX])
-{
-	struct rtnl_request r;
-	struct rtmsg *m = rtnl_init(
-	    &r, sock, "take every address", RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, sizeof(*m));
-
-	m->rtm_family = AF_INET;
-	m->rtm_table = RT_TABLE_LOCAL;
-	m->rtm_protocol = RTPROT_STATIC;
-	m->rtm_scope = type == RTN_LOCAL ? RT_SCOPE_HOST : RT_SCOPE_UNIVERSE;
-	m->rtm_type = type;
-	m->rtm_dst_len = len;
-	if (len > 0)
-		mnl_attr_put_u32(r.nlh, RTA_DST, htonl(dst));
-	if (type == RTN_LOCAL)
-		mnl_attr_put_u32(r.nlh, RTA_OIF, if_nametoindex("lo"));
-	return rtnl_send(&r, why);
-}
-
-/* What is sent must not be local too: only what comes in, and 127.0.0.0/8, looks there. The gateway
- * of the own address, which vswitchd will set, is somebody else. */
-static int
-answer_all(int sock, char why[static AT_WHY_MAX])
-{
-	static const struct rule rules[] = { { RTM_NEWRULE, "eth0", 0, 0, 1 },
-		{ RTM_NEWRULE, NULL, 0x7f000000, 8, 2 }, { RTM_DELRULE, NULL, 0, 0, 0 } };
-	int err = local_route(sock, RTN_LOCAL, 0, 0, why);
-
-	if (err == FAB_OK)
-		err = local_route(sock, RTN_THROW, TOPO_INTERNET_IP + 1, 32, why);
-	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]) && err == FAB_OK; i++)
-		err = rule_send(sock, &rules[i], why);
-	return err;
-}
-
-int
-at_netns_answer_all(int home, int netns, char why[static AT_WHY_MAX])
-{
-	int sock, err;
-
-	if ((err = enter(netns, why)) != FAB_OK)
-		return err;
-	if ((err = rtnl_open(&sock, 0)) == FAB_OK) {
-		err = answer_all(sock, why);
-		close(sock);
-	} else {
-		snprintf(why, AT_WHY_MAX, "cannot open an rtnetlink socket");
-	}
+	err = set_flags(ATTACH_IFACE, 0, "set " ATTACH_IFACE " down", why);
 	go_home(home);
 	return err;
 }

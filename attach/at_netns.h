@@ -20,9 +20,6 @@ int at_netns_new(int *out, int home, bool router, char why[static AT_WHY_MAX]);
  * move one into it, which takes some 20 ms. The
  * descriptor is the caller's. */
 int at_netns_tap(int *out, int home, int netns, char why[static AT_WHY_MAX]);
-/* For a guest that stands for the Internet: whatever comes by its eth0 is for itself, and it
- * answers from the address that it was asked by. */
-int at_netns_answer_all(int home, int netns, char why[static AT_WHY_MAX]);
 /* Forwards, or forwards no longer. */
 int at_netns_set_router(int home, int netns, bool router, char why[static AT_WHY_MAX]);
 

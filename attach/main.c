@@ -2,6 +2,7 @@
  * fabattach: plugs guests into vswitchd, see at_make.h and at_link.h.
  */
 #include "attach/at_args.h"
+#include "attach/at_guest.h"
 #include "attach/at_link.h"
 #include "attach/at_netns.h"
 #include "lib/attach.h"
@@ -26,6 +27,7 @@ struct attach {
 	struct at_make *make; /* --make */
 	struct at_link *link; /* --name */
 	int netns;
+	int ready; /* -1: nobody waits */
 	struct event *sighup;
 };
 
@@ -70,12 +72,24 @@ start_make(struct attach *t, char why[static AT_WHY_MAX])
 	return at_make_set(t->make, t->args.guests, t->args.n_guests, why);
 }
 
+static void
+on_found(void *arg)
+{
+	struct attach *t = arg;
+
+	at_guest_ready(&t->ready);
+}
+
 static int
 start_sidecar(struct attach *t, char why[static AT_WHY_MAX])
 {
-	struct at_link_conf conf = {
-		.loop = t->loop, .path = t->args.socket, .name = t->args.name, .home = -1
-	};
+	struct at_link_conf conf = { .loop = t->loop,
+		.path = t->args.socket,
+		.name = t->args.name,
+		.iface = t->args.iface,
+		.home = -1,
+		.found = on_found,
+		.ctx = t };
 	int err;
 
 	if ((err = at_netns_home(&t->netns, why)) != FAB_OK)
@@ -90,7 +104,9 @@ run(struct attach *t)
 	char why[AT_WHY_MAX] = "out of memory";
 	int err;
 
-	if ((t->args.userns && (err = start_userns(why)) != FAB_OK) ||
+	if ((t->args.command != NULL &&
+		(err = at_guest_begin(&t->ready, t->args.command)) != FAB_OK) ||
+	    (t->args.userns && (err = start_userns(why)) != FAB_OK) ||
 	    (err = fab_loop_new(&t->loop)) != FAB_OK ||
 	    (err = fab_loop_handle_signals(t->loop)) != FAB_OK ||
 	    (err = t->args.make != NULL ? start_make(t, why) : start_sidecar(t, why)) != FAB_OK)
@@ -105,18 +121,22 @@ run(struct attach *t)
 		fab_loop_free(t->loop);
 	if (t->netns >= 0)
 		close(t->netns);
+	if (t->ready >= 0)
+		close(t->ready);
 	return err == FAB_OK ? 0 : EXIT_SYSTEM;
 }
 
 int
 main(int argc, char **argv)
 {
-	struct attach t = { .netns = -1 };
+	struct attach t = { .netns = -1, .ready = -1 };
 	int code;
 
 	switch (at_args_parse(&t.args, argc, argv)) {
 	case AT_EXIT_OK:
 		return 0;
+	case AT_EXIT_NO:
+		return 1;
 	case AT_EXIT_USAGE:
 		return 2;
 	default:

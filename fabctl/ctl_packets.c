@@ -194,7 +194,7 @@ write_list(const char *run_dir, const struct topo *t)
 		write_guest(fp, off, t->sites[i].name, "");
 	for (size_t i = 0; i < t->n_clients; i++)
 		write_guest(fp, off, t->clients[i].name, "");
-	write_guest(fp, off, TOPO_INTERNET, " internet");
+	write_guest(fp, off, TOPO_INTERNET, "");
 	json_decref(off);
 	ok = ferror(fp) == 0;
 	if (fclose(fp) == 0 && ok && rename(fresh, path) == 0)

@@ -30,6 +30,7 @@ struct wire_hello {
 	struct wire_head head;
 	uint32_t flags;
 	char name[ATTACH_NAME_MAX];
+	char iface[IFNAMSIZ];
 };
 
 struct wire_answer {
@@ -38,10 +39,26 @@ struct wire_answer {
 	char text[ATTACH_TEXT_MAX];
 };
 
-_Static_assert(sizeof(struct wire_hello) == 12 + ATTACH_NAME_MAX, "no holes");
+_Static_assert(sizeof(struct wire_hello) == 12 + ATTACH_NAME_MAX + IFNAMSIZ, "no holes");
 _Static_assert(sizeof(struct wire_answer) == 12 + ATTACH_TEXT_MAX, "no holes");
 
 /* ---- packets with descriptors ---- */
+
+static int
+head_check(const struct wire_head *h, uint32_t magic, char why[static ATTACH_TEXT_MAX])
+{
+	if (h->magic != magic) {
+		snprintf(why, ATTACH_TEXT_MAX, "this is not the attach protocol");
+		return FAB_EBADMSG;
+	}
+	if (h->version != ATTACH_VERSION) {
+		snprintf(why, ATTACH_TEXT_MAX,
+		    "version %u of the attach protocol, this side speaks %u; update the older one",
+		    h->version, ATTACH_VERSION);
+		return FAB_ENOTSUP;
+	}
+	return FAB_OK;
+}
 
 /* Room for one more descriptor than is ever right, so that too many can be told from enough. */
 union control {
@@ -98,18 +115,20 @@ take_fds(struct msghdr *msg, int fds[static HELLO_FDS_MAX + 1])
 	return n;
 }
 
-/* One packet of exactly len octets; *n_fds descriptors are the caller's. */
+/* One packet of exactly len octets, head and all, of this version; *n_fds descriptors are the
+ * caller's. */
 static int
-packet_recv(int sock, void *data, size_t len, int fds[static HELLO_FDS_MAX + 1], size_t *n_fds,
-    char why[static ATTACH_TEXT_MAX])
+packet_recv(int sock, struct wire_head *head, uint32_t magic, size_t len,
+    int fds[static HELLO_FDS_MAX + 1], size_t *n_fds, char why[static ATTACH_TEXT_MAX])
 {
-	struct iovec iov = { .iov_base = data, .iov_len = len };
+	struct iovec iov = { .iov_base = head, .iov_len = len };
 	union control control;
 	struct msghdr msg = { .msg_iov = &iov,
 		.msg_iovlen = 1,
 		.msg_control = control.buf,
 		.msg_controllen = sizeof(control.buf) };
 	ssize_t n;
+	int err = FAB_OK;
 
 	while ((n = recvmsg(sock, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC)) < 0 && errno == EINTR)
 		continue;
@@ -118,37 +137,28 @@ packet_recv(int sock, void *data, size_t len, int fds[static HELLO_FDS_MAX + 1],
 	*n_fds = take_fds(&msg, fds);
 	if (n == 0 && *n_fds == 0)
 		return FAB_ECLOSED;
-	if ((size_t)n == len && (msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0)
-		return FAB_OK;
-	close_fds(fds, *n_fds);
-	snprintf(why, ATTACH_TEXT_MAX, "a message of a wrong size, or with too many descriptors");
-	return FAB_EBADMSG;
-}
-
-static int
-head_check(const struct wire_head *h, uint32_t magic, char why[static ATTACH_TEXT_MAX])
-{
-	if (h->magic != magic) {
-		snprintf(why, ATTACH_TEXT_MAX, "this is not the attach protocol");
-		return FAB_EBADMSG;
-	}
-	if (h->version != ATTACH_VERSION) {
+	/* Another version's may have another size; to know the version is more. */
+	if ((size_t)n >= sizeof(*head))
+		err = head_check(head, magic, why);
+	if (err == FAB_OK &&
+	    ((size_t)n != len || (msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0)) {
 		snprintf(why, ATTACH_TEXT_MAX,
-		    "version %u of the attach protocol, this side speaks %u; update the older one",
-		    h->version, ATTACH_VERSION);
-		return FAB_ENOTSUP;
+		    "a message of a wrong size, or with too many descriptors");
+		err = FAB_EBADMSG;
 	}
-	return FAB_OK;
+	if (err != FAB_OK)
+		close_fds(fds, *n_fds);
+	return err;
 }
 
 /* ---- hello ---- */
 
-int
-attach_name_check(const char *name)
+static int
+text_check(const char *name, size_t size)
 {
-	size_t len = strnlen(name, ATTACH_NAME_MAX);
+	size_t len = strnlen(name, size);
 
-	if (len == 0 || len == ATTACH_NAME_MAX || !isalnum((unsigned char)name[0]))
+	if (len == 0 || len == size || !isalnum((unsigned char)name[0]))
 		return FAB_EINVAL;
 	for (size_t i = 0; i < len; i++) {
 		if (!isalnum((unsigned char)name[i]) && strchr("-_.", name[i]) == NULL)
@@ -158,32 +168,42 @@ attach_name_check(const char *name)
 }
 
 int
+attach_name_check(const char *name)
+{
+	return text_check(name, ATTACH_NAME_MAX);
+}
+
+int
+attach_iface_check(const char *name)
+{
+	return text_check(name, IFNAMSIZ);
+}
+
+int
 attach_hello_send(int sock, const struct attach_hello *h)
 {
+	const char *iface = h->iface[0] != '\0' ? h->iface : ATTACH_IFACE;
 	struct wire_hello w = { .head = { HELLO_MAGIC, ATTACH_VERSION } };
 	int fds[HELLO_FDS_MAX] = { h->netns, h->rtnl, h->tap };
 
-	if (attach_name_check(h->name) != FAB_OK)
+	if (attach_name_check(h->name) != FAB_OK || attach_iface_check(iface) != FAB_OK)
 		return FAB_EINVAL;
 	w.flags = (h->tap >= 0 ? HAS_TAP : 0) | (h->knows_veth ? KNOWS_VETH : 0) |
 		  (h->makes_tap ? MAKES_TAP : 0);
 	memcpy(w.name, h->name, strlen(h->name));
+	memcpy(w.iface, iface, strlen(iface));
 	return packet_send(sock, &w, sizeof(w), fds, h->tap >= 0 ? 3 : 2);
 }
 
 static int
 hello_check(const struct wire_hello *w, size_t n_fds, char why[static ATTACH_TEXT_MAX])
 {
-	int err;
-
-	if ((err = head_check(&w->head, HELLO_MAGIC, why)) != FAB_OK)
-		return err;
 	if ((w->flags & ~(HAS_TAP | KNOWS_VETH | MAKES_TAP)) != 0 ||
 	    n_fds != ((w->flags & HAS_TAP) != 0 ? 3 : 2)) {
 		snprintf(why, ATTACH_TEXT_MAX, "a hello with the wrong number of descriptors");
 		return FAB_EBADMSG;
 	}
-	if (attach_name_check(w->name) != FAB_OK) {
+	if (attach_name_check(w->name) != FAB_OK || attach_iface_check(w->iface) != FAB_OK) {
 		snprintf(why, ATTACH_TEXT_MAX, "a hello without a proper name");
 		return FAB_EINVAL;
 	}
@@ -197,7 +217,7 @@ attach_hello_recv(int sock, struct attach_hello *out, char why[static ATTACH_TEX
 	struct wire_hello w;
 	size_t n_fds;
 
-	if ((err = packet_recv(sock, &w, sizeof(w), fds, &n_fds, why)) != FAB_OK)
+	if ((err = packet_recv(sock, &w.head, HELLO_MAGIC, sizeof(w), fds, &n_fds, why)) != FAB_OK)
 		return err;
 	if ((err = hello_check(&w, n_fds, why)) != FAB_OK) {
 		close_fds(fds, n_fds);
@@ -209,6 +229,7 @@ attach_hello_recv(int sock, struct attach_hello *out, char why[static ATTACH_TEX
 		.knows_veth = (w.flags & KNOWS_VETH) != 0,
 		.makes_tap = (w.flags & MAKES_TAP) != 0 };
 	memcpy(out->name, w.name, sizeof(out->name));
+	memcpy(out->iface, w.iface, sizeof(out->iface));
 	return FAB_OK;
 }
 
@@ -258,10 +279,9 @@ attach_answer_recv(int sock, struct attach_answer *out, char why[static ATTACH_T
 	struct wire_answer w;
 	size_t n_fds;
 
-	if ((err = packet_recv(sock, &w, sizeof(w), fds, &n_fds, why)) != FAB_OK)
+	if ((err = packet_recv(sock, &w.head, ANSWER_MAGIC, sizeof(w), fds, &n_fds, why)) != FAB_OK)
 		return err;
-	if ((err = head_check(&w.head, ANSWER_MAGIC, why)) == FAB_OK &&
-	    n_fds > (w.status == FAB_OK ? 1 : 0)) {
+	if (n_fds > (w.status == FAB_OK ? 1 : 0)) {
 		snprintf(why, ATTACH_TEXT_MAX, "an answer with the wrong number of descriptors");
 		err = FAB_EBADMSG;
 	}

@@ -2,12 +2,13 @@
 #define LIB_ATTACH_H
 /*
  * How a guest is plugged into the virtual switch, over a UNIX SEQPACKET socket. The helper in the
- * guest's network namespace (fabattach) says one hello: its name and, by SCM_RIGHTS, descriptors of
- * the namespace and of an rtnetlink socket that was opened there. vswitchd answers when the guest's
- * interface is up, with a duplicate of the TAP's descriptor. Whoever closes the connection pulls
- * the plug; a helper that offers the duplicate to the next vswitchd keeps the interface as it is.
+ * guest's network namespace (fabattach) says one hello: its name, what its interface is to be
+ * called and, by SCM_RIGHTS, descriptors of the namespace and of an rtnetlink socket that was
+ * opened there. vswitchd answers when the guest's interface is up, with a duplicate of the TAP's
+ * descriptor. Whoever closes the connection pulls the plug; a helper that offers the duplicate to
+ * the next vswitchd keeps the interface as it is.
  *
- *   helper -> vswitchd   hello {name, netns, rtnetlink [, TAP kept from before]}
+ *   helper -> vswitchd   hello {name, interface, netns, rtnetlink [, TAP kept from before]}
  *   vswitchd -> helper   answer {FAB_OK [, TAP]} | {ATTACH_BRING_TAP} | {error, one line of text}
  *
  * Which kind of interface it is to be is vswitchd's to say: a veth, of which the helper has nothing
@@ -17,18 +18,21 @@
  * Both sides run on the same kernel: numbers are in host order, a message is one packet of a fixed
  * size. Nothing here blocks; sockets are non-blocking. FAB_EBUSY: nothing to read, or no room, yet.
  */
+#include <net/if.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
-#define ATTACH_VERSION  1
-#define ATTACH_NAME_MAX 64  /* with NUL */
-#define ATTACH_TEXT_MAX 192 /* with NUL */
+#define ATTACH_VERSION  2
+#define ATTACH_NAME_MAX 64     /* with NUL */
+#define ATTACH_IFACE    "eth0" /* as on a VM of Azure */
+#define ATTACH_TEXT_MAX 192    /* with NUL */
 #define ATTACH_BACKLOG  4096
 
 #define ATTACH_BRING_TAP 1 /* status of an answer */
 
 struct attach_hello {
 	char name[ATTACH_NAME_MAX];
+	char iface[IFNAMSIZ]; /* "": ATTACH_IFACE */
 	int netns;
 	int rtnl;
 	int tap;         /* -1: none */
@@ -56,6 +60,8 @@ void attach_answer_close(struct attach_answer *a);
 
 /* Names are those of resources: letters and digits, and '-', '_', '.' but not first. */
 int attach_name_check(const char *name);
+/* Of an interface: likewise, and it fits into IFNAMSIZ. */
+int attach_iface_check(const char *name);
 
 /* Each guest takes three descriptors, on either side: raises the process's limit as far as the
  * system lets it. */

@@ -5,6 +5,8 @@
 #include "lib/log.h"
 #include "lib/loop.h"
 #include "lib/tap.h"
+#include "lib/topo.h"
+#include "vswitchd/vs_answer.h"
 #include "vswitchd/vs_netlink.h"
 #include "vswitchd/vs_tap.h"
 #include "vswitchd/vs_veth.h"
@@ -161,7 +163,8 @@ iface_take(struct conn *c, int tap, bool kept, const struct vs_iface *conf, bool
 
 	if ((err = fab_tap_name(name, tap, why)) != FAB_OK ||
 	    (err = vs_iface_find(&c->index, c->hello.rtnl, name, why)) != FAB_OK ||
-	    (!kept && (err = vs_iface_init(c->hello.rtnl, c->index, why)) != FAB_OK))
+	    (!kept &&
+		(err = vs_iface_init(c->hello.rtnl, c->index, c->hello.iface, why)) != FAB_OK))
 		return err;
 	return vs_iface_apply(c->hello.rtnl, c->index, conf, changed, why);
 }
@@ -223,8 +226,8 @@ own_open(struct vs_attach *a, char why[static VS_WHY_MAX])
 static int
 veth_take(struct conn *c, int *ours, const struct vs_iface *conf, char why[static VS_WHY_MAX])
 {
-	const struct vs_veth_place place = { c->hello.rtnl, c->hello.netns, c->a->own_rtnl,
-		c->a->own_netns };
+	const struct vs_veth_place place = { c->hello.rtnl, c->hello.netns, c->hello.iface,
+		c->a->own_rtnl, c->a->own_netns };
 	int err = vs_veth_find(&c->index, ours, &place, why);
 
 	if (err != FAB_ENOENT)
@@ -232,7 +235,7 @@ veth_take(struct conn *c, int *ours, const struct vs_iface *conf, char why[stati
 	if ((err = vs_veth_make(&c->index, ours, &place, conf, why)) != FAB_OK ||
 	    (err = vs_veth_furnish(place.own, *ours, c->hello.name, why)) != FAB_OK)
 		return err;
-	return vs_iface_init(c->hello.rtnl, c->index, why);
+	return vs_iface_init(c->hello.rtnl, c->index, c->hello.iface, why);
 }
 
 static int
@@ -262,6 +265,8 @@ plug(struct conn *c, const struct vs_iface *conf, char why[static VS_WHY_MAX])
 	     changed;
 	int err = veth ? plug_veth(c, conf, &changed, why) : plug_tap(c, conf, &changed, why);
 
+	if (err == FAB_OK && conf->everywhere)
+		err = vs_answer_all(c->hello.rtnl, c->hello.iface, why);
 	if (err != FAB_OK)
 		return err;
 	c->iface = *conf;
@@ -272,9 +277,11 @@ plug(struct conn *c, const struct vs_iface *conf, char why[static VS_WHY_MAX])
 static struct vs_iface
 iface_of(const struct vs_port_conf *p)
 {
-	return (struct vs_iface){
-		.ip = p->ip, .prefix_len = p->prefix_len, .mtu = p->mtu, .in_azure = p->region != 0
-	};
+	return (struct vs_iface){ .ip = p->ip,
+		.prefix_len = p->prefix_len,
+		.mtu = p->mtu,
+		.in_azure = p->region != 0,
+		.everywhere = strcmp(p->name, TOPO_INTERNET) == 0 };
 }
 
 /* A guest with a name; does nothing while there is no port for it. May free c. */
@@ -416,7 +423,7 @@ conn_new(struct vs_attach *a, int sock)
 
 	if (c == NULL)
 		goto fail;
-	*c = (struct conn){ .a = a, .sock = sock, .hello = { "", -1, -1, -1, false, false } };
+	*c = (struct conn){ .a = a, .sock = sock, .hello = { .netns = -1, .rtnl = -1, .tap = -1 } };
 	c->readable =
 	    event_new(fab_loop_base(a->conf.loop), sock, EV_READ | EV_PERSIST, on_readable, c);
 	if (c->readable == NULL || event_add(c->readable, NULL) != 0 ||

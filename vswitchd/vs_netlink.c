@@ -278,18 +278,18 @@ vs_iface_find(int *index, int rtnl, const char *name, char why[static VS_WHY_MAX
 }
 
 int
-vs_iface_init(int rtnl, int index, char why[static VS_WHY_MAX])
+vs_iface_init(int rtnl, int index, const char *name, char why[static VS_WHY_MAX])
 {
 	struct rtnl_request r;
 	int err;
 
-	request_link(&r, rtnl, "name the interface " VS_IFACE_NAME, RTM_SETLINK, index);
-	mnl_attr_put_strz(r.nlh, IFLA_IFNAME, VS_IFACE_NAME);
+	request_link(&r, rtnl, "name the interface", RTM_SETLINK, index);
+	mnl_attr_put_strz(r.nlh, IFLA_IFNAME, name);
 	if ((err = rtnl_send(&r, why)) == FAB_EEXIST)
 		snprintf(why, VS_WHY_MAX,
-		    "cannot name the interface " VS_IFACE_NAME
-		    ": the guest has such an interface already "
-		    "(containers: network_mode: none)");
+		    "cannot name the interface %s: the guest has one of that name already "
+		    "(containers: network_mode: none, or fabattach --interface)",
+		    name);
 	if (err != FAB_OK)
 		return err;
 	return link_up(rtnl, LO_INDEX, "set lo up", why);

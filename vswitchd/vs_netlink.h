@@ -15,7 +15,6 @@
 #include <stdint.h>
 
 #define VS_WHY_MAX     RTNL_WHY_MAX
-#define VS_IFACE_NAME  "eth0"
 #define VS_TXQUEUE_LEN 10000 /* frames; the default of 1,000 loses bursts */
 #define VS_MTU_DEFAULT 1500
 
@@ -24,6 +23,7 @@ struct vs_iface {
 	uint8_t prefix_len; /* of its subnet */
 	uint16_t mtu;       /* 0: VS_MTU_DEFAULT */
 	bool in_azure;      /* in a VNet: it has a route to the platform */
+	bool everywhere;    /* has every address that it is asked by, see vs_answer.h */
 };
 
 /* Moves a device of our namespace; it keeps its name where that is free. FAB_EPERM, FAB_EIO. */
@@ -31,8 +31,8 @@ int vs_link_move(const char *name, int netns, char why[static VS_WHY_MAX]);
 
 /* Index of a device in the guest's namespace. FAB_ENOENT. */
 int vs_iface_find(int *index, int rtnl, const char *name, char why[static VS_WHY_MAX]);
-/* What a new device needs: the name eth0, and the loopback interface up. */
-int vs_iface_init(int rtnl, int index, char why[static VS_WHY_MAX]);
+/* What a new device needs: its name, and the loopback interface up. FAB_EEXIST. */
+int vs_iface_init(int rtnl, int index, const char *name, char why[static VS_WHY_MAX]);
 /* Address, MAC, MTU and queue as conf says, up, default route by the subnet's first address. What
  * is so already is not touched, routes neither; *changed tells whether there was anything to do. An
  * address that an earlier conf gave is taken away, others that the guest added are not. */

@@ -157,7 +157,7 @@ vs_veth_make(int *theirs, int *ours, const struct vs_veth_place *p, const struct
 
 	vs_guest_mac(mac, conf->ip);
 	request_link(&r, p->guest, step, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, 0);
-	mnl_attr_put_strz(r.nlh, IFLA_IFNAME, VS_IFACE_NAME);
+	mnl_attr_put_strz(r.nlh, IFLA_IFNAME, p->iface);
 	mnl_attr_put(r.nlh, IFLA_ADDRESS, sizeof(mac), mac);
 	mnl_attr_put_u32(r.nlh, IFLA_MTU, conf->mtu != 0 ? conf->mtu : VS_MTU_DEFAULT);
 	mnl_attr_put_u32(r.nlh, IFLA_TXQLEN, VS_TXQUEUE_LEN);
@@ -176,9 +176,10 @@ vs_veth_make(int *theirs, int *ours, const struct vs_veth_place *p, const struct
 	mnl_attr_nest_end(r.nlh, info);
 	if ((err = rtnl_send(&r, why)) == FAB_EEXIST)
 		snprintf(why, VS_WHY_MAX,
-		    "cannot make " VS_IFACE_NAME ": the guest has such an interface already "
-		    "(containers: network_mode: none)");
-	if (err != FAB_OK || (err = get_link(&l, p->guest, 0, VS_IFACE_NAME, why)) != FAB_OK)
+		    "cannot make %s: the guest has one of that name already "
+		    "(containers: network_mode: none, or fabattach --interface)",
+		    p->iface);
+	if (err != FAB_OK || (err = get_link(&l, p->guest, 0, p->iface, why)) != FAB_OK)
 		return err;
 	*theirs = l.index;
 	*ours = l.peer;
@@ -191,7 +192,7 @@ vs_veth_find(int *theirs, int *ours, const struct vs_veth_place *p, char why[sta
 	struct link there, here;
 	int err;
 
-	if ((err = get_link(&there, p->guest, 0, VS_IFACE_NAME, why)) != FAB_OK)
+	if ((err = get_link(&there, p->guest, 0, p->iface, why)) != FAB_OK)
 		return err;
 	if (!there.veth || there.peer == 0 ||
 	    get_link(&here, p->own, there.peer, NULL, why) != FAB_OK)

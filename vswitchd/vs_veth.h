@@ -1,8 +1,8 @@
 #ifndef VSWITCHD_VS_VETH_H
 #define VSWITCHD_VS_VETH_H
 /*
- * The veth behind a guest's eth0 when a fast path moves packets (vs_wired.h): one end in the guest,
- * the other one
+ * The veth behind a guest's interface when a fast path moves packets (vs_wired.h): one end in the
+ * guest, the other one
  * ("ours") in our namespace, where its alias is the name of the port. It lives as long as the
  * guest's namespace or ours; so a later vswitchd finds it again, from either side.
  */
@@ -13,11 +13,12 @@
 /* The sockets and descriptors of a guest and of ourselves. */
 struct vs_veth_place {
 	int guest, guest_netns; /* rtnetlink socket there, its namespace */
+	const char *iface;      /* what the guest's end is called; borrowed */
 	int own, own_netns;
 };
 
-/* Makes the pair: the guest's end is VS_IFACE_NAME with conf's MAC and MTU, down. Both numbers are
- * given in their own namespaces. FAB_EEXIST: the guest has an interface of that name. */
+/* Makes the pair: the guest's end has the name of the place, conf's MAC and MTU, down. Both numbers
+ * are given in their own namespaces. FAB_EEXIST: the guest has an interface of that name. */
 int vs_veth_make(int *theirs, int *ours, const struct vs_veth_place *p, const struct vs_iface *conf,
     char why[static VS_WHY_MAX]);
 /* The pair that an earlier vswitchd made, which the guest still has. FAB_ENOENT: none. Guests are

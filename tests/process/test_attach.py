@@ -18,7 +18,7 @@ import unittest
 from fabric import BIN, cannot_have_packets, process_state, until
 
 CLONE_NEWNET = 0x40000000
-HELLO = struct.Struct("III64s")
+HELLO = struct.Struct("=III64s16s")
 ANSWER = struct.Struct("IIi192s")
 CANNOT = cannot_have_packets("ip", "nsenter", "setpriv")
 
@@ -311,6 +311,53 @@ class Attach(unittest.TestCase):
         switch.expect("fw detached")
         until(lambda: self.interface("fw") is None, "the interface goes with who held it")
 
+    def entry_point(self, *args):
+        """fabattach as the first program of a container, in the namespace of fw."""
+        return self.spawn_in("fw", BIN / "fabattach", "--socket", self.path, "--name", "fw", *args)
+
+    def spawn_in(self, guest, *command):
+        with open(self.top / "helper.log", "a") as err:
+            process = subprocess.Popen(["nsenter", f"--net={self.guests / guest}", *command], stderr=err,
+                                       stdout=subprocess.PIPE, text=True)
+        self.addCleanup(process.stdout.close)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        return process
+
+    def test_software_starts_with_its_interface(self):
+        """As a VM boots; not before, and under the name that was asked for."""
+        self.sidecar()
+        guest = self.entry_point("--interface", "vnet0", "--", "sh", "-c",
+                                 "ip -4 -o addr show vnet0; exec sleep 60")
+        switch = self.switch()
+        switch.tell("port fw 10.1.2.4 24 0")
+        switch.expect("fw attached")
+        self.assertIn("10.1.2.4/24", guest.stdout.readline())
+        self.assertIsNone(self.interface("fw", "eth0"))
+        up = [BIN / "fabattach", "--is-up"]
+        self.assertEqual(subprocess.run(["nsenter", f"--net={self.guests / 'fw'}", *up, "vnet0"],
+                                        check=False).returncode, 0)
+        self.assertEqual(subprocess.run(["nsenter", f"--net={self.guests / 'fw'}", *up, "eth0"],
+                                        check=False).returncode, 1)
+        guest.terminate()  # it is sleep by now
+        self.assertEqual(guest.wait(timeout=10), -signal.SIGTERM)
+        switch.expect("fw detached")
+
+    def test_exit_codes_of_an_entry_point(self):
+        self.sidecar()
+        switch = self.switch()
+        switch.tell("port fw 10.1.2.4 24 0")
+        for command, code in ((["sh", "-c", "exit 7"], 7), (["/no/such/program"], 127), (["/dev/null"], 126)):
+            with self.subTest(command):
+                self.assertEqual(self.entry_point("--", *command).wait(timeout=20), code)
+
+    def test_entry_point_that_waits_can_be_stopped(self):
+        self.sidecar()
+        guest = self.entry_point("--", "true")
+        until(lambda: "not attached" in (self.top / "helper.log").read_text(), "it waits for vswitchd")
+        guest.terminate()
+        self.assertEqual(guest.wait(timeout=10), 128 + signal.SIGTERM)
+
     def test_own_namespace_is_refused(self):
         """Or the default route of this machine would change."""
         switch = self.switch()
@@ -340,7 +387,7 @@ class Attach(unittest.TestCase):
             helper = subprocess.Popen(["nsenter", f"--net={self.guests / 'fw'}", BIN / "fabattach", "--socket",
                                        self.path, "--name", "fw"], stderr=err)
         self.addCleanup(self.end, helper)
-        until(lambda: any("has such an interface already" in line for line in switch.said), lambda: switch.said)
+        until(lambda: any("has one of that name already" in line for line in switch.said), lambda: switch.said)
         self.run_in("fw", "ip", "link", "del", "eth0")
         switch.expect("fw attached")
 
@@ -352,12 +399,12 @@ class Attach(unittest.TestCase):
 
     # Guests that lie.
 
-    def hello(self, name, fds, magic=0x46414231, version=1, flags=None):
+    def hello(self, name, fds, magic=0x46414231, version=2, flags=None, iface=b"eth0"):
         """Says hello in Python; (status, text) of the answer, None if the connection was closed."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as s:
             s.connect(str(self.path))
             flags = (1 if len(fds) == 3 else 0) if flags is None else flags
-            socket.send_fds(s, [HELLO.pack(magic, version, flags, name)], fds)
+            socket.send_fds(s, [HELLO.pack(magic, version, flags, name, iface)], fds)
             s.settimeout(20)
             data, got, _, _ = socket.recv_fds(s, 512, 4)
             for fd in got:
@@ -397,10 +444,10 @@ class Attach(unittest.TestCase):
             ("not in the guest's namespace", [other, theirs.fileno()]),
             ("not a TAP", [guest, theirs.fileno(), null]),
             ("number of descriptors", [guest]),
-            ("number of descriptors", [guest, theirs.fileno(), null], 0x46414231, 1, 0),
+            ("number of descriptors", [guest, theirs.fileno(), null], 0x46414231, 2, 0),
             ("too many descriptors", [guest] * 5),
             ("proper name", None),
-            ("version 2", [guest, theirs.fileno()], 0x46414231, 2),
+            ("version 1", [guest, theirs.fileno()], 0x46414231, 1),
             ("not the attach protocol", [guest, theirs.fileno()], 7),
         ]
         for want, fds, *rest in cases:

@@ -52,12 +52,12 @@ test_list_errors(void)
 	static const struct {
 		const char *text, *why;
 	} cases[] = {
-		{ "vm11\nvm12 switch\n", "line 2 is not NAME [router|internet] [off]" },
-		{ "nva1 off router\n", "line 1 is not NAME [router|internet] [off]" },
-		{ "nva1 off off\n", "line 1 is not NAME [router|internet] [off]" },
-		{ "nva1 router now\n", "line 1 is not NAME [router|internet] [off]" },
-		{ "\n\n../vm11\n", "line 3 is not NAME [router|internet] [off]" },
-		{ "vm11\n.hidden", "line 2 is not NAME [router|internet] [off]" },
+		{ "vm11\nvm12 switch\n", "line 2 is not NAME [router] [off]" },
+		{ "nva1 off router\n", "line 1 is not NAME [router] [off]" },
+		{ "nva1 off off\n", "line 1 is not NAME [router] [off]" },
+		{ "nva1 router now\n", "line 1 is not NAME [router] [off]" },
+		{ "\n\n../vm11\n", "line 3 is not NAME [router] [off]" },
+		{ "vm11\n.hidden", "line 2 is not NAME [router] [off]" },
 	};
 	struct at_wanted *v = NULL;
 	size_t n = 7;

@@ -94,7 +94,7 @@ send_raw(const void *data, size_t len, size_t n)
 static size_t
 good_hello(unsigned char buf[static 512])
 {
-	struct attach_hello h = { "vm11", pair[0], pair[0], -1 };
+	struct attach_hello h = { .name = "vm11", .netns = pair[0], .rtnl = pair[0], .tap = -1 };
 	ssize_t n;
 
 	CU_ASSERT_EQUAL(attach_hello_send(pair[0], &h), FAB_OK);
@@ -183,7 +183,7 @@ test_nothing_there_and_gone(void)
 	close(pair[0]);
 	CU_ASSERT_EQUAL(attach_hello_recv(pair[1], &h, why), FAB_ECLOSED);
 	CU_ASSERT_EQUAL(attach_answer_recv(pair[1], &a, why), FAB_ECLOSED);
-	h = (struct attach_hello){ "vm11", pair[1], pair[1], -1 };
+	h = (struct attach_hello){ .name = "vm11", .netns = pair[1], .rtnl = pair[1], .tap = -1 };
 	CU_ASSERT_EQUAL(attach_hello_send(pair[1], &h), FAB_ECLOSED); /* no SIGPIPE */
 	close(pair[1]);
 }
@@ -284,7 +284,7 @@ test_version_is_named(void)
 	send_raw(buf, len, 2);
 	CU_ASSERT_EQUAL(attach_hello_recv(pair[1], &h, why), FAB_ENOTSUP);
 	CU_ASSERT_STRING_EQUAL(
-	    why, "version 7 of the attach protocol, this side speaks 1; update the older one");
+	    why, "version 7 of the attach protocol, this side speaks 2; update the older one");
 	pair_close();
 }
 
@@ -306,7 +306,7 @@ test_names(void)
 		{ "a b", FAB_EINVAL },
 		{ "a\n", FAB_EINVAL },
 	};
-	struct attach_hello h = { "", 0, 1, -1 };
+	struct attach_hello h = { .netns = 0, .rtnl = 1, .tap = -1 };
 	unsigned char buf[512];
 	size_t len;
 
