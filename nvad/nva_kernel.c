@@ -22,7 +22,6 @@
 #include <unistd.h>
 #include <uthash.h>
 
-#define IFACE  "eth0"
 #define METRIC 20 /* behind the default route that the platform set */
 
 struct route {
@@ -88,8 +87,9 @@ own_message(const struct nlmsghdr *m, void *ctx)
 	if (m->nlmsg_type != RTM_NEWADDR || mnl_nlmsg_get_payload_len(m) < sizeof(*i))
 		return MNL_CB_OK;
 	mnl_attr_parse(m, sizeof(*i), addr_attr, &ip);
+	/* A guest may have its address on lo too, to answer from it when eth0 is down. */
 	if (ip.addr == o->k->ip && if_indextoname(i->ifa_index, name) != NULL &&
-	    strcmp(name, IFACE) == 0) {
+	    strcmp(name, "lo") != 0) {
 		o->index = (int)i->ifa_index;
 		o->len = i->ifa_prefixlen;
 	}
@@ -111,7 +111,8 @@ static bool
 is_up(const struct nva_kernel *k, int index)
 {
 	struct rtnl_request r;
-	struct ifinfomsg *i = rtnl_init(&r, k->sock, "look at " IFACE, RTM_GETLINK, 0, sizeof(*i));
+	struct ifinfomsg *i =
+	    rtnl_init(&r, k->sock, "look at the interface", RTM_GETLINK, 0, sizeof(*i));
 	char why[RTNL_WHY_MAX];
 	bool up = false;
 
@@ -121,7 +122,8 @@ is_up(const struct nva_kernel *k, int index)
 	return rtnl_send(&r, why) == FAB_OK && up;
 }
 
-/* Whether eth0 has the address and is up, and which gateway that means. */
+/* Which interface has the address, if it is up, and which gateway that means. It is eth0 but in a
+ * container that is on another network too. */
 static bool
 find_own(struct nva_kernel *k)
 {

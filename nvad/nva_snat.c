@@ -13,7 +13,8 @@
 	"table ip " TABLE " {\n"                                                                   \
 	"	chain out {\n"                                                                           \
 	"		type nat hook postrouting priority srcnat;\n"                                           \
-	"		oifname \"eth0\" ip saddr != %s ip daddr != { 10.0.0.0/8, 100.64.0.0/10, "              \
+	"		oifname { \"eth0\", \"vnet0\" } ip saddr != %s ip daddr != { 10.0.0.0/8, "              \
+	"100.64.0.0/10, "                                                                          \
 	"172.16.0.0/12, 192.168.0.0/16 } snat to %s\n"                                             \
 	"	}\n"                                                                                     \
 	"}\n"
