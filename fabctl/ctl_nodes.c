@@ -172,6 +172,13 @@ ctl_node_argv(json_t **out, const struct topo_node *n, const char *run_dir, cons
 
 	if (n->n_run > 0)
 		return foreign_argv(out, n, run_dir, topo_dir, why);
+	if (n->foreign) {
+		snprintf(why, 256,
+		    "%.60s has an image, which runs in a container (fabctl compose); give it 'run' "
+		    "too",
+		    n->name);
+		return FAB_ENOENT;
+	}
 	if (ctl_find_daemon(path, p->daemon) != FAB_OK) {
 		snprintf(why, 256, "%s is neither beside fabctl nor in PATH", p->daemon);
 		return FAB_ENOENT;

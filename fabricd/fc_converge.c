@@ -73,8 +73,8 @@ foreign_session(void *arg, const struct fc_pair *p)
 		const struct fc_node *n;
 		const struct fc_session *s;
 
-		if (ours->node == NULL || ours->node->n_run > 0 ||
-		    (other->node != NULL && other->node->n_run == 0) ||
+		if (ours->node == NULL || ours->node->foreign ||
+		    (other->node != NULL && !other->node->foreign) ||
 		    (n = fc_node_find(w->f->nodes, ours->node->name)) == NULL)
 			continue;
 		s = fc_session_find(n, other->name);

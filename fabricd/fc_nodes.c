@@ -218,7 +218,7 @@ node_joins(struct fc_nodes *ns, const struct topo_node *tn, int index)
 	if (n == NULL)
 		return FAB_ENOMEM;
 	n->index = index;
-	n->foreign = tn->n_run > 0;
+	n->foreign = tn->foreign;
 	fc_control_restate(ns->f, n);
 	return node_configure(ns, n);
 }

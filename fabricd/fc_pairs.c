@@ -69,7 +69,7 @@ rs_nva(const struct walk *w, int rs, const struct topo_rs_peer *peer, unsigned i
 {
 	const struct topo_route_server *s = &w->t->servers[rs];
 	const struct topo_nva *nva = peer->nva < 0 ? NULL : &w->t->nvas[peer->nva];
-	bool foreign = nva == NULL || nva->n_run > 0;
+	bool foreign = nva == NULL || nva->foreign;
 	struct fc_pair p = {
 		.dial = { .node = nva == NULL ? NULL : node_of(w->t, TOPO_NODE_NVA, peer->nva, 0),
 		    .name = peer->name,

@@ -329,6 +329,17 @@ struct topo_router_peer { /* nva <-> nva, nva <-> site; both ends list it */
 	struct topo_policy policy;
 };
 
+/* What stands for a machine when a fabric runs in containers (fabctl compose). */
+struct topo_container {
+	char *image;        /* NULL: none given */
+	char *build;        /* where the image is built, as written; NULL: nowhere */
+	char **command;     /* entry point and arguments; empty: the image's own */
+	char **environment; /* "NAME=VALUE" */
+	char **volumes;     /* "SOURCE:TARGET[:ro]" */
+	char **cap_add;     /* "NET_RAW" */
+	size_t n_command, n_environment, n_volumes, n_cap_add;
+};
+
 struct topo_nva {
 	char *name;
 	int vnet, subnet;
@@ -347,7 +358,9 @@ struct topo_nva {
 	struct topo_router_peer *peers;
 	size_t n_peers;
 	char **run;
-	size_t n_run;               /* foreign software instead of nvad; empty: nvad */
+	size_t n_run; /* foreign software instead of nvad */
+	struct topo_container container;
+	bool foreign;               /* it runs, or has an image, of its own */
 	struct topo_tcp bgp_listen; /* real TCP listener for router peers; port 0: none */
 	struct topo_nets owns;      /* addresses and prefixes terminated here (P2S pools, tunnels);
 				       trace delivers them. P2S pools are among the adverts too */
@@ -425,6 +438,7 @@ struct topo_vm {
 	bool running;
 	char **run; /* the user's own program in its guest; empty: none */
 	size_t n_run;
+	struct topo_container container;
 };
 
 #define TOPO_PROBE_PATH_MAX 256 /* with NUL */
@@ -537,7 +551,8 @@ struct topo_node {
 	int index;         /* of the resource in its array */
 	unsigned instance; /* 0 or 1 (1 = secondary) */
 	char **run;
-	size_t n_run; /* foreign software; empty: our daemon */
+	size_t n_run; /* command line of foreign software */
+	bool foreign; /* not our daemon: it has that, or an image of its own */
 };
 
 /* NULL with errors in errs. Warnings (OPEN-1, OPEN-4) go to warnings, which may be NULL. */

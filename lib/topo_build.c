@@ -457,6 +457,7 @@ build_model(struct topo_build *b)
 	topo_check_gateways(b);
 	topo_check_routers(b);
 	topo_check_edges(b);
+	topo_check_containers(b);
 }
 
 /* By line; those of one line stay in the order of their discovery, "more were left out" last. */

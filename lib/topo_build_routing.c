@@ -214,6 +214,19 @@ build_timers(const json_t *props, uint32_t *hold_ms, uint32_t *keepalive_ms)
 		*keepalive_ms = *hold_ms / 3; /* RFC 4271 4.4 */
 }
 
+static struct topo_container
+build_container(struct topo_build *b, const json_t *props)
+{
+	struct topo_container c = { .image = topo_get_copy(b, props, "image"),
+		.build = topo_get_copy(b, props, "build") };
+
+	c.command = topo_get_texts(b, props, "command", &c.n_command);
+	c.environment = topo_get_texts(b, props, "environment", &c.n_environment);
+	c.volumes = topo_get_texts(b, props, "volumes", &c.n_volumes);
+	c.cap_add = topo_get_texts(b, props, "cap_add", &c.n_cap_add);
+	return c;
+}
+
 static void
 build_nva(struct topo_build *b, size_t i)
 {
@@ -232,7 +245,9 @@ build_nva(struct topo_build *b, size_t i)
 	v->relay = topo_get_bool(props, "relay");
 	build_timers(props, &v->hold_ms, &v->keepalive_ms);
 	v->run = topo_get_texts(b, props, "run", &v->n_run);
-	v->transport = build_transport(props, v->n_run > 0 ? "tcp" : "nng");
+	v->container = build_container(b, props);
+	v->foreign = v->n_run > 0 || v->container.image != NULL;
+	v->transport = build_transport(props, v->foreign ? "tcp" : "nng");
 	v->to_route_server = build_policy(b, json_object_get(props, "to_route_server"));
 	v->bgp_listen = topo_get_endpoint(props, "bgp_listen");
 	v->p2s_pools = topo_get_nets(b, props, "p2s_pools");
@@ -362,6 +377,7 @@ build_vm(struct topo_build *b, size_t i)
 	v->ip_forwarding = topo_get_bool(props, "ip_forwarding");
 	v->running = topo_get_bool(props, "running");
 	v->run = topo_get_texts(b, props, "run", &v->n_run);
+	v->container = build_container(b, props);
 }
 
 static struct topo_health_probe

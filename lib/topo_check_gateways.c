@@ -131,7 +131,7 @@ check_peer_transport(
     struct topo_build *b, size_t i, const struct topo_rs_peer *p, const char *pointer)
 {
 	const struct topo_route_server *s = &b->t->servers[i];
-	bool foreign = p->nva >= 0 && b->t->nvas[p->nva].n_run > 0;
+	bool foreign = p->nva >= 0 && b->t->nvas[p->nva].foreign;
 
 	if (p->transport == TOPO_NNG && (foreign || p->transport_port != 0))
 		topo_build_error(b, TOPO_ROUTE_SERVER, i, pointer, "TransportConflict",

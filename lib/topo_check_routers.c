@@ -68,7 +68,7 @@ struct router {
 	const struct topo_advert *adverts;
 	size_t n_adverts;
 	enum topo_transport transport;
-	size_t n_run;
+	bool foreign;
 	struct topo_tcp listen;
 };
 
@@ -78,7 +78,7 @@ nva_router(const struct topo *t, size_t i)
 	const struct topo_nva *v = &t->nvas[i];
 
 	return (struct router){ TOPO_NVA, i, v->name, v->peers, v->n_peers, v->adverts,
-		v->n_adverts, v->transport, v->n_run, v->bgp_listen };
+		v->n_adverts, v->transport, v->foreign, v->bgp_listen };
 }
 
 static struct router
@@ -87,7 +87,7 @@ site_router(const struct topo *t, size_t i)
 	const struct topo_site *s = &t->sites[i];
 
 	return (struct router){ TOPO_SITE, i, s->name, s->peers, s->n_peers, s->adverts,
-		s->n_adverts, s->transport, s->n_run, s->bgp_listen };
+		s->n_adverts, s->transport, s->n_run > 0, s->bgp_listen };
 }
 
 static const json_t *
@@ -128,10 +128,10 @@ check_session(struct topo_build *b, const struct router *r, const struct topo_ro
 		return;
 	snprintf(pointer, sizeof(pointer), "/peers/%s", p->name);
 	check_agreement(b, r, &other, pointer);
-	if (p->transport == TOPO_NNG && (r->n_run > 0 || other.n_run > 0))
+	if (p->transport == TOPO_NNG && (r->foreign || other.foreign))
 		topo_build_error(b, r->kind, r->index, pointer, "TransportConflict",
 		    "%s runs software of its own, which speaks BGP over TCP only",
-		    r->n_run > 0 ? r->name : other.name);
+		    r->foreign ? r->name : other.name);
 	if (p->transport == TOPO_TCP && r->listen.port == 0 && other.listen.port == 0)
 		topo_build_error(b, r->kind, r->index, pointer, "BgpListenMissing",
 		    "a session over TCP: give %.64s or %.64s bgp_listen, ADDRESS:PORT", r->name,
@@ -202,9 +202,9 @@ check_target(struct topo_build *b, const struct router *r, size_t advert, const 
 static void
 check_router(struct topo_build *b, const struct router *r)
 {
-	if (r->n_run > 0 && r->transport == TOPO_NNG)
+	if (r->foreign && r->transport == TOPO_NNG)
 		topo_build_error(b, r->kind, r->index, "/transport", "TransportConflict",
-		    "software of your own (run) speaks BGP over TCP only");
+		    "software of your own (run, image) speaks BGP over TCP only");
 	for (size_t i = 0; i < r->n_peers; i++)
 		check_session(b, r, &r->peers[i]);
 	for (size_t i = 0; i < r->n_adverts; i++)

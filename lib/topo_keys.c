@@ -261,6 +261,20 @@ static const struct topo_key route_table[] = {
 	{ NULL },
 };
 
+#define CONTAINER_KEYS                                                                            \
+	{ "image", TOPO_T_TEXT, "what runs in its place in a container (fabctl compose)" },        \
+	    { "build", TOPO_T_TEXT, "directory where that image is built, from that of the file" }, \
+	    { "command", TOPO_T_LIST,                                                              \
+		"entry point and arguments of the container; default: the image's own, behind a "  \
+		"sidecar",                                                                         \
+		.sub = ITEM(TOPO_T_TEXT), .min = 1, .max = 64 },                                   \
+	    { "environment", TOPO_T_LIST, "NAME=VALUE, for the container",                         \
+		.sub = ITEM(TOPO_T_TEXT), .max = 64 },                                             \
+	    { "volumes", TOPO_T_LIST, "SOURCE:TARGET[:ro], for the container",                     \
+		.sub = ITEM(TOPO_T_TEXT), .max = 64 },                                             \
+	    { "cap_add", TOPO_T_LIST, "capabilities of the container, such as NET_RAW",            \
+		.sub = ITEM(TOPO_T_TEXT), .max = 41, .one = true }
+
 #define INBOUND_MAP                                                                        \
 	{ "inbound_map", TOPO_T_NAME, "route map for what comes from it (RM-1, RM-2)" }
 #define OUTBOUND_MAP                                                                       \
@@ -385,6 +399,7 @@ static const struct topo_key nva[] = {
 	{ "p2s_pools", TOPO_T_LIST,
 	    "client pools that end here; they are announced too", .sub = ITEM(TOPO_T_PREFIX),
 	    .max = 100, .one = true },
+	CONTAINER_KEYS,
 	{ "run", TOPO_T_LIST,
 	    "command line of your own BGP software in place of ours; {run_dir}, {name} and {dir} "
 	    "(directory of the file) are replaced", .sub = ITEM(TOPO_T_TEXT), .min = 1,
@@ -498,6 +513,7 @@ static const struct topo_key vm[] = {
 	{ "public_ip", TOPO_T_ADDR, "address of its NIC on the Internet; default: none (SYS-2)" },
 	{ "ip_forwarding", TOPO_T_BOOL, "its NIC forwards packets (UDR-3)", .def = "false" },
 	{ "running", TOPO_T_BOOL, "false: its routes cannot be read (EFF-18)", .def = "true" },
+	CONTAINER_KEYS,
 	{ "run", TOPO_T_LIST,
 	    "command line of a program in its namespace, with packets only; {run_dir}, {name} and "
 	    "{dir} as for an NVA",

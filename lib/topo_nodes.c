@@ -36,6 +36,8 @@ add_router(struct topo_build *b, enum topo_node_kind kind, size_t index, const c
 	add_node(b, kind, index, 0, name, "");
 	b->t->nodes[b->t->n_nodes - 1].run = run;
 	b->t->nodes[b->t->n_nodes - 1].n_run = n_run;
+	b->t->nodes[b->t->n_nodes - 1].foreign =
+	    n_run > 0 || (kind == TOPO_NODE_NVA && b->t->nvas[index].foreign);
 }
 
 static int
@@ -126,7 +128,7 @@ speaks_tcp(const struct topo *t, int nva)
 	for (size_t i = 0; i < v->n_peers; i++)
 		if (v->peers[i].transport == TOPO_TCP)
 			return true;
-	return v->n_run > 0 || v->bgp_listen.port != 0;
+	return v->foreign || v->bgp_listen.port != 0;
 }
 
 bool

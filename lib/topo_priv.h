@@ -186,6 +186,7 @@ void topo_check_servers(struct topo_build *b);
 void topo_check_maps(struct topo_build *b);
 void topo_check_gateways(struct topo_build *b);
 void topo_check_routers(struct topo_build *b);
+void topo_check_containers(struct topo_build *b);
 void topo_check_edges(struct topo_build *b);
 
 /* 0, AS_TRANS, documentation (RFC 5398), 65535 ... 65551 and the last one; RS-40, VPN-3. */

@@ -12,7 +12,7 @@ static const struct topo_case key_cases[] = {
 	    "vnet hub: adress_space: unknown key; did you mean \"address_space\"?" },
 	{ "vms:\n  v:\n    subnet: a/b\n    ip: 10.1.0.4\n    color: red\n", 5, "UnknownKey",
 	    "vm v: color: unknown key; known are subnet, ip, public_ip, ip_forwarding, "
-	    "running, run" },
+	    "running, image, build, command, environment, volumes, cap_add, run" },
 	{ "vnets: {hub: {}}\n", 1, "MissingKey",
 	    "vnet hub: address_space is missing; it is a list" },
 	{ "vnets:\n  hub:\n", 2, "MissingKey", "vnet hub: address_space is missing; it is a list" },
