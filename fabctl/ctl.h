@@ -127,9 +127,10 @@ CTL_VERB(wait);    /* ctl_events.c */
 CTL_VERB(events);
 CTL_VERB(timeline);
 CTL_VERB(health);
-CTL_VERB(test);  /* ctl_test.c */
-CTL_VERB(chaos); /* ctl_chaos.c */
-CTL_VERB(help);  /* ctl_main.c */
+CTL_VERB(test);    /* ctl_test.c */
+CTL_VERB(chaos);   /* ctl_chaos.c */
+CTL_VERB(compose); /* ctl_compose.c */
+CTL_VERB(help);    /* ctl_main.c */
 
 /* The table of all of them and main(), in ctl_main.c. */
 extern const struct ctl_cmd ctl_commands[];

@@ -53,6 +53,11 @@ static const struct opt_row opts[] = {
 	[CTL_OPT_BOUND] = { "bound", 0, "TIME",
 	    "that a loss may last beyond the hold time, 5s unless given" },
 	[CTL_OPT_TIMING] = { "timing", 0, "azure|fast", "profile, whatever the topology says" },
+	[CTL_OPT_DIR] = { "directory", 0, "DIR",
+	    "where the file goes, -o too; default: written out" },
+	[CTL_OPT_IMAGE] = { "image", 0, "NAME", "our image; hubspoke unless given" },
+	[CTL_OPT_BUILD] = { "build", 0, "DIR",
+	    "our sources, if the image is to be built from them" },
 	[CTL_OPT_MAX_LOST] = { "max-lost", 0, "N", "exit 1 when more are lost" },
 	[CTL_OPT_DELAY] = { "delay", 0, "TIME", "one way, such as 20ms or 500us; 0: none" },
 	[CTL_OPT_JITTER] = { "jitter", 0, "TIME",
@@ -205,6 +210,10 @@ ctl_args_parse(const struct ctl_cmd **out, struct ctl_args *args, const struct c
 		snprintf(why, 256, "unknown verb '%.60s%s%.60s'; 'fabctl help' lists them",
 		    args->pos[0], args->n_pos > 1 ? " " : "", args->n_pos > 1 ? args->pos[1] : "");
 		return FAB_EINVAL;
+	}
+	if ((cmd->opts & CTL_BIT(CTL_OPT_DIR)) != 0 && args->opt[CTL_OPT_OUTPUT] != NULL) {
+		args->opt[CTL_OPT_DIR] = args->opt[CTL_OPT_OUTPUT];
+		args->opt[CTL_OPT_OUTPUT] = NULL;
 	}
 	for (int i = 0; i < CTL_OPT_COUNT; i++) {
 		if (args->opt[i] != NULL && ((cmd->opts | GLOBAL_OPTS) & CTL_BIT(i)) == 0) {

@@ -49,6 +49,9 @@ enum ctl_opt {
 	CTL_OPT_LIMIT,
 	CTL_OPT_BOUND,
 	CTL_OPT_TIMING,
+	CTL_OPT_DIR, /* -o is this for a verb that has it: its answer is a file */
+	CTL_OPT_IMAGE,
+	CTL_OPT_BUILD,
 	CTL_OPT_COUNT
 };
 

@@ -86,6 +86,10 @@ const struct ctl_cmd ctl_commands[] = {
 		CTL_BIT(CTL_OPT_ONLY) | CTL_BIT(CTL_OPT_LIMIT) | CTL_BIT(CTL_OPT_BOUND) |
 		CTL_BIT(CTL_OPT_JOBS) | CTL_BIT(CTL_OPT_PACKETS),
 	    ctl_chaos, "break everything, one by one, and judge how the design stands it" },
+	{ "compose", "FILE [-o DIR]", 1, 1,
+	    CTL_BIT(CTL_OPT_DIR) | CTL_BIT(CTL_OPT_IMAGE) | CTL_BIT(CTL_OPT_BUILD) |
+		CTL_BIT(CTL_OPT_PACKETS) | CTL_BIT(CTL_OPT_ENGINE) | CTL_BIT(CTL_OPT_TIMING),
+	    ctl_compose, "write a topology as a compose file, a service for each process" },
 	{ "events", "[-f]", 0, 0, CTL_BIT(CTL_OPT_FOLLOW), ctl_events, "the log" },
 	{ "timeline", "[N]", 0, 1, 0, ctl_timeline,
 	    "the last change (2: the one before ...) stage by stage" },

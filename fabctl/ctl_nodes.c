@@ -33,6 +33,13 @@ ctl_node_kind(enum topo_node_kind kind)
 	return programs[kind].kind;
 }
 
+void
+ctl_node_program(enum topo_node_kind kind, const char **daemon, const char **role)
+{
+	*daemon = programs[kind].daemon;
+	*role = programs[kind].role;
+}
+
 struct topo_node *
 ctl_nodes(const struct topo *t, bool packets, size_t *n_out)
 {

@@ -22,6 +22,8 @@ void ctl_topo_complain(
 
 /* "route_server", "er_gateway", ... */
 const char *ctl_node_kind(enum topo_node_kind kind);
+/* "gatewayd" and "vpn"; role is NULL where there is only one. */
+void ctl_node_program(enum topo_node_kind kind, const char **daemon, const char **role);
 
 /* Path of one of our daemons: beside fabctl, or in PATH. FAB_ENOENT. */
 int ctl_find_daemon(char buf[static PATH_MAX], const char *name);

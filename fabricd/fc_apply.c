@@ -164,10 +164,12 @@ fc_apply_text(struct fc *f, const char *text, size_t len, bool dry_run, struct f
 }
 
 int
-fc_apply_file(struct fc *f, const char *path, const char *timing, struct fc_apply_result *r)
+fc_apply_first(
+    struct fc *f, const char *path, const char *text, const char *timing, struct fc_apply_result *r)
 {
 	struct topo_doc *doc = NULL;
-	int err = topo_parse_file(&doc, path, &r->errors);
+	int err = text != NULL ? topo_parse_yaml(&doc, text, strlen(text), &r->errors)
+			       : topo_parse_file(&doc, path, &r->errors);
 
 	if (err == FAB_OK && timing != NULL &&
 	    (err = topo_doc_set_timing(doc, timing, &r->errors)) != FAB_OK)

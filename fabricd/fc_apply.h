@@ -30,7 +30,10 @@ const char *fc_action_name(const struct fc_applied *c); /* "create" */
  * resource. FAB_EIO and others of the store, FAB_ENOMEM: r->why. */
 int fc_apply_text(
     struct fc *f, const char *text, size_t len, bool dry_run, struct fc_apply_result *r);
-int fc_apply_file(struct fc *f, const char *path, const char *timing, struct fc_apply_result *r);
+/* What fabricd begins with: a file, or a text when that is not NULL; timing: a profile instead of
+ * its own, or NULL. */
+int fc_apply_first(struct fc *f, const char *path, const char *text, const char *timing,
+    struct fc_apply_result *r);
 /* Assignments are those of topo_doc_set(): "key=value", value in YAML. */
 int fc_apply_set(struct fc *f, enum topo_kind kind, const char *name, char *const *assignments,
     size_t n, struct fc_apply_result *r);

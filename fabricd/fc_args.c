@@ -6,6 +6,7 @@
 #include "lib/err.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -13,6 +14,7 @@ enum {
 	OPT_RUN_DIR,
 	OPT_STORE,
 	OPT_TOPOLOGY,
+	OPT_TOPOLOGY_ENV,
 	OPT_NODE_URL,
 	OPT_BGP_URL,
 	OPT_PACKETS,
@@ -24,6 +26,7 @@ static const struct option options[] = {
 	{ "run-dir", required_argument, NULL, OPT_RUN_DIR },
 	{ "store", required_argument, NULL, OPT_STORE },
 	{ "topology", required_argument, NULL, OPT_TOPOLOGY },
+	{ "topology-env", required_argument, NULL, OPT_TOPOLOGY_ENV },
 	{ "node-url", required_argument, NULL, OPT_NODE_URL },
 	{ "bgp-url", required_argument, NULL, OPT_BGP_URL },
 	{ "packets", no_argument, NULL, OPT_PACKETS },
@@ -42,6 +45,7 @@ print_help(const void *ctx)
 	    "  --run-dir DIR      sockets and store; default: the directory of --listen ipc://\n"
 	    "  --store FILE       resources; default: RUN_DIR/fabric.db\n"
 	    "  --topology FILE    applied at start if the store is empty\n"
+	    "  --topology-env V   the same, but the text is in the environment variable V\n"
 	    "  --timing PROFILE   azure or fast, whatever the topology says; the delays that it\n"
 	    "                     sets itself stay\n"
 	    "  --node-url T       how to call a node, %%s is its name; default: where the node\n"
@@ -84,6 +88,11 @@ take(void *ctx, int opt, const char *value)
 		ok = keep(o->store, value);
 		break;
 	case OPT_TOPOLOGY:
+		o->topology = value;
+		break;
+	case OPT_TOPOLOGY_ENV:
+		if ((o->topology_text = getenv(value)) == NULL)
+			return complain("--topology-env: there is no such variable", value);
 		o->topology = value;
 		break;
 	case OPT_NODE_URL:

@@ -9,7 +9,10 @@
 #include <limits.h>
 
 struct fc_options {
-	const char *listen_url, *topology, *timing; /* topology, timing: NULL if not given */
+	const char *listen_url;
+	const char *topology; /* a file, or the variable that topology_text is of; NULL: none */
+	const char *topology_text; /* NULL: topology is a file */
+	const char *timing;        /* NULL if not given */
 	bool packets;
 	struct fab_args args;
 	/* Filled in from the listen URL where not given. */

@@ -29,13 +29,14 @@ cannot(const char *what, const char *why)
 	return EXIT_CANNOT;
 }
 
-/* --topology FILE with --timing PROFILE into an empty store; all that is wrong with it, one line
- * each. */
+/* The topology with --timing PROFILE into an empty store; all that is wrong with it, one line each.
+ */
 static int
-apply_file(struct fc *f, const char *path, const char *timing)
+apply_first(struct fc *f, const struct fc_options *o)
 {
+	const char *path = o->topology;
 	struct fc_apply_result *r = fc_apply_result_new();
-	int err = r == NULL ? FAB_ENOMEM : fc_apply_file(f, path, timing, r);
+	int err = r == NULL ? FAB_ENOMEM : fc_apply_first(f, path, o->topology_text, o->timing, r);
 	int status = err == FAB_OK ? EXIT_OK : EXIT_REFUSED;
 
 	for (size_t i = 0; r != NULL && i < r->errors.n; i++) {
@@ -85,8 +86,7 @@ run(struct fc *f, const struct fc_options *o)
 
 	if (fc_open(f, o->store, why) != FAB_OK)
 		return cannot(o->store, why);
-	if (o->topology != NULL && fc_empty(f) &&
-	    (status = apply_file(f, o->topology, o->timing)) != EXIT_OK)
+	if (o->topology != NULL && fc_empty(f) && (status = apply_first(f, o)) != EXIT_OK)
 		return status;
 	if ((err = serve(&server, f, o)) != FAB_OK)
 		return cannot(o->listen_url, fab_strerror(err));

@@ -31,14 +31,6 @@ static const struct option shared[] = {
 };
 #define SHARED_MAX (sizeof(shared) / sizeof(shared[0])) /* with the row that ends them */
 
-int
-fab_args_complain(const char *program, const char *what, const char *value)
-{
-	fprintf(stderr, "%s: %s%s%s (see %s --help)\n", program, what, value != NULL ? ": " : "",
-	    value != NULL ? value : "", program);
-	return FAB_EINVAL;
-}
-
 static int
 take_shared(struct fab_args *a, int opt, const char *value)
 {

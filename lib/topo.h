@@ -336,7 +336,8 @@ struct topo_container {
 	char **command;     /* entry point and arguments; empty: the image's own */
 	char **environment; /* "NAME=VALUE" */
 	char **volumes;     /* "SOURCE:TARGET[:ro]" */
-	char **cap_add;     /* "NET_RAW" */
+	char **cap_add;     /* "NET_RAW"; these and no others */
+	bool has_cap_add;   /* false: docker's own set; true and empty: none */
 	size_t n_command, n_environment, n_volumes, n_cap_add;
 };
 

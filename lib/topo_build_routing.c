@@ -224,6 +224,7 @@ build_container(struct topo_build *b, const json_t *props)
 	c.environment = topo_get_texts(b, props, "environment", &c.n_environment);
 	c.volumes = topo_get_texts(b, props, "volumes", &c.n_volumes);
 	c.cap_add = topo_get_texts(b, props, "cap_add", &c.n_cap_add);
+	c.has_cap_add = json_object_get(props, "cap_add") != NULL;
 	return c;
 }
 

@@ -74,7 +74,7 @@ check_container(struct topo_build *b, enum topo_kind kind, size_t i, const struc
 			  : c->n_command > 0     ? "command"
 			  : c->n_environment > 0 ? "environment"
 			  : c->n_volumes > 0     ? "volumes"
-			  : c->n_cap_add > 0     ? "cap_add"
+			  : c->has_cap_add       ? "cap_add"
 						 : NULL;
 	char pointer[64];
 

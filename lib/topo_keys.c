@@ -272,7 +272,7 @@ static const struct topo_key route_table[] = {
 		.sub = ITEM(TOPO_T_TEXT), .max = 64 },                                             \
 	    { "volumes", TOPO_T_LIST, "SOURCE:TARGET[:ro], for the container",                     \
 		.sub = ITEM(TOPO_T_TEXT), .max = 64 },                                             \
-	    { "cap_add", TOPO_T_LIST, "capabilities of the container, such as NET_RAW",            \
+	    { "cap_add", TOPO_T_LIST, "capabilities of the container, such as NET_RAW, and no others; default: docker's",            \
 		.sub = ITEM(TOPO_T_TEXT), .max = 41, .one = true }
 
 #define INBOUND_MAP                                                                        \
