@@ -58,6 +58,8 @@ static const struct opt_row opts[] = {
 	[CTL_OPT_IMAGE] = { "image", 0, "NAME", "our image; hubspoke unless given" },
 	[CTL_OPT_BUILD] = { "build", 0, "DIR",
 	    "our sources, if the image is to be built from them" },
+	[CTL_OPT_RUNNING] = { "running", 0, NULL,
+	    "in the fabric that runs, one file after the other" },
 	[CTL_OPT_MAX_LOST] = { "max-lost", 0, "N", "exit 1 when more are lost" },
 	[CTL_OPT_DELAY] = { "delay", 0, "TIME", "one way, such as 20ms or 500us; 0: none" },
 	[CTL_OPT_JITTER] = { "jitter", 0, "TIME",

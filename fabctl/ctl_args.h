@@ -52,6 +52,7 @@ enum ctl_opt {
 	CTL_OPT_DIR, /* -o is this for a verb that has it: its answer is a file */
 	CTL_OPT_IMAGE,
 	CTL_OPT_BUILD,
+	CTL_OPT_RUNNING,
 	CTL_OPT_COUNT
 };
 

@@ -78,7 +78,8 @@ const struct ctl_cmd ctl_commands[] = {
 	    "block until it holds" },
 	{ "test", "FILE... [--junit FILE] [--tap] [--keep]", 1, CTL_POS_MAX,
 	    CTL_BIT(CTL_OPT_JUNIT) | CTL_BIT(CTL_OPT_TAP) | CTL_BIT(CTL_OPT_KEEP) |
-		CTL_BIT(CTL_OPT_JOBS) | CTL_BIT(CTL_OPT_SEED) | CTL_BIT(CTL_OPT_TIMING),
+		CTL_BIT(CTL_OPT_JOBS) | CTL_BIT(CTL_OPT_SEED) | CTL_BIT(CTL_OPT_TIMING) |
+		CTL_BIT(CTL_OPT_RUNNING),
 	    ctl_test, "run scenarios, each in a fabric of its own" },
 	{ "chaos", "FILE [--faults LIST] [--pairs] [--html FILE] ...", 1, 1,
 	    CTL_BIT(CTL_OPT_FAULTS) | CTL_BIT(CTL_OPT_PAIRS) | CTL_BIT(CTL_OPT_JUNIT) |

@@ -32,6 +32,7 @@ struct test {
 	size_t n_jobs, running;
 	bool tap, keep;
 	const char *timing; /* NULL: the topologies' */
+	const char *url;    /* of a fabric that runs; NULL: one is made for each of them */
 	uint32_t seed;      /* 0: files in the order given, delays as the topologies draw them */
 	json_t *results;
 };
@@ -50,7 +51,7 @@ run_one(const struct test *t, const struct sc_file *f, int fd)
 	json_t *result;
 
 	unsetenv("FAB_URL");
-	result = sc_run(f, &(struct sc_options){ t->keep, t->seed, t->timing });
+	result = sc_run(f, &(struct sc_options){ t->keep, t->seed, t->timing, t->url });
 	if (json_dumpfd(result, fd, JSON_COMPACT) != 0)
 		_exit(1);
 	json_decref(result);
@@ -196,14 +197,29 @@ catch_signals(void)
 
 /* All files first: a mistake in the last one is told before the first one has run. */
 static int
+load_one(struct test *t, const char *path)
+{
+	int status = sc_file_load(&t->files[t->n], path);
+	const struct sc_file *f = t->files[t->n];
+
+	if (status != CTL_OK)
+		return status;
+	t->n++;
+	if (f->topology != NULL || f->inside != NULL || t->url != NULL)
+		return CTL_OK;
+	return ctl_fail(CTL_REFUSED, "InvalidScenario",
+	    "%s: 'topology' is missing; without it a scenario is for a fabric that runs "
+	    "(--running)",
+	    path);
+}
+
+static int
 load_all(struct test *t, const struct ctl_args *args)
 {
 	int status = CTL_OK, one;
 
 	for (unsigned i = 0; i < args->n_pos; i++)
-		if ((one = sc_file_load(&t->files[t->n], args->pos[i])) == CTL_OK)
-			t->n++;
-		else
+		if ((one = load_one(t, args->pos[i])) != CTL_OK)
 			status = one;
 	return status;
 }
@@ -259,6 +275,22 @@ say_seed(const struct test *t)
 		printf("%sseed %u\n", t->tap ? "# " : "", t->seed);
 }
 
+/* They share the one fabric: one after the other, as they stand. */
+static int
+running_option(struct test *t, const struct ctl_args *args)
+{
+	if (args->opt[CTL_OPT_RUNNING] == NULL)
+		return CTL_OK;
+	if (t->timing != NULL || args->opt[CTL_OPT_JOBS] != NULL)
+		return ctl_fail(
+		    CTL_USAGE, "USAGE", "--running goes with neither --timing nor --jobs");
+	if (t->c->url[0] == '\0')
+		return ctl_fail(CTL_UNREACHABLE, "NOFABRIC", "no fabric runs here; see --url");
+	t->url = t->c->url;
+	t->n_jobs = 1;
+	return CTL_OK;
+}
+
 int
 ctl_test(struct ctl *c, const struct ctl_args *args)
 {
@@ -272,6 +304,8 @@ ctl_test(struct ctl *c, const struct ctl_args *args)
 		status = seed_option(&t, args);
 	if (status == CTL_OK)
 		status = ctl_timing_option(&t.timing, args);
+	if (status == CTL_OK)
+		status = running_option(&t, args);
 	if (status == CTL_OK)
 		status = load_all(&t, args);
 	if (status == CTL_OK) {

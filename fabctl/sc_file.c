@@ -105,7 +105,7 @@ take_key_of_file(struct sc_load *l, const struct topo_yaml *key, const struct to
 static bool
 take_file(struct sc_load *l, const struct topo_yaml *y)
 {
-	static const char *const required[] = { "scenario", "topology", "steps" };
+	static const char *const required[] = { "scenario", "steps" };
 	bool fine = true;
 
 	if (y->type != TOPO_YAML_MAP)

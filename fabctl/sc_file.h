@@ -63,8 +63,8 @@ struct sc_file {
 	char dir[PATH_MAX]; /* absolute; relative names in the file begin there */
 	const char *name;
 	const char *topology; /* a path; NULL: inside the file, as JSON in */
-	char *inside;
-	const char *packets; /* "auto", "on", "off" */
+	char *inside;         /* NULL too: it is for a fabric that runs */
+	const char *packets;  /* "auto", "on", "off" */
 	struct sc_step *steps;
 	size_t n;
 };

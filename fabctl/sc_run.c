@@ -444,6 +444,13 @@ down(const struct run *r)
 	sc_call_fini(&c);
 }
 
+/* It has to be whole before anything is done to it. */
+static bool
+find(struct run *r)
+{
+	return sc_command(r, (const char *[]){ "wait", "converged", "--timeout", UP_WAIT, NULL });
+}
+
 /* ---- one scenario ---- */
 
 static json_t *
@@ -497,26 +504,32 @@ sc_run(const struct sc_file *f, const struct sc_options *o)
 {
 	struct run r = { .f = f, .timing = o->timing, .top = "/tmp/fab-test-XXXXXX" };
 	struct fab_mono since = fab_mono_now();
-	bool ok;
+	bool ok, keep;
 
 	if (mkdtemp(r.top) == NULL) {
 		sc_fail(&r, "cannot make %s: %s", r.top, strerror(errno));
 		return result(&r, false, false, 0);
 	}
+	keep = o->keep || o->url != NULL;
 	snprintf(r.run_dir, sizeof(r.run_dir), "%s/run", r.top);
 	snprintf(r.inside, sizeof(r.inside), "%s/topology.json", r.top);
-	snprintf(r.url, sizeof(r.url), "ipc://%s/fabricd.ipc", r.run_dir);
+	if (o->url != NULL)
+		snprintf(r.url, sizeof(r.url), "%s", o->url);
+	else
+		snprintf(r.url, sizeof(r.url), "ipc://%s/fabricd.ipc", r.run_dir);
 	snprintf(r.mrt_dir, sizeof(r.mrt_dir), "%s/mrt", r.top);
 	setenv("XDG_RUNTIME_DIR", r.top, 1); /* the user's own current fabric stays that */
 	if (mkdir(r.mrt_dir, 0755) == 0)
 		setenv("FAB_MRT_DIR", r.mrt_dir, 1);
 	setenv("FAB_URL", r.url, 1);
-	ok = (up(&r) && sow(&r, o->seed) && do_steps(&r, f->steps, f->n)) || r.skipped;
+	ok = ((o->url != NULL ? find : up)(&r) && sow(&r, o->seed) &&
+		 do_steps(&r, f->steps, f->n)) ||
+	     r.skipped;
 	if (!ok)
 		sc_keep(&r);
-	if (!o->keep)
+	if (!keep)
 		down(&r);
-	if (ok && !o->keep)
+	if (ok && (!keep || o->url != NULL))
 		clean(&r);
-	return result(&r, ok, o->keep, (double)fab_mono_us_between(since, fab_mono_now()) / 1e6);
+	return result(&r, ok, keep, (double)fab_mono_us_between(since, fab_mono_now()) / 1e6);
 }

@@ -13,6 +13,7 @@ struct sc_options {
 	bool keep;          /* whatever the end, the fabric stays up */
 	uint32_t seed;      /* of the fabric's delays; 0: as the topology has it */
 	const char *timing; /* a profile; NULL: the topology's */
+	const char *url;    /* of a fabric that runs, and stays; NULL: one is made for it */
 };
 
 /* {"scenario", "file", "ok", "seconds", "steps", of a skipped one "skipped": why, and of a failed

@@ -6,10 +6,11 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import textwrap
 import unittest
 import xml.etree.ElementTree as ElementTree
 
-from fabric import BIN, ROOT, cannot_have_packets, processes_using, until
+from fabric import BIN, ROOT, Fabric, cannot_have_packets, processes_using, until
 
 CANNOT = cannot_have_packets("nsenter")
 INSIDE = """
@@ -246,7 +247,8 @@ class Files(unittest.TestCase):
             [f"{path}:11", "'soon' is not a time such as 5s"],
             [f"{path}:12", "probe vm1 vm2: 'lost' or 'during' is expected"],
             [f"{path}:14", "'10.1.0.1/16' is not a prefix such as 10.1.0.0/16"]])
-        for text, want in (("[]", "a scenario is a map of"), ("scenario: x", "'topology' is missing"),
+        for text, want in (("[]", "a scenario is a map of"), ("scenario: x", "'steps' is missing"),
+                           ("scenario: x\nsteps: [expect: converged]", "'topology' is missing"),
                            ("a: [", ""), ("scenario: x\ntopology: y\nsteps: []", "steps: a list of steps")):
             path = self.dir / "file.yaml"
             path.write_text(text)
@@ -257,6 +259,24 @@ class Files(unittest.TestCase):
         self.run_test(path, "--jobs", "many", expect=2)
         out = self.run_test(self.write("nowhere", "  - expect: converged", head="topology: absent.yaml"), expect=1).stdout
         self.assertIn("the fabric does not come up: FILE: cannot read absent.yaml", out)
+
+    def test_in_a_fabric_that_runs(self):
+        """Which stays, whatever comes out; the files need no topology, and each goes on where the last one stopped."""
+        topology = self.dir / "topology.yaml"
+        topology.write_text(textwrap.dedent(INSIDE.replace("\ntopology:\n", "")))
+        fabric = Fabric(topology)
+        self.addCleanup(fabric.down)
+        fabric.up()
+        first = self.write("first", "  - announce: nva1 10.60.0.0/16\n  - expect: effective vm1 10.60.0.0/16", head="")
+        second = self.write("second", "  - expect: effective vm1 10.60.0.0/16\n  - expect: node nva1 down", head="")
+        answer = self.run_test(first, second, "--running", "--url", fabric.url, "-o", "json", expect=1)
+        results = json.loads(answer.stdout)
+        self.kept.update(pathlib.Path(r["kept"]) for r in results if "kept" in r)
+        self.assertEqual([r["ok"] for r in results], [True, False])
+        self.assertIn("node nva1 down", results[1]["message"])
+        fabric.fabctl("wait", "converged")
+        self.run_test(first, "--running", "--timing", "fast", "--url", fabric.url, expect=2)
+        self.run_test(first, "--running", "--url", f"ipc://{self.dir}/nobody.ipc", expect=1)
 
     def test_interrupted(self):
         """What was started ends, and the user's own current fabric is not touched."""
