@@ -60,6 +60,8 @@ static const struct opt_row opts[] = {
 	    "our sources, if the image is to be built from them" },
 	[CTL_OPT_RUNNING] = { "running", 0, NULL,
 	    "in the fabric that runs, one file after the other" },
+	[CTL_OPT_TEST] = { "test", 0, "DIR",
+	    "a service that judges by the scenarios there, in our image" },
 	[CTL_OPT_MAX_LOST] = { "max-lost", 0, "N", "exit 1 when more are lost" },
 	[CTL_OPT_DELAY] = { "delay", 0, "TIME", "one way, such as 20ms or 500us; 0: none" },
 	[CTL_OPT_JITTER] = { "jitter", 0, "TIME",

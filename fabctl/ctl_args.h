@@ -53,6 +53,7 @@ enum ctl_opt {
 	CTL_OPT_IMAGE,
 	CTL_OPT_BUILD,
 	CTL_OPT_RUNNING,
+	CTL_OPT_TEST,
 	CTL_OPT_COUNT
 };
 

@@ -18,6 +18,7 @@
 #include <sys/stat.h>
 
 #define TEXT_MAX     (120u << 10) /* octets of one environment variable, less than the kernel takes */
+#define SERVICE_TEST "test"
 #define FILE_NAME    "docker-compose.yaml"
 #define RUN_DIR      "/run/hubspoke"
 #define HELPER       RUN_DIR "/bin/fabattach"
@@ -34,6 +35,7 @@ struct compose {
 	char *text; /* of the topology */
 	char topo_dir[PATH_MAX], out_dir[PATH_MAX];
 	const char *file, *image, *engine, *timing;
+	const char *test;   /* directory of scenarios in the image; NULL: no verdict */
 	const char *source; /* where the image is built; NULL: it is there */
 	const char *target; /* directory of the compose file, as given; NULL: standard output */
 	bool packets;
@@ -41,19 +43,25 @@ struct compose {
 
 /* ---- words ---- */
 
-/* In double quotes: a value of YAML in which compose finds no variables. */
+/* In double quotes: a value of YAML, in which compose finds variables or not. */
 static void
-put_text(const struct compose *m, const char *text)
+put_quoted(const struct compose *m, const char *text, bool variables)
 {
 	fputc('"', m->fp);
 	for (; *text != '\0'; text++) {
 		if (*text == '"' || *text == '\\')
 			fputc('\\', m->fp);
-		if (*text == '$')
+		if (*text == '$' && !variables)
 			fputc('$', m->fp);
 		fputc(*text, m->fp);
 	}
 	fputc('"', m->fp);
+}
+
+static void
+put_text(const struct compose *m, const char *text)
+{
+	put_quoted(m, text, false);
 }
 
 static void
@@ -91,7 +99,7 @@ put_relative(const struct compose *m, const char *path)
 		strcpy(way, ".");
 	else if (way[strlen(way) - 1] == '/')
 		way[strlen(way) - 1] = '\0';
-	put_text(m, way);
+	put_quoted(m, way, true);
 	free(way);
 }
 
@@ -107,6 +115,8 @@ put_head(const struct compose *m)
 		fprintf(m->fp, " -o %s", m->target);
 	if (m->source != NULL)
 		fprintf(m->fp, " --build %s", m->source);
+	if (m->test != NULL)
+		fprintf(m->fp, " --test %s", m->test);
 	if (strcmp(m->image, "hubspoke") != 0)
 		fprintf(m->fp, " --image %s", m->image);
 	if (!m->packets)
@@ -351,7 +361,7 @@ static void
 put_container(const struct compose *m, const struct topo_container *c, bool helper)
 {
 	fputs("    image: ", m->fp);
-	put_text(m, c->image);
+	put_quoted(m, c->image, true);
 	fputc('\n', m->fp);
 	if (c->build != NULL)
 		put_build(m, c->build);
@@ -381,8 +391,9 @@ put_beside(
 	fprintf(m->fp, "  %s-nic:\n    <<: *idle\n    sysctls: *%s\n    command: [", name, sysctls);
 	put_attach(m, name, false);
 	fprintf(m->fp,
-	    "]\n\n  %s:\n    network_mode: \"service:%s-nic\"\n    depends_on: [%s-nic]\n", name,
-	    name, name);
+	    "]\n\n  %s:\n    network_mode: \"service:%s-nic\"\n    depends_on: {%s-nic: "
+	    "{condition: service_healthy}}\n",
+	    name, name, name);
 	put_container(m, c, false);
 	fputc('\n', m->fp);
 }
@@ -419,6 +430,21 @@ put_vms(const struct compose *m)
 	for (size_t i = 0; i < m->t->n_clients; i++)
 		put_idle(m, m->t->clients[i].name);
 	put_idle(m, TOPO_INTERNET);
+}
+
+/* docker-compose up --exit-code-from test */
+static void
+put_test(const struct compose *m)
+{
+	fputs("  " SERVICE_TEST ":\n"
+	      "    <<: *daemon\n"
+	      "    depends_on: [fabricd]\n"
+	      "    tmpfs: [/tmp]\n"
+	      "    environment: {FAB_URL: \"tcp://fabricd:5170\"}\n"
+	      "    command: [fabctl, test, --running, ",
+	    m->fp);
+	put_text(m, m->test);
+	fputs("]\n\n", m->fp);
 }
 
 /* ---- the network for RPC ---- */
@@ -479,7 +505,8 @@ put_networks(const struct compose *m)
 static int
 check_names(const struct compose *m)
 {
-	static const char *const taken[] = { CTL_FABRICD, CTL_VSWITCHD, TOPO_INTERNET };
+	const char *taken[] = { CTL_FABRICD, CTL_VSWITCHD, TOPO_INTERNET,
+		m->test != NULL ? SERVICE_TEST : CTL_FABRICD };
 
 	for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++) {
 		if (topo_find_node(m->t, taken[i]) >= 0 || topo_find_nic(m->t, taken[i]) >= 0)
@@ -545,6 +572,8 @@ put_all(const struct compose *m)
 	}
 	if (m->packets)
 		put_vms(m);
+	if (m->test != NULL)
+		put_test(m);
 	put_networks(m);
 }
 
@@ -608,6 +637,7 @@ ctl_compose(struct ctl *c, const struct ctl_args *args)
 	struct compose m = { .file = args->pos[0],
 		.image = image != NULL ? image : "hubspoke",
 		.source = args->opt[CTL_OPT_BUILD],
+		.test = args->opt[CTL_OPT_TEST],
 		.target = args->opt[CTL_OPT_DIR],
 		.packets = packets == NULL || strcmp(packets, "off") != 0 };
 	struct topo *t = NULL;

@@ -76,7 +76,7 @@ const struct ctl_cmd ctl_commands[] = {
 	    "show what a NIC sends and gets, with the reason of each drop" },
 	{ "wait", "converged|'EXPR' [--timeout TIME]", 1, 1, CTL_BIT(CTL_OPT_TIMEOUT), ctl_wait,
 	    "block until it holds" },
-	{ "test", "FILE... [--junit FILE] [--tap] [--keep]", 1, CTL_POS_MAX,
+	{ "test", "FILE|DIR... [--junit FILE] [--tap] [--keep]", 1, CTL_POS_MAX,
 	    CTL_BIT(CTL_OPT_JUNIT) | CTL_BIT(CTL_OPT_TAP) | CTL_BIT(CTL_OPT_KEEP) |
 		CTL_BIT(CTL_OPT_JOBS) | CTL_BIT(CTL_OPT_SEED) | CTL_BIT(CTL_OPT_TIMING) |
 		CTL_BIT(CTL_OPT_RUNNING),
@@ -89,7 +89,8 @@ const struct ctl_cmd ctl_commands[] = {
 	    ctl_chaos, "break everything, one by one, and judge how the design stands it" },
 	{ "compose", "FILE [-o DIR]", 1, 1,
 	    CTL_BIT(CTL_OPT_DIR) | CTL_BIT(CTL_OPT_IMAGE) | CTL_BIT(CTL_OPT_BUILD) |
-		CTL_BIT(CTL_OPT_PACKETS) | CTL_BIT(CTL_OPT_ENGINE) | CTL_BIT(CTL_OPT_TIMING),
+		CTL_BIT(CTL_OPT_TEST) | CTL_BIT(CTL_OPT_PACKETS) | CTL_BIT(CTL_OPT_ENGINE) |
+		CTL_BIT(CTL_OPT_TIMING),
 	    ctl_compose, "write a topology as a compose file, a service for each process" },
 	{ "events", "[-f]", 0, 0, CTL_BIT(CTL_OPT_FOLLOW), ctl_events, "the log" },
 	{ "timeline", "[N]", 0, 1, 0, ctl_timeline,

@@ -1,9 +1,11 @@
 /* Running scenarios: each in a process and a fabric of its own, several at a time. */
 #include "fabctl/ctl.h"
+#include "fabctl/ctl_run.h"
 #include "fabctl/sc_report.h"
 #include "fabctl/sc_run.h"
 #include "lib/err.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -199,12 +201,14 @@ catch_signals(void)
 static int
 load_one(struct test *t, const char *path)
 {
-	int status = sc_file_load(&t->files[t->n], path);
-	const struct sc_file *f = t->files[t->n];
+	const struct sc_file *f;
+	int status;
 
-	if (status != CTL_OK)
+	if (t->n == CTL_POS_MAX)
+		return ctl_fail(CTL_USAGE, "USAGE", "more than %d scenarios", CTL_POS_MAX);
+	if ((status = sc_file_load(&t->files[t->n], path)) != CTL_OK)
 		return status;
-	t->n++;
+	f = t->files[t->n++];
 	if (f->topology != NULL || f->inside != NULL || t->url != NULL)
 		return CTL_OK;
 	return ctl_fail(CTL_REFUSED, "InvalidScenario",
@@ -214,12 +218,44 @@ load_one(struct test *t, const char *path)
 }
 
 static int
+is_yaml(const struct dirent *e)
+{
+	const char *dot = strrchr(e->d_name, '.');
+
+	return e->d_name[0] != '.' && dot != NULL &&
+	       (strcmp(dot, ".yaml") == 0 || strcmp(dot, ".yml") == 0);
+}
+
+/* Every scenario of a directory, by name. Not a directory: FAB_ENOENT. */
+static int
+load_dir(struct test *t, const char *dir, int *status)
+{
+	struct dirent **found;
+	int n = scandir(dir, &found, is_yaml, alphasort), one;
+	char path[PATH_MAX];
+
+	if (n < 0)
+		return FAB_ENOENT;
+	if (n == 0)
+		*status = ctl_fail(CTL_USAGE, "FILE", "%s has no .yaml in it", dir);
+	for (int i = 0; i < n; i++) {
+		if (ctl_path(path, "%s/%s", dir, found[i]->d_name) == FAB_OK &&
+		    (one = load_one(t, path)) != CTL_OK)
+			*status = one;
+		free(found[i]);
+	}
+	free(found);
+	return FAB_OK;
+}
+
+static int
 load_all(struct test *t, const struct ctl_args *args)
 {
 	int status = CTL_OK, one;
 
 	for (unsigned i = 0; i < args->n_pos; i++)
-		if ((one = load_one(t, args->pos[i])) != CTL_OK)
+		if (load_dir(t, args->pos[i], &status) != FAB_OK &&
+		    (one = load_one(t, args->pos[i])) != CTL_OK)
 			status = one;
 	return status;
 }

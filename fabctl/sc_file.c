@@ -143,7 +143,7 @@ sc_file_load(struct sc_file **out, const char *path)
 	int status;
 
 	FAB_ASSERT(f != NULL && (f->arena = topo_arena_new()) != NULL);
-	f->path = path;
+	FAB_ASSERT((f->path = topo_arena_text(f->arena, path, strlen(path))) != NULL);
 	f->packets = "off";
 	if ((status = ctl_read_file(&text, &len, path, SC_FILE_MAX)) == CTL_OK)
 		status = parse(f, text, len);

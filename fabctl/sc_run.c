@@ -14,6 +14,7 @@
 /* Beyond what the platform takes for anything but scaling, with timing: azure (section 6). */
 #define AZURE_MS  (15 * 60 * 1000)
 #define UP_WAIT   "60s"
+#define FIND_MS   (20 * 1000)
 #define WORDS_MAX 64
 
 #define EXIT_SKIP 77 /* of a command: this cannot be tried here */
@@ -444,11 +445,18 @@ down(const struct run *r)
 	sc_call_fini(&c);
 }
 
-/* It has to be whole before anything is done to it. */
+/* It may have been started a moment ago. Whether it is whole is for the steps to ask. */
 static bool
 find(struct run *r)
 {
-	return sc_command(r, (const char *[]){ "wait", "converged", "--timeout", UP_WAIT, NULL });
+	struct fab_mono since = fab_mono_now();
+
+	while (!sc_command(r, (const char *[]){ "ps", NULL })) {
+		if (sc_left(since, FIND_MS) == 0 || sc_interrupted)
+			return false;
+		usleep(SC_LOOK_MS * 1000);
+	}
+	return true;
 }
 
 /* ---- one scenario ---- */
@@ -531,5 +539,5 @@ sc_run(const struct sc_file *f, const struct sc_options *o)
 		down(&r);
 	if (ok && (!keep || o->url != NULL))
 		clean(&r);
-	return result(&r, ok, keep, (double)fab_mono_us_between(since, fab_mono_now()) / 1e6);
+	return result(&r, ok, o->keep, (double)fab_mono_us_between(since, fab_mono_now()) / 1e6);
 }
