@@ -2,9 +2,9 @@
 
 #include "lib/err.h"
 #include "lib/topo.h"
+#include "vswitchd/vs_fib.h"
 
 #include <arpa/inet.h>
-#include <linux/fib_rules.h>
 #include <linux/rtnetlink.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -12,38 +12,11 @@
 
 #define LO_INDEX 1 /* of every namespace */
 
-struct rule {
-	uint16_t type; /* RTM_* */
-	const char *iif;
-	uint32_t dst;
-	uint8_t dst_len;
-	uint32_t priority;
-};
-
 /* By an earlier vswitchd. */
 static int
 done_already(int err)
 {
-	return err == FAB_EEXIST || err == FAB_ENOENT ? FAB_OK : err;
-}
-
-static int
-rule_send(int sock, const struct rule *rule, char why[static VS_WHY_MAX])
-{
-	struct rtnl_request r;
-	struct fib_rule_hdr *h = rtnl_init(&r, sock, "set a routing rule", rule->type,
-	    rule->type == RTM_NEWRULE ? NLM_F_CREATE | NLM_F_EXCL : 0, sizeof(*h));
-
-	h->family = AF_INET;
-	h->table = RT_TABLE_LOCAL;
-	h->action = FR_ACT_TO_TBL;
-	h->dst_len = rule->dst_len;
-	mnl_attr_put_u32(r.nlh, FRA_PRIORITY, rule->priority);
-	if (rule->iif != NULL)
-		mnl_attr_put_strz(r.nlh, FRA_IIFNAME, rule->iif);
-	if (rule->dst_len > 0)
-		mnl_attr_put_u32(r.nlh, FRA_DST, htonl(rule->dst));
-	return done_already(rtnl_send(&r, why));
+	return err == FAB_EEXIST ? FAB_OK : err;
 }
 
 /* In the table that says which addresses are local. */
@@ -72,13 +45,20 @@ local_route(int sock, uint8_t type, uint32_t dst, uint8_t len, char why[static V
 int
 vs_answer_all(int rtnl, const char *iface, char why[static VS_WHY_MAX])
 {
-	const struct rule rules[] = { { RTM_NEWRULE, iface, 0, 0, 1 },
-		{ RTM_NEWRULE, NULL, 0x7f000000, 8, 2 }, { RTM_DELRULE, NULL, 0, 0, 0 } };
+	const struct vs_fib_rule rules[] = {
+		{ .type = RTM_NEWRULE, .iif = iface, .table = RT_TABLE_LOCAL, .priority = 1 },
+		{ .type = RTM_NEWRULE,
+		    .dst = 0x7f000000,
+		    .dst_len = 8,
+		    .table = RT_TABLE_LOCAL,
+		    .priority = 2 },
+		{ .type = RTM_DELRULE, .table = RT_TABLE_LOCAL, .priority = 0 },
+	};
 	int err = local_route(rtnl, RTN_LOCAL, 0, 0, why);
 
 	if (err == FAB_OK)
 		err = local_route(rtnl, RTN_THROW, TOPO_INTERNET_IP + 1, 32, why);
 	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]) && err == FAB_OK; i++)
-		err = rule_send(rtnl, &rules[i], why);
+		err = vs_fib_rule(rtnl, &rules[i], why);
 	return err;
 }

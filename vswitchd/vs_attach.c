@@ -275,12 +275,13 @@ plug(struct conn *c, const struct vs_iface *conf, char why[static VS_WHY_MAX])
 }
 
 static struct vs_iface
-iface_of(const struct vs_port_conf *p)
+iface_of(const struct conn *c, const struct vs_port_conf *p)
 {
 	return (struct vs_iface){ .ip = p->ip,
 		.prefix_len = p->prefix_len,
 		.mtu = p->mtu,
 		.in_azure = p->region != 0,
+		.beside = strcmp(c->hello.iface, ATTACH_IFACE) != 0,
 		.everywhere = strcmp(p->name, TOPO_INTERNET) == 0 };
 }
 
@@ -300,7 +301,7 @@ conn_try(struct conn *c)
 		conn_refuse(c, FAB_EINVAL, "it is a router of the platform, not a guest");
 		return;
 	}
-	conf = iface_of(p);
+	conf = iface_of(c, p);
 	if ((err = plug(c, &conf, why)) != FAB_OK) {
 		conn_refuse(c, err, why);
 		return;
@@ -560,7 +561,7 @@ conn_follow(struct conn *c)
 		conn_free(c);
 		return;
 	}
-	conf = iface_of(p);
+	conf = iface_of(c, p);
 	if (iface_eq(&conf, &c->iface))
 		return;
 	if ((err = vs_iface_apply(c->hello.rtnl, c->index, &conf, &changed, why)) != FAB_OK) {

@@ -3,6 +3,7 @@
 #include "lib/err.h"
 #include "lib/ipnet.h"
 #include "lib/rtnl.h"
+#include "vswitchd/vs_fib.h"
 
 #include <arpa/inet.h>
 #include <linux/if_addr.h>
@@ -14,7 +15,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define LO_INDEX 1 /* in every namespace */
+#define LO_INDEX        1     /* in every namespace */
+#define TABLE_BESIDE    100   /* of a guest that is on another network too */
+#define PRIORITY_BESIDE 30000 /* before the main table's 32766 */
 
 static struct ifinfomsg *
 request_link(struct rtnl_request *r, int sock, const char *step, uint16_t type, int index)
@@ -183,7 +186,7 @@ route_set(
 
 	m->rtm_family = AF_INET;
 	m->rtm_dst_len = dst.len;
-	m->rtm_table = RT_TABLE_MAIN;
+	m->rtm_table = conf->beside && dst.len == 0 ? TABLE_BESIDE : RT_TABLE_MAIN;
 	m->rtm_protocol = RTPROT_STATIC;
 	m->rtm_scope = RT_SCOPE_UNIVERSE;
 	m->rtm_type = RTN_UNICAST;
@@ -195,6 +198,26 @@ route_set(
 	return rtnl_send(&r, why);
 }
 
+/* Who is on another network too has our default route in a table of its own, which counts before
+ * the default route of the other one: docker sets and loses that as it likes, and fails where it
+ * finds one that is not its own. */
+static int
+own_default(int rtnl, char why[static VS_WHY_MAX])
+{
+	static const struct vs_fib_rule rules[] = {
+		{ .type = RTM_NEWRULE,
+		    .table = RT_TABLE_MAIN,
+		    .priority = PRIORITY_BESIDE,
+		    .no_default = true },
+		{ .type = RTM_NEWRULE, .table = TABLE_BESIDE, .priority = PRIORITY_BESIDE + 1 },
+	};
+	int err = FAB_OK;
+
+	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]) && err == FAB_OK; i++)
+		err = vs_fib_rule(rtnl, &rules[i], why);
+	return err;
+}
+
 /* The platform has a route of its own, as DHCP gives it in Azure: an NVA that learns a default
  * route through a tunnel still answers its probes. */
 static int
@@ -202,6 +225,8 @@ routes_set(int rtnl, int index, const struct vs_iface *conf, char why[static VS_
 {
 	int err = route_set(rtnl, index, conf, (struct ipnet){ 0, 0 }, why);
 
+	if (err == FAB_OK && conf->beside)
+		err = own_default(rtnl, why);
 	if (err != FAB_OK || !conf->in_azure)
 		return err;
 	return route_set(rtnl, index, conf, (struct ipnet){ IPADDR_PLATFORM, 32 }, why);

@@ -23,6 +23,7 @@ struct vs_iface {
 	uint8_t prefix_len; /* of its subnet */
 	uint16_t mtu;       /* 0: VS_MTU_DEFAULT */
 	bool in_azure;      /* in a VNet: it has a route to the platform */
+	bool beside;        /* not its only interface: the default route is somebody else's */
 	bool everywhere;    /* has every address that it is asked by, see vs_answer.h */
 };
 

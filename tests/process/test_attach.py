@@ -334,6 +334,15 @@ class Attach(unittest.TestCase):
         switch.expect("fw attached")
         self.assertIn("10.1.2.4/24", guest.stdout.readline())
         self.assertIsNone(self.interface("fw", "eth0"))
+        # Its only interface has the default route; one beside another leaves that alone.
+        self.assertNotIn("default", self.run_in("fw", "ip", "-4", "route"))
+        self.run_in("fw", "ip", "link", "add", "other", "type", "veth", "peer", "name", "end")
+        self.run_in("fw", "ip", "addr", "add", "192.0.2.2/24", "dev", "other")
+        self.run_in("fw", "ip", "link", "set", "other", "up")
+        self.run_in("fw", "ip", "link", "set", "end", "up")
+        self.run_in("fw", "ip", "route", "add", "default", "via", "192.0.2.1")
+        for dst, dev in (("10.11.0.4", "vnet0"), ("192.0.2.1", "other"), ("8.8.8.8", "vnet0")):
+            self.assertEqual(json.loads(self.run_in("fw", "ip", "-j", "route", "get", dst))[0]["dev"], dev)
         up = [BIN / "fabattach", "--is-up"]
         self.assertEqual(subprocess.run(["nsenter", f"--net={self.guests / 'fw'}", *up, "vnet0"],
                                         check=False).returncode, 0)
