@@ -158,6 +158,20 @@ has_tunnel(const struct graph *g, const struct box *a, const struct box *b)
 	return a->site >= 0 && lists(t->sites[a->site].peers, t->sites[a->site].n_peers, b->name);
 }
 
+/* A tunnel between two VPN gateways; the second instance as below. */
+static bool
+gateways_meet(const struct topo *t, const struct box *a, const struct box *b)
+{
+	const struct topo_gateway *g = &t->gateways[a->gateway], *far = &t->gateways[b->gateway];
+
+	if ((!g->active_active && a->instance == 1) || (!far->active_active && b->instance == 1))
+		return false;
+	for (size_t i = 0; g->type == GW_VPN && i < g->n_conns; i++)
+		if (g->conns[i].gateway == b->gateway)
+			return g->conns[i].back >= 0;
+	return false;
+}
+
 static bool
 gateway_meets(const struct topo *t, const struct box *gw, const struct box *b)
 {
@@ -197,6 +211,8 @@ meet_outwards(const struct graph *g, const struct box *a, const struct box *b)
 		return vnets_meet(t, t->nics[a->nic].vnet, t->nics[b->nic].vnet);
 	if (a->nic >= 0 && b->client >= 0)
 		return t->nics[a->nic].nva >= 0 && t->nics[a->nic].nva == t->clients[b->client].nva;
+	if (a->gateway >= 0 && b->gateway >= 0)
+		return gateways_meet(t, a, b);
 	if (b->gateway >= 0)
 		return gateway_meets(t, b, a);
 	if (a->gateway >= 0)
@@ -212,12 +228,20 @@ meet(const struct graph *g, const struct box *a, const struct box *b)
 	return !is_cut(g, a, b) && meet_outwards(g, outwards ? a : b, outwards ? b : a);
 }
 
+static bool
+leads_to_vnet(const struct box *from, const struct box *to)
+{
+	return from->gateway >= 0 && to->gateway >= 0;
+}
+
 /* Whether what came from `from` may go on to `to`. */
 static bool
 passes(const struct graph *g, const struct box *from, const struct box *at, const struct box *to)
 {
 	int nva = nva_of(g, at);
 
+	if (leads_to_vnet(from, at) || leads_to_vnet(at, to))
+		return from->nic >= 0 || to->nic >= 0;
 	if (at->side == SIDE_GATEWAY || at->side == SIDE_MSEE)
 		return (from->side < at->side) != (to->side < at->side) && from->side != at->side &&
 		       to->side != at->side;

@@ -553,6 +553,8 @@ session_moves_packets(struct fc *f, const struct fc_node *n, const struct fc_ses
 
 	if (tn != NULL && tn->kind == TOPO_NODE_MSEE)
 		fc_switch_touch_node(f->sw, n->name, s->peer, "session of an MSEE");
+	if (tn != NULL && tn->kind == TOPO_NODE_VPN_GATEWAY)
+		fc_switch_touch_node(f->sw, n->name, s->peer, "session of a VPN gateway");
 }
 
 static void

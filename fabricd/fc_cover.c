@@ -56,8 +56,15 @@ is_exchanged(enum hrp_source s)
 	return s == HRP_SRC_NVA || s == HRP_SRC_VPN || s == HRP_SRC_VPN_STATIC;
 }
 
+bool
+fc_cover_crosses(enum hrp_source s)
+{
+	return s == HRP_SRC_NVA || s == HRP_SRC_EXPRESS_ROUTE; /* B2B-2; its own sites apart */
+}
+
 static int
-cover_exchanged(const struct fc_layers *l, int vnet, uint32_t addr, struct ipnet *net)
+cover_exchanged(const struct fc_layers *l, int vnet, bool (*passes)(enum hrp_source), uint32_t addr,
+    struct ipnet *net)
 {
 	const struct topo *t = l->topo;
 	const struct fc_lpm *bgp = fc_bgp_table(&l->bgp, vnet, 0);
@@ -69,7 +76,7 @@ cover_exchanged(const struct fc_layers *l, int vnet, uint32_t addr, struct ipnet
 		return -1;
 	n = fc_lpm_match(bgp, (struct ipnet){ addr, 32 }, hits);
 	while (n-- > 0) {
-		if (!is_exchanged(fc_bgp_group(&l->bgp, hits[n].value)->key.source))
+		if (!passes(fc_bgp_group(&l->bgp, hits[n].value)->key.source))
 			continue;
 		*net = hits[n].net;
 		return hits[n].net.len;
@@ -84,19 +91,51 @@ fc_cover_gateway(
 	int vnet = l->topo->gateways[gateway].vnet;
 
 	return native ? fc_cover_region(l->topo, vnet, addr, net)
-		      : cover_exchanged(l, vnet, addr, net);
+		      : cover_exchanged(l, vnet, is_exchanged, addr, net);
 }
 
-int
-fc_cover_connection(
+static int
+cover_to_site(
     const struct topo *t, const struct topo_gw_connection *c, uint32_t addr, struct ipnet *net)
 {
 	struct ipnet of_site;
 	int best = longest_of(-1, &c->prefixes, addr, net);
-	int site = fc_cover_site(&t->sites[c->index], addr, c->bgp, &of_site);
+	int site = c->index < 0 ? -1 : fc_cover_site(&t->sites[c->index], addr, c->bgp, &of_site);
 
 	if (site <= best)
 		return best;
 	*net = of_site;
 	return site;
+}
+
+/* VPN-8: its region, what its Route Server hands it, and its other connections (VPN-9). Sites of
+ * gateways further away are not looked for. */
+static int
+cover_announced(const struct fc_layers *l, int gateway, uint32_t addr, struct ipnet *net)
+{
+	const struct topo_gateway *g = &l->topo->gateways[gateway];
+	int best = fc_cover_region(l->topo, g->vnet, addr, net);
+	struct ipnet n;
+	int len = cover_exchanged(l, g->vnet, fc_cover_crosses, addr, &n);
+
+	for (size_t i = 0;; i++) {
+		if (len > best && n.len > 0) { /* VPN-12 */
+			best = len;
+			*net = n;
+		}
+		if (i == g->n_conns)
+			return best;
+		len = cover_to_site(l->topo, &g->conns[i], addr, &n);
+	}
+}
+
+int
+fc_cover_connection(
+    const struct fc_layers *l, const struct topo_gw_connection *c, uint32_t addr, struct ipnet *net)
+{
+	if (c->gateway >= 0 && c->back < 0)
+		return -1;
+	if (c->gateway >= 0 && c->bgp)
+		return cover_announced(l, c->gateway, addr, net);
+	return cover_to_site(l->topo, c, addr, net);
 }

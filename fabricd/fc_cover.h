@@ -15,9 +15,12 @@ int fc_cover_site(const struct topo_site *s, uint32_t addr, bool adverts, struct
  * Server hands it with branch-to-branch on (B2B-2). */
 int fc_cover_gateway(
     const struct fc_layers *l, int gateway, uint32_t addr, bool native, struct ipnet *net);
-/* Prefixes behind one VPN connection: of its local network gateway (VPN-6) and of the site. */
-int fc_cover_connection(
-    const struct topo *t, const struct topo_gw_connection *c, uint32_t addr, struct ipnet *net);
+/* Prefixes behind one VPN connection: of its local network gateway (VPN-6) and of the site; of
+ * another gateway by BGP what that announces, nothing without an entry of its own (VPN-3). */
+int fc_cover_connection(const struct fc_layers *l, const struct topo_gw_connection *c,
+    uint32_t addr, struct ipnet *net);
+/* A route that a gateway got from its Route Server and gives to another VNet's (OPEN-13). */
+bool fc_cover_crosses(enum hrp_source s);
 int fc_cover_nets(const struct topo_nets *nets, uint32_t addr, struct ipnet *net);
 
 #endif

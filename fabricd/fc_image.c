@@ -223,7 +223,7 @@ table_name(
 		snprintf(out, FC_IMG_NAME_MAX, "owners/%s", t->vnets[a].name);
 		break;
 	case FC_IMG_OUT:
-		snprintf(out, FC_IMG_NAME_MAX, "out/%s", t->gateways[a].name);
+		snprintf(out, FC_IMG_NAME_MAX, "out/%s/%d", t->gateways[a].name, b);
 		break;
 	case FC_IMG_DOWN:
 		snprintf(out, FC_IMG_NAME_MAX, "down/%s/%d", t->circuits[a].name, b);

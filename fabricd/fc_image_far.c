@@ -9,6 +9,7 @@
  *   circuit1-primary/in      the same, towards Azure
  *   dc1                      a site's router
  */
+#include "fabricd/fc_cover.h"
 #include "fabricd/fc_image_int.h"
 #include "lib/err.h"
 
@@ -195,21 +196,29 @@ node_name(const struct topo *t, enum topo_node_kind kind, int index, unsigned in
 	return "";
 }
 
-/* From an MSEE: both instances announce it (ER-15), but for one whose session is down. */
+/* Both instances announce it (ER-15, VPN-13), but for one whose session with peer is down. */
 static struct fc_img_group *
-gateway_at_msee(struct fc_img_build *b, int gw, int circuit, unsigned instance)
+gateway_with_session(struct fc_img_build *b, int gw, const char *peer)
 {
 	const struct fc_layer_faults *fs = &b->img->l->faults;
 	const struct topo *t = b->img->l->topo;
-	const char *msee = node_name(t, TOPO_NODE_MSEE, circuit, instance);
+	enum topo_node_kind kind =
+	    t->gateways[gw].type == GW_VPN ? TOPO_NODE_VPN_GATEWAY : TOPO_NODE_ER_GATEWAY;
 	uint32_t v[2];
 	size_t n = 0;
 
 	for (unsigned i = 0; i < 2; i++)
 		if (fs->session_is_down == NULL ||
-		    !fs->session_is_down(fs->ctx, msee, node_name(t, TOPO_NODE_ER_GATEWAY, gw, i)))
-			v[n++] = node_port(b->img, TOPO_NODE_ER_GATEWAY, gw, i, IN);
+		    !fs->session_is_down(fs->ctx, peer, node_name(t, kind, gw, i)))
+			v[n++] = node_port(b->img, kind, gw, i, IN);
 	return n > 0 ? ports(b, v, n) : gateway_group(b, gw);
+}
+
+static struct fc_img_group *
+gateway_at_msee(struct fc_img_build *b, int gw, int circuit, unsigned instance)
+{
+	return gateway_with_session(
+	    b, gw, node_name(b->img->l->topo, TOPO_NODE_MSEE, circuit, instance));
 }
 
 static uint32_t
@@ -271,55 +280,6 @@ fc_img_far_gateway(struct fc_img_build *b, int vnet)
 
 /* ---- VPN gateways, out of Azure ---- */
 
-/* VPN-6, VPN-9 */
-static void
-add_connection(struct far *f, const struct topo_gw_connection *c)
-{
-	const struct topo_site *s = &f->b->img->l->topo->sites[c->index];
-	struct fc_img_group *g = site_group(f->b, c->index);
-
-	far_add_nets(f, &c->prefixes, g);
-	far_add_nets(f, &s->prefixes, g);
-	for (size_t i = 0; c->bgp && i < s->n_adverts; i++)
-		far_add(f, s->adverts[i].prefix, g);
-}
-
-static struct fc_img_group *
-client_group(struct fc_img_build *b, const char *name)
-{
-	const struct fc_img_port *p = fc_image_port(b->img, name);
-
-	return ports(b, p != NULL ? &p->id : NULL, p != NULL);
-}
-
-static void
-compile_out(struct far *f, const struct topo_gateway *g)
-{
-	const struct topo *t = f->b->img->l->topo;
-
-	for (size_t i = 0; i < t->n_clients; i++) /* VPN-20 */
-		if (t->clients[i].gateway == (int)(g - t->gateways))
-			far_add(f, (struct ipnet){ t->clients[i].ip, 32 },
-			    client_group(f->b, t->clients[i].name));
-	far_close(f);
-	far_add_nets(f, &g->p2s_pools, ports(f->b, NULL, 0)); /* who is no guest */
-	far_close(f);
-	for (size_t i = 0; i < g->n_conns; i++)
-		add_connection(f, &g->conns[i]);
-	far_close(f);
-}
-
-/* ---- MSEEs ---- */
-
-static bool
-is_linked(const struct topo_gateway *g, int circuit)
-{
-	for (size_t i = 0; g->type == GW_EXPRESS_ROUTE && i < g->n_conns; i++)
-		if (g->conns[i].index == circuit)
-			return true;
-	return false;
-}
-
 /* ER-10, VPN-8: what a gateway has natively is its region. */
 static void
 add_region(struct far *f, int gw, struct fc_img_group *g)
@@ -340,7 +300,7 @@ is_exchanged(enum hrp_source s)
 }
 
 static void
-add_exchanged(struct far *f, int gw, struct fc_img_group *g)
+add_exchanged(struct far *f, int gw, bool (*passes)(enum hrp_source), struct fc_img_group *g)
 {
 	const struct fc_layers *l = f->b->img->l;
 	const struct topo_vnet *v = &l->topo->vnets[l->topo->gateways[gw].vnet];
@@ -353,8 +313,91 @@ add_exchanged(struct far *f, int gw, struct fc_img_group *g)
 		return;
 	fc_lpm_walk(&it, bgp, (struct ipnet){ 0, 0 });
 	while (fc_lpm_next(&it, &hit))
-		if (is_exchanged(fc_bgp_group(&l->bgp, hit.value)->key.source))
+		if (passes(fc_bgp_group(&l->bgp, hit.value)->key.source))
 			far_add(f, hit.net, g);
+}
+
+/* VPN-6, VPN-9 */
+static void
+add_site(struct far *f, const struct topo_gw_connection *c, struct fc_img_group *g)
+{
+	const struct topo_site *s = c->index < 0 ? NULL : &f->b->img->l->topo->sites[c->index];
+
+	far_add_nets(f, &c->prefixes, g);
+	if (s != NULL)
+		far_add_nets(f, &s->prefixes, g);
+	for (size_t i = 0; s != NULL && c->bgp && i < s->n_adverts; i++)
+		far_add(f, s->adverts[i].prefix, g);
+}
+
+/* What the other gateway of a tunnel announces (VPN-8, as fc_cover_connection() has it). */
+static void
+add_announced(struct far *f, int gw, struct fc_img_group *g)
+{
+	const struct topo_gateway *far = &f->b->img->l->topo->gateways[gw];
+
+	add_region(f, gw, g);
+	add_exchanged(f, gw, fc_cover_crosses, g);
+	for (size_t i = 0; i < far->n_conns; i++)
+		add_site(f, &far->conns[i], g);
+}
+
+/* VPN-13: the tunnels of one instance; one whose session is down leads nowhere. */
+static struct fc_img_group *
+other_gateway(struct fc_img_build *b, const struct topo_gw_connection *c, int gw, unsigned instance)
+{
+	if (!b->img->l->topo->gateways[c->gateway].active_active)
+		return gateway_group(b, c->gateway); /* VPN-1: whichever instance works */
+	return gateway_with_session(
+	    b, c->gateway, node_name(b->img->l->topo, TOPO_NODE_VPN_GATEWAY, gw, instance));
+}
+
+/* Of gw. */
+static void
+add_connection(struct far *f, const struct topo_gw_connection *c, int gw, unsigned instance)
+{
+	if (c->gateway < 0)
+		add_site(f, c, site_group(f->b, c->index));
+	else if (c->back >= 0 && !c->bgp)
+		far_add_nets(f, &c->prefixes, other_gateway(f->b, c, gw, instance));
+	else if (c->back >= 0)
+		add_announced(f, c->gateway, other_gateway(f->b, c, gw, instance));
+}
+
+static struct fc_img_group *
+client_group(struct fc_img_build *b, const char *name)
+{
+	const struct fc_img_port *p = fc_image_port(b->img, name);
+
+	return ports(b, p != NULL ? &p->id : NULL, p != NULL);
+}
+
+static void
+compile_out(struct far *f, const struct topo_gateway *g, unsigned instance)
+{
+	const struct topo *t = f->b->img->l->topo;
+
+	for (size_t i = 0; i < t->n_clients; i++) /* VPN-20 */
+		if (t->clients[i].gateway == (int)(g - t->gateways))
+			far_add(f, (struct ipnet){ t->clients[i].ip, 32 },
+			    client_group(f->b, t->clients[i].name));
+	far_close(f);
+	far_add_nets(f, &g->p2s_pools, ports(f->b, NULL, 0)); /* who is no guest */
+	far_close(f);
+	for (size_t i = 0; i < g->n_conns; i++)
+		add_connection(f, &g->conns[i], (int)(g - t->gateways), instance);
+	far_close(f);
+}
+
+/* ---- MSEEs ---- */
+
+static bool
+is_linked(const struct topo_gateway *g, int circuit)
+{
+	for (size_t i = 0; g->type == GW_EXPRESS_ROUTE && i < g->n_conns; i++)
+		if (g->conns[i].index == circuit)
+			return true;
+	return false;
 }
 
 /* The circuit's gateways as one MSEE has them, or for to != NULL whatever leads to them: natively
@@ -371,7 +414,7 @@ add_circuit(struct far *f, int circuit, unsigned msee, struct fc_img_group *to)
 	far_close(f);
 	for (size_t i = 0; i < t->n_gateways; i++)
 		if (is_linked(&t->gateways[i], circuit))
-			add_exchanged(f, (int)i,
+			add_exchanged(f, (int)i, is_exchanged,
 			    to != NULL ? to : gateway_at_msee(f->b, (int)i, circuit, msee));
 	far_close(f);
 }
@@ -545,7 +588,7 @@ compile_client(struct far *f, const struct topo_client *c)
 	if (g != NULL)
 		add_region(f, c->gateway, gateway_group(f->b, c->gateway));
 	for (size_t i = 0; g != NULL && i < g->n_conns; i++)
-		if (g->conns[i].bgp)
+		if (g->conns[i].bgp && g->conns[i].index >= 0)
 			far_add_nets(f, &t->sites[g->conns[i].index].prefixes,
 			    gateway_group(f->b, c->gateway));
 	far_close(f);
@@ -574,7 +617,7 @@ fc_img_far_compile(struct fc_img_build *b, const struct fc_img_table *table)
 
 	far_init(&f, b);
 	if (table->source == FC_IMG_OUT)
-		compile_out(&f, &b->img->l->topo->gateways[table->a]);
+		compile_out(&f, &b->img->l->topo->gateways[table->a], (unsigned)table->b);
 	else if (table->source == FC_IMG_DOWN)
 		compile_down(&f, table->a, (unsigned)table->b);
 	else if (table->source == FC_IMG_UP)
@@ -615,7 +658,7 @@ declare_gateway(struct fc_image *img, const struct topo_node *n)
 	declare_router(img, n, IN, in);
 	if (g->type != GW_VPN)
 		return;
-	out.user = fc_img_table_declare(img, FC_IMG_OUT, n->index, -1);
+	out.user = fc_img_table_declare(img, FC_IMG_OUT, n->index, (int)n->instance);
 	declare_router(img, n, OUT, out);
 }
 
@@ -667,6 +710,15 @@ fc_img_far_declare(struct fc_image *img, const struct topo_node *n)
 
 /* ---- what they depend on ---- */
 
+static bool
+leads_to_gateway(const struct topo_gateway *g)
+{
+	for (size_t i = 0; i < g->n_conns; i++)
+		if (g->conns[i].gateway >= 0)
+			return true;
+	return false;
+}
+
 bool
 fc_img_far_depends(
     const struct fc_image *img, const struct fc_img_table *table, const struct topo_node *n)
@@ -678,6 +730,9 @@ fc_img_far_depends(
 			   ? n->index == table->a
 			   : n->kind != TOPO_NODE_NVA &&
 				 fc_router_find(img->l->routers, t->sites[table->a].name) == NULL;
+	if (table->source == FC_IMG_OUT) /* what another gateway announces of its Route Server's */
+		return leads_to_gateway(&t->gateways[table->a]) &&
+		       (n->kind == TOPO_NODE_ROUTE_SERVER || n->kind == TOPO_NODE_VPN_GATEWAY);
 	if (table->source == FC_IMG_DOWN)
 		return n->kind == TOPO_NODE_MSEE && n->index == table->a;
 	return table->source == FC_IMG_UP && n->kind != TOPO_NODE_SITE && n->kind != TOPO_NODE_NVA;

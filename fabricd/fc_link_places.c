@@ -51,22 +51,50 @@ node_named(const struct topo *t, const struct topo_node *n, const char *name)
 	return strcmp(n->name, name) == 0 || strcmp(fc_node_resource(t, n), name) == 0;
 }
 
+/* The nth node at the other end of a connection, a site or a gateway's instance; NULL: no more. */
+static const struct topo_node *
+far_node(const struct topo *t, const struct topo_gw_connection *c, size_t nth)
+{
+	for (size_t i = 0; i < t->n_nodes; i++) {
+		const struct topo_node *n = &t->nodes[i];
+		bool is_far = c->gateway >= 0 ? n->kind == TOPO_NODE_VPN_GATEWAY &&
+						    n->index == c->gateway && c->back >= 0
+					      : n->kind == TOPO_NODE_SITE && n->index == c->index;
+
+		if (is_far && nth-- == 0)
+			return n;
+	}
+	return NULL;
+}
+
+static void
+match_tunnel(struct search *s, const struct topo_node *gateway, const struct topo_node *far)
+{
+	if (node_named(s->t, gateway, s->a) && node_named(s->t, far, s->b))
+		emit_both(s, FC_LINK_NODES, gateway->name, far->name);
+	else if (node_named(s->t, gateway, s->b) && node_named(s->t, far, s->a))
+		emit_both(s, FC_LINK_NODES, far->name, gateway->name);
+}
+
+/* Both gateways list the tunnel between them; the first by name tells it. */
+static bool
+tells(const struct topo_node *gateway, const struct topo_gw_connection *c)
+{
+	return !c->bgp && (c->gateway < 0 || gateway->index < c->gateway);
+}
+
 /* VPN-6: connections without BGP have no session, but a tunnel. */
 static void
 match_static(struct search *s, const struct topo_node *gateway)
 {
 	const struct topo_gateway *g = &s->t->gateways[gateway->index];
+	const struct topo_node *far;
 
-	for (size_t i = 0; i < g->n_conns; i++) {
-		const char *site = s->t->sites[g->conns[i].index].name;
-
-		if (g->conns[i].bgp)
-			continue;
-		if (node_named(s->t, gateway, s->a) && strcmp(site, s->b) == 0)
-			emit_both(s, FC_LINK_NODES, gateway->name, site);
-		else if (node_named(s->t, gateway, s->b) && strcmp(site, s->a) == 0)
-			emit_both(s, FC_LINK_NODES, site, gateway->name);
-	}
+	for (size_t i = 0; i < g->n_conns; i++)
+		for (size_t n = 0; tells(gateway, &g->conns[i]) &&
+				   (far = far_node(s->t, &g->conns[i], n)) != NULL;
+		     n++)
+			match_tunnel(s, gateway, far);
 }
 
 static void
@@ -134,11 +162,13 @@ static void
 emit_static(struct search *s, const struct topo_node *gateway)
 {
 	const struct topo_gateway *g = &s->t->gateways[gateway->index];
+	const struct topo_node *far;
 
 	for (size_t i = 0; i < g->n_conns; i++)
-		if (!g->conns[i].bgp)
-			emit_both(
-			    s, FC_LINK_NODES, gateway->name, s->t->sites[g->conns[i].index].name);
+		for (size_t n = 0; tells(gateway, &g->conns[i]) &&
+				   (far = far_node(s->t, &g->conns[i], n)) != NULL;
+		     n++)
+			emit_both(s, FC_LINK_NODES, gateway->name, far->name);
 }
 
 void

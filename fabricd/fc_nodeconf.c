@@ -158,7 +158,8 @@ interrupted(const struct build *b, const struct fc_end *me, const struct fc_end 
 
 		if (n != NULL && far != NULL &&
 		    (n->kind == TOPO_NODE_ER_GATEWAY || n->kind == TOPO_NODE_VPN_GATEWAY) &&
-		    (far->kind == TOPO_NODE_MSEE || far->kind == TOPO_NODE_SITE) &&
+		    (far->kind == TOPO_NODE_MSEE || far->kind == TOPO_NODE_SITE ||
+			(far->kind == TOPO_NODE_VPN_GATEWAY && far->index != n->index)) &&
 		    b->t->gateways[n->index].interrupted)
 			return true;
 	}

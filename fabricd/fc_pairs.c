@@ -239,6 +239,39 @@ gw_site(const struct walk *w, int gw, size_t conn)
 	}
 }
 
+/* An end of a tunnel between two VPN gateways: to the other gateway it is what a site is. */
+static struct fc_end
+vnet_end(const struct walk *w, int gw, unsigned instance, const struct topo_gw_connection *c)
+{
+	const struct topo_gateway *g = &w->t->gateways[gw];
+	struct fc_end e = gw_end(w, gw, instance, g->asn);
+
+	e.role = WIRE_PEER_CUSTOMER;
+	if (!g->active_active)
+		e.address = g->ip[0]; /* VPN-1 */
+	e.resource = c->name;
+	e.weight = c->routing_weight;
+	e.max_prefixes = w->t->limits.vpn_routes_per_peer; /* VPN-7 */
+	return e;
+}
+
+/* VPN-13: each instance has a session to both of the other gateway. Told once, by the first. */
+static void
+gw_gateway(const struct walk *w, int gw, const struct topo_gw_connection *c)
+{
+	const struct topo_gw_connection *back =
+	    c->back < 0 ? NULL : &w->t->gateways[c->gateway].conns[c->back];
+
+	if (back == NULL || !c->bgp || !back->bgp || gw >= c->gateway)
+		return;
+	for (unsigned i = 0; i < 4; i++) {
+		const struct fc_pair p = { .dial = vnet_end(w, gw, i / 2, c),
+			.listen = vnet_end(w, c->gateway, i % 2, back) };
+
+		emit(w, &p);
+	}
+}
+
 static void
 gw_pairs(const struct walk *w, int gw)
 {
@@ -248,6 +281,8 @@ gw_pairs(const struct walk *w, int gw)
 	for (size_t i = 0; i < g->n_conns; i++) {
 		if (g->type == GW_EXPRESS_ROUTE)
 			gw_circuit(w, gw, i);
+		else if (g->conns[i].gateway >= 0)
+			gw_gateway(w, gw, &g->conns[i]);
 		else
 			gw_site(w, gw, i);
 	}

@@ -10,6 +10,7 @@
  *   ER gateway -> MSEE       eBGP, both MSEEs of each circuit (ER-16)
  *   site   -> MSEE           eBGP (ER-1)
  *   site   -> VPN gateway    eBGP, both instances, connections with BGP
+ *   VPN gateway -> VPN gateway  eBGP, 2 x 2, connections with BGP; the first by name dials
  *   gateway instance 0 -> 1  iBGP (B2B-4)
  *   router -> router         eBGP, NVAs and sites; the lower node name dials
  *

@@ -63,6 +63,9 @@ void fc_walk_hop_to(struct fc_walk *w, enum fc_place place, int index, const cha
 const char *fc_walk_node_name(
     const struct topo *t, enum topo_node_kind kind, int index, unsigned instance);
 const char *fc_walk_gateway_name(const struct topo *t, int gw, unsigned instance);
+/* The instance of gw that peer, an MSEE or another gateway's instance, sends to: both announce it,
+ * but for one whose session is down (ER-15, VPN-13). */
+unsigned fc_walk_gateway_instance(const struct fc_walk *w, int gw, const char *peer);
 /* The NVA's or site's process reported once and went away. */
 bool fc_walk_is_gone(const struct fc_walk *w, const char *node);
 /* And nothing forwards in its place. */

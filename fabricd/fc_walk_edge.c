@@ -145,9 +145,10 @@ cover_by_gateway(const struct fc_walk *w, int gw, struct ipnet *net)
 
 	for (size_t i = 0; i < g->n_conns; i++) {
 		struct ipnet n;
-		int len = g->conns[i].bgp ? fc_cover_site(&w->t->sites[g->conns[i].index],
-						w->dst.addr, false, &n)
-					  : -1;
+		int len =
+		    g->conns[i].bgp && g->conns[i].index >= 0
+			? fc_cover_site(&w->t->sites[g->conns[i].index], w->dst.addr, false, &n)
+			: -1;
 
 		if (len <= best)
 			continue;

@@ -225,15 +225,16 @@ to_msee(struct fc_walk *w, uint32_t via)
 }
 
 static const struct topo_gw_connection *
-connection_for(const struct topo *t, int gw, uint32_t addr, struct ipnet *net)
+connection_for(const struct fc_layers *l, int gw, uint32_t addr, struct ipnet *net)
 {
+	const struct topo *t = l->topo;
 	const struct topo_gw_connection *found = NULL;
 	int best = -1;
 
 	for (size_t i = 0; i < t->gateways[gw].n_conns; i++) {
 		const struct topo_gw_connection *c = &t->gateways[gw].conns[i];
 		struct ipnet n;
-		int len = fc_cover_connection(t, c, addr, &n);
+		int len = fc_cover_connection(l, c, addr, &n);
 
 		if (len <= best)
 			continue;
@@ -242,6 +243,19 @@ connection_for(const struct topo *t, int gw, uint32_t addr, struct ipnet *net)
 		*net = n;
 	}
 	return found;
+}
+
+/* VPN-1, VPN-13: through the tunnel of name, an instance of this end, to one of the other end. */
+static void
+to_other_gateway(struct fc_walk *w, int gw, const char *name, const struct topo_gw_connection *c,
+    struct ipnet net)
+{
+	bool both = w->t->gateways[c->gateway].active_active;
+
+	w->instance = both ? fc_walk_gateway_instance(w, c->gateway, name) : 0;
+	fc_walk_hop_to(w, FC_AT_VPN_GATEWAY, gw, name, c->bgp ? "VPN-9" : "VPN-6", net,
+	    "connection", fc_walk_gateway_name(w->t, c->gateway, w->instance));
+	fc_walk_go(w, FC_STAGE_GATEWAY, c->gateway);
 }
 
 static void
@@ -269,8 +283,12 @@ to_vpn(struct fc_walk *w, int gw, unsigned instance)
 		fc_walk_deliver(w, FC_AT_VPN_GATEWAY, gw, name); /* VPN-20 */
 		return;
 	}
-	if ((c = connection_for(w->t, gw, w->dst.addr, &net)) == NULL) {
+	if ((c = connection_for(w->l, gw, w->dst.addr, &net)) == NULL) {
 		fc_walk_finish(w, FC_BLACKHOLE, "no connection of %s leads there", name);
+		return;
+	}
+	if (c->gateway >= 0) {
+		to_other_gateway(w, gw, name, c, net);
 		return;
 	}
 	fc_walk_hop_to(w, FC_AT_VPN_GATEWAY, gw, name, c->bgp ? "VPN-9" : "VPN-6", net,

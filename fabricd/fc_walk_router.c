@@ -167,16 +167,15 @@ circuit_gateway(const struct fc_walk *w, int circuit, struct ipnet *net, bool *n
 	return found;
 }
 
-/* ER-15: both instances announce it; one whose session is down does not any more. */
-static unsigned
-gateway_instance(const struct fc_walk *w, int gw, const char *msee)
+unsigned
+fc_walk_gateway_instance(const struct fc_walk *w, int gw, const char *peer)
 {
 	const struct fc_layer_faults *fs = &w->l->faults;
 	unsigned taken = (unsigned)fc_walk_choose(w, 2);
 
 	if (fs->session_is_down != NULL &&
-	    fs->session_is_down(fs->ctx, msee, fc_walk_gateway_name(w->t, gw, taken)) &&
-	    !fs->session_is_down(fs->ctx, msee, fc_walk_gateway_name(w->t, gw, 1 - taken)))
+	    fs->session_is_down(fs->ctx, peer, fc_walk_gateway_name(w->t, gw, taken)) &&
+	    !fs->session_is_down(fs->ctx, peer, fc_walk_gateway_name(w->t, gw, 1 - taken)))
 		return 1 - taken;
 	return taken;
 }
@@ -186,7 +185,7 @@ msee_to_gateway(struct fc_walk *w, int gw, struct ipnet net, bool native)
 {
 	const char *msee = fc_walk_node_name(w->t, TOPO_NODE_MSEE, w->index, w->instance);
 
-	w->instance = gateway_instance(w, gw, msee);
+	w->instance = fc_walk_gateway_instance(w, gw, msee);
 	fc_walk_hop_to(w, FC_AT_MSEE, w->index, msee, native ? "ER-10" : "B2B-2", net, "gateway",
 	    fc_walk_gateway_name(w->t, gw, w->instance));
 	fc_walk_go(w, FC_STAGE_GATEWAY, gw);

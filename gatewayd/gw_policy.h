@@ -90,6 +90,9 @@ bool gw_er_goes_out(const struct gw_route *r);
  *	P2S pools (VPN-20) -> sites; to the Route Server with NO_ADVERTISE: its NICs need them, but
  *	    they are not exchanged with ExpressRoute or NVAs (B2B-6, B2B-8, RS-78)
  *
+ * The gateway of another VNet is a site to this one, and this one to it: what the Route Server
+ *hands over crosses (OPEN-13).
+ *
  * 0/0 is taken (VPN-11) and never passed on to a site (VPN-12).
  */
 bool gw_vpn_import(const struct wire_conf *conf, const struct wire_peer *from,

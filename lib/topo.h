@@ -372,10 +372,14 @@ enum topo_gw_type { GW_EXPRESS_ROUTE, GW_VPN };
 
 struct topo_gw_connection {
 	char *name;
-	int index; /* circuit (ER) or site (VPN) */
+	int index;   /* circuit (ER) or site (VPN); -1 of a connection with another gateway */
+	int gateway; /* VPN: the other gateway, of which `back` is the same tunnel's entry there; -1
+		      */
+	int back;    /* -1: it has none, so there is no tunnel */
 	uint32_t routing_weight;
 	bool bgp;                  /* VPN: false = static, prefixes from the site */
-	bool vnet_to_vnet;         /* VPN: the site is a gateway of another VNet (RM-10) */
+	bool vnet_to_vnet;         /* VPN: to a gateway of another VNet, or a site that stands for
+				      one (RM-10) */
 	int in_map, out_map;       /* RM-1; -1: none */
 	struct topo_nets prefixes; /* VPN-6: local network gateway prefixes */
 };

@@ -264,6 +264,7 @@ build_connection(struct topo_build *b, struct topo_gw_connection *c, const json_
 {
 	const char *type = topo_get_text(o, "type");
 
+	c->gateway = c->back = -1;
 	c->routing_weight = topo_get_u32(o, "routing_weight");
 	c->vnet_to_vnet = type != NULL && strcmp(type, "Vnet2Vnet") == 0;
 	c->bgp = topo_get_bool(o, "bgp");
@@ -291,8 +292,10 @@ build_connections(struct topo_build *b, size_t i, struct topo_gateway *g)
 
 		snprintf(pointer, sizeof(pointer), "/%s/%s", key, name);
 		c->name = topo_arena_text(b->arena, name, strlen(name));
-		c->index = topo_build_ref(
-		    b, TOPO_GATEWAY, i, pointer, er ? TOPO_CIRCUIT : TOPO_SITE, name);
+		c->index = topo_build_names_gateway(item)
+			       ? -1
+			       : topo_build_ref(b, TOPO_GATEWAY, i, pointer,
+				     er ? TOPO_CIRCUIT : TOPO_SITE, name);
 		build_connection(b, c, item);
 		build_maps_of(b, TOPO_GATEWAY, i, pointer, item, &c->in_map, &c->out_map);
 	}
@@ -576,6 +579,7 @@ topo_build_routing(struct topo_build *b)
 		build_circuit(b, i);
 	for (size_t i = 0; i < b->t->n_gateways; i++)
 		build_gateway(b, i);
+	topo_build_vnet_to_vnet(b);
 	for (size_t i = 0; i < b->t->n_vms; i++)
 		build_vm(b, i);
 	for (size_t i = 0; i < b->t->n_balancers; i++)

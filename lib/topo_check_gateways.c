@@ -508,7 +508,10 @@ check_gateway(struct topo_build *b, size_t i)
 		topo_build_error(b, TOPO_GATEWAY, i, "/circuits", "CircuitLimitReached",
 		    "%zu circuits; this sku takes %u (ER-33)", g->n_conns, g->max_circuits);
 	for (size_t k = 0; g->type == GW_VPN && k < g->n_conns; k++)
-		check_connection(b, i, &g->conns[k]);
+		if (g->conns[k].gateway >= 0)
+			topo_check_vnet_to_vnet(b, i, k);
+		else
+			check_connection(b, i, &g->conns[k]);
 }
 
 /* Derived addresses end somewhere: 192.168.255.0 and 203.0.113.255. */

@@ -424,6 +424,9 @@ static const struct topo_key connection[] = {
 	    "Vnet2Vnet: the site stands for a gateway in another VNet, whose connection takes no "
 	    "route maps (RM-10, OPEN-13)",
 	    .def = "\"IPsec\"", .words = connection_types },
+	{ "gateway", TOPO_T_NAME,
+	    "VPN gateway of another VNet instead of a site, which names this one in turn (VPN-3, "
+	    "OPEN-13)" },
 	{ "bgp", TOPO_T_BOOL, "false: static routes only", .def = "true" },
 	{ "prefixes", TOPO_T_LIST,
 	    "prefixes of the local network gateway (VPN-6); default without BGP: the site's",
@@ -453,7 +456,7 @@ static const struct topo_key gateway[] = {
 	    .def = "true" },
 	{ "circuits", TOPO_T_MAP, "ExpressRoute: connections by circuit", .sub = gateway_circuit,
 	    .one = true },
-	{ "connections", TOPO_T_MAP, "VPN: connections by site", .sub = connection, .one = true },
+	{ "connections", TOPO_T_MAP, "VPN: connections by site, or by any name with gateway", .sub = connection, .one = true },
 	{ "p2s_pools", TOPO_T_LIST, "VPN: client pools (VPN-20)", .sub = ITEM(TOPO_T_PREFIX),
 	    .max = 100, .one = true },
 	{ NULL },

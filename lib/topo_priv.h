@@ -173,6 +173,10 @@ void topo_tags_expand(struct topo_build *b, size_t table, json_t *routes);
 /* "Storage", "Storage.WestEurope" */
 bool topo_tag_ok(const char *text);
 void topo_regions_build(struct topo_build *b); /* after the VNets */
+/* topo_vnet2vnet.c: connections between two VPN gateways, once all gateways are built. */
+bool topo_build_names_gateway(const json_t *connection);
+void topo_build_vnet_to_vnet(struct topo_build *b);
+void topo_check_vnet_to_vnet(struct topo_build *b, size_t gateway, size_t conn);
 void topo_build_routing(struct topo_build *b); /* Route Servers, NVAs, gateways, circuits, sites */
 void topo_build_maps(struct topo_build *b);    /* route maps */
 void topo_derive(struct topo_build *b);

@@ -520,6 +520,53 @@ test_vpn_gateway_active_standby(void)
 	fabric_free(&f);
 }
 
+#define VPN2(bgp, aa)                                                                              \
+	HUB "  hub9: {address_space: 10.9.0.0/16, subnets: {GatewaySubnet: 10.9.1.0/26}}\n"        \
+	    "gateways:\n"                                                                          \
+	    "  vpn: {vnet: hub, type: Vpn, active_active: true, connections: {to9: {gateway: "     \
+	    "vpn9, "                                                                               \
+	    "bgp: " bgp "}}}\n"                                                                    \
+	    "  vpn9: {vnet: hub9, type: Vpn, asn: 65010, active_active: " aa ", connections: "     \
+	    "{to1: {gateway: vpn, bgp: " bgp "}}}\n"
+
+/* VPN-3, VPN-7, VPN-13, OPEN-13: each end is a site to the other, every instance to every one. */
+static void
+test_vnet_to_vnet(void)
+{
+	struct fabric f;
+	const struct wire_peer *p;
+
+	fabric_parse(&f, VPN2("true", "true"));
+	CU_ASSERT_EQUAL(node(&f, "vpn-1")->n_peers, 3); /* sibling and both of the others */
+	p = peer(&f, "vpn-1", "vpn9-0");
+	CU_ASSERT_EQUAL(p->role, WIRE_PEER_CUSTOMER);
+	CU_ASSERT_EQUAL(p->asn, 65010);
+	CU_ASSERT_STRING_EQUAL(p->resource, "to9");
+	CU_ASSERT_STRING_EQUAL(addr(p->address), "10.9.1.4");
+	CU_ASSERT_EQUAL(p->max_prefixes, 4000);
+	CU_ASSERT_FALSE(p->passive || p->optional);
+	p = peer(&f, "vpn9-0", "vpn-1");
+	CU_ASSERT_EQUAL(p->role, WIRE_PEER_CUSTOMER);
+	CU_ASSERT_EQUAL(p->asn, 65515);
+	CU_ASSERT_STRING_EQUAL(p->resource, "to1");
+	CU_ASSERT_TRUE(p->passive);
+	fabric_free(&f);
+	/* VPN-1: the standby has its pair's address, and nobody waits for it. */
+	fabric_parse(&f, VPN2("true", "false"));
+	p = peer(&f, "vpn-0", "vpn9-1");
+	CU_ASSERT_STRING_EQUAL(addr(p->address), "10.9.1.4");
+	CU_ASSERT_TRUE(p->optional);
+	CU_ASSERT_FALSE(peer(&f, "vpn-0", "vpn9-0")->optional);
+	fabric_free(&f);
+	/* VPN-6: without BGP the other VNet's address space, and no session. */
+	fabric_parse(&f, VPN2("false", "true"));
+	CU_ASSERT_EQUAL(node(&f, "vpn-0")->n_peers, 1);
+	CU_ASSERT_EQUAL_FATAL(node(&f, "vpn-0")->gw->n_statics, 1);
+	CU_ASSERT_TRUE(nets_are(&node(&f, "vpn-0")->gw->statics[0].prefixes, "10.9.0.0/16"));
+	CU_ASSERT_TRUE(nets_are(&node(&f, "vpn9-0")->gw->statics[0].prefixes, "10.1.0.0/16"));
+	fabric_free(&f);
+}
+
 /* ---- changes ---- */
 
 static int
@@ -774,6 +821,7 @@ static CU_TestInfo tests[] = {
 	{ "ExpressRoute gateway and MSEE (ER-6, ER-10, ER-19, ER-21)", test_er_gateway_and_msee },
 	{ "NVA policy and adverts (MR-3)", test_nva_policy_and_adverts },
 	{ "TCP peers (RS-32)", test_tcp_peers },
+	{ "VPN-1, VPN-3, VPN-6, VPN-7, VPN-13, OPEN-13: two VPN gateways", test_vnet_to_vnet },
 	{ "VPN gateway, active-active (VPN-6, VPN-7)", test_vpn_gateway_active_active },
 	{ "VPN gateway, active-standby (VPN-1)", test_vpn_gateway_active_standby },
 	{ "a change concerns few nodes", test_a_change_concerns_few_nodes },

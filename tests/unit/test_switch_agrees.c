@@ -470,6 +470,10 @@ random_report(struct both *b, const char *reporter)
 	struct fc_route_batch batch = { .groups = &g, .n_groups = 1 };
 	size_t changed;
 
+	/* A VPN gateway has no other routes. Of an NVA's they would form one ECMP set with those of
+	 * the other instance, where a hop that nobody has is no choice to the switch. */
+	if (b->f.t->nodes[topo_find_node(b->f.t, reporter)].kind == TOPO_NODE_VPN_GATEWAY)
+		g.source = HRP_SRC_VPN;
 	g.n_next_hops = random_hops(b->f.t, g.source, hops);
 	for (size_t i = 0; i < g.n; i++) {
 		struct ipnet net = random_net(b->f.t);
@@ -559,7 +563,7 @@ random_reports(struct both *b)
 			random_report(b, b->f.t->nodes[i].name);
 }
 
-/* ER-15: each session of an MSEE by itself, every third one. */
+/* ER-15, VPN-13: each session of an MSEE or VPN gateway by itself, every third one. */
 static bool
 session_is_down(void *ctx, const char *a, const char *b)
 {
@@ -578,7 +582,8 @@ random_sessions(struct both *b)
 {
 	b->missed = (uint32_t)rand();
 	for (size_t i = 0; i < b->f.t->n_nodes; i++)
-		if (b->f.t->nodes[i].kind == TOPO_NODE_MSEE)
+		if (b->f.t->nodes[i].kind == TOPO_NODE_MSEE ||
+		    b->f.t->nodes[i].kind == TOPO_NODE_VPN_GATEWAY)
 			fc_image_touch_node(b->image, b->f.t->nodes[i].name);
 }
 
@@ -781,7 +786,35 @@ test_tunnels(void)
 	      "true}}}\n" VMS);
 }
 
+/* VPN-3, VPN-6, VPN-9, OPEN-13: two VPN gateways; site, NVA and spoke behind the other one. */
+static void
+test_vnet_to_vnet(void)
+{
+	static const char *const bgp[] = { "true", "false" };
+	char yaml[4096];
+
+	for (size_t i = 0; i < 2; i++) {
+		snprintf(yaml, sizeof(yaml),
+		    "packets: true\n" HUB1 SPOKES "  hub9: {address_space: 10.9.0.0/16, subnets: "
+						  "{GatewaySubnet: 10.9.1.0/26, vms: "
+		    "10.9.2.0/24}}\n" PEERINGS TABLES RS NVAS VMS
+		    "  vm9: {subnet: hub9/vms, ip: 10.9.2.4}\n"
+		    "gateways:\n"
+		    "  vpn1: {vnet: hub1, type: Vpn, active_active: true, connections: {to9: "
+		    "{gateway: vpn9, bgp: %s}, branch1: {}}}\n"
+		    "  vpn9: {vnet: hub9, type: Vpn, asn: 65010, connections: {to1: {gateway: "
+		    "vpn1, bgp: %s}, branch2: {}}}\n"
+		    "sites:\n"
+		    "  branch1: {asn: 64901, prefixes: 172.21.0.0/16}\n"
+		    "  branch2: {asn: 64902, prefixes: 172.22.0.0/16}\n",
+		    bgp[i], bgp[i]);
+		srand(fc_seed());
+		agree(yaml);
+	}
+}
+
 static CU_TestInfo tests[] = {
+	{ "VPN-3, VPN-6, VPN-9, OPEN-13: two VPN gateways", test_vnet_to_vnet },
 	{ "PEER-5, PEER-6, OPEN-9: security groups", test_security_groups },
 	{ "SC-D, MR-6: tunnels to sites", test_tunnels },
 	{ "RS-56, RS-57, SC-C: internal load balancers", test_load_balancers },

@@ -328,6 +328,11 @@ static const struct topo_case server_cases[] = {
 
 #define SITE "sites: {dc: {asn: 64900, prefixes: [172.20.0.0/16]}}\n"
 
+#define VPN2(near, asn, far) \
+	"vnets:\n" HUB "  hub9: {address_space: 10.9.0.0/16, subnets: {GatewaySubnet: " \
+	"10.9.1.0/26}}\n\ngateways:\n  g: {vnet: hub, type: Vpn, connections: " near "}\n" \
+	"  h: {vnet: hub9, type: Vpn, asn: " asn ", connections: " far "}\n"
+
 static const struct topo_case gateway_cases[] = {
 	/* ER-34 */
 	{ NET "gateways:\n  g: {vnet: hub, type: Vpn}\n  h: {vnet: hub, type: Vpn}\n", 6,
@@ -374,6 +379,25 @@ static const struct topo_case gateway_cases[] = {
 	    "gateways: {g: {vnet: hub, type: Vpn, connections: {dc: {bgp: false}}}}\n", 5,
 	    "StaticConnectionWithoutPrefixes",
 	    "gateway g: connections.dc: without BGP it needs prefixes, here or in site dc (VPN-6)" },
+	/* VPN-2, VPN-3, VPN-6: with the gateway of another VNet */
+	{ VPN2("{b: {gateway: h}}", "65515", "{a: {gateway: g}}"), 6, "InvalidSiteAsn",
+	    "gateway g: connections.b: gateway h has the gateway's own ASN 65515 (VPN-3)" },
+	{ VPN2("{b: {gateway: h}}", "65517", "{a: {gateway: g}}"), 7, "InvalidGatewayAsn",
+	    "gateway h: asn: ASN 65517 is reserved (VPN-2)" },
+	{ VPN2("{b: {gateway: h}}", "65010", "{a: {gateway: g, bgp: false}}"), 6,
+	    "ConnectionBgpMismatch",
+	    "gateway g: connections.b: bgp is true here and false in gateway h" },
+	{ VPN2("{b: {gateway: g}}", "65010", "{}"), 6, "ConnectionWithItself",
+	    "gateway g: connections.b: a gateway has no connection with itself" },
+	{ VPN2("{b: {gateway: h}, c: {gateway: h}}", "65010", "{a: {gateway: g}}"), 6,
+	    "DuplicateConnection", "gateway g: connections.c: connection b leads to gateway h "
+	    "already" },
+	{ VPN2("{b: {gateway: h, bgp: false, prefixes: 10.9.0.0/16}}", "65010",
+	    "{a: {gateway: g, bgp: false}}"), 6, "PrefixesOfGateway",
+	    "gateway g: connections.b: prefixes are of a local network gateway; h has its VNet's "
+	    "(VPN-6)" },
+	{ VPN2("{b: {gateway: hh}}", "65010", "{}"), 6, "UnknownReference",
+	    "gateway g: connections.b: there is no gateway \"hh\"; did you mean \"h\"?" },
 	{ NET "gateways: {g: {vnet: hub, type: Vpn, p2s_pools: [10.1.128.0/24]}}\n", 4,
 	    "P2sPoolOverlaps",
 	    "gateway g: p2s_pools: 10.1.128.0/24 overlaps 10.1.0.0/16 of VNet hub" },
@@ -487,6 +511,9 @@ static const struct topo_case router_cases[] = {
 };
 
 static const struct topo_case warning_cases[] = {
+	{ VPN2("{b: {gateway: h}}", "65010", "{}"), 6, "ConnectionWithoutCounterpart",
+	    "gateway g: connections.b: gateway h has no connection with g; there is no tunnel "
+	    "(VPN-3)" },
 	/* OPEN-1 */
 	{ "vnets: {h: {address_space: 10.1.0.0/16, subnets: {RouteServerSubnet: 10.1.0.0/27}}}\n"
 	    "route_servers: {rs: {vnet: h}}\n", 2, "RouteServerSubnetTooSmall",
