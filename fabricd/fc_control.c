@@ -626,6 +626,9 @@ report_item(
 		report_session(r, m->session, info->in_snapshot);
 	else if (m != NULL && m->body_case == FAB__V1__REPORT_ITEM__BODY_STATUS)
 		report_status(r, m->status);
+	else if (m != NULL && m->body_case == FAB__V1__REPORT_ITEM__BODY_NOTICE)
+		fc_events_add(r->f->events, FC_EVENT_NODE, m->notice->at_us, r->node->name, "%s",
+		    m->notice->text);
 	if (info->snapshot_end)
 		snapshot_end(r);
 }

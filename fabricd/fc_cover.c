@@ -39,6 +39,28 @@ fc_cover_region(const struct topo *t, int scope, uint32_t addr, struct ipnet *ne
 	return best;
 }
 
+bool
+fc_cover_announces(const struct topo *t, int scope, int vnet)
+{
+	int p;
+
+	if (vnet == scope || fc_scope_of(t, vnet) == scope)
+		return true;
+	p = t->quirks.announces_all_spokes ? topo_find_peering(t, scope, vnet) : -1;
+	return p >= 0 && t->peerings[p].state == PEERING_CONNECTED;
+}
+
+int
+fc_cover_announced(const struct topo *t, int scope, uint32_t addr, struct ipnet *net)
+{
+	int best = -1;
+
+	for (size_t i = 0; i < t->n_vnets; i++)
+		if (fc_cover_announces(t, scope, (int)i))
+			best = longest_of(best, &t->vnets[i].space, addr, net);
+	return best;
+}
+
 int
 fc_cover_site(const struct topo_site *s, uint32_t addr, bool adverts, struct ipnet *net)
 {
@@ -90,7 +112,7 @@ fc_cover_gateway(
 {
 	int vnet = l->topo->gateways[gateway].vnet;
 
-	return native ? fc_cover_region(l->topo, vnet, addr, net)
+	return native ? fc_cover_announced(l->topo, vnet, addr, net)
 		      : cover_exchanged(l, vnet, is_exchanged, addr, net);
 }
 
@@ -114,9 +136,11 @@ static int
 cover_announced(const struct fc_layers *l, int gateway, uint32_t addr, struct ipnet *net)
 {
 	const struct topo_gateway *g = &l->topo->gateways[gateway];
-	int best = fc_cover_region(l->topo, g->vnet, addr, net);
+	int best = fc_cover_announced(l->topo, g->vnet, addr, net);
 	struct ipnet n;
-	int len = cover_exchanged(l, g->vnet, fc_cover_crosses, addr, &n);
+	int len = l->topo->quirks.vnet2vnet_own_only /* OPEN-13 */
+		      ? -1
+		      : cover_exchanged(l, g->vnet, fc_cover_crosses, addr, &n);
 
 	for (size_t i = 0;; i++) {
 		if (len > best && n.len > 0) { /* VPN-12 */

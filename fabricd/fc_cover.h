@@ -9,6 +9,10 @@
 
 /* VNets of a scope: the scope itself and those that use it (RS-62, ER-10). */
 int fc_cover_region(const struct topo *t, int scope, uint32_t addr, struct ipnet *net);
+/* A gateway of the scope announces that VNet on premises (ER-10, VPN-8, OPEN-12). */
+bool fc_cover_announces(const struct topo *t, int scope, int vnet);
+/* What that makes of an address: as fc_cover_region() but for OPEN-12. */
+int fc_cover_announced(const struct topo *t, int scope, uint32_t addr, struct ipnet *net);
 /* The site's own prefixes; with adverts, also what it announces beyond them. */
 int fc_cover_site(const struct topo_site *s, uint32_t addr, bool adverts, struct ipnet *net);
 /* What a gateway announces on premises: native = its region (ER-10, VPN-8), else what its Route

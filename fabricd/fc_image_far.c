@@ -288,7 +288,7 @@ add_region(struct far *f, int gw, struct fc_img_group *g)
 	int scope = t->gateways[gw].vnet;
 
 	for (size_t i = 0; i < t->n_vnets; i++)
-		if ((int)i == scope || fc_scope_of(t, (int)i) == scope)
+		if (fc_cover_announces(t, scope, (int)i))
 			far_add_nets(f, &t->vnets[i].space, g);
 }
 
@@ -337,7 +337,8 @@ add_announced(struct far *f, int gw, struct fc_img_group *g)
 	const struct topo_gateway *far = &f->b->img->l->topo->gateways[gw];
 
 	add_region(f, gw, g);
-	add_exchanged(f, gw, fc_cover_crosses, g);
+	if (!f->b->img->l->topo->quirks.vnet2vnet_own_only) /* OPEN-13 */
+		add_exchanged(f, gw, fc_cover_crosses, g);
 	for (size_t i = 0; i < far->n_conns; i++)
 		add_site(f, &far->conns[i], g);
 }

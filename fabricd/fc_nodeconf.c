@@ -181,6 +181,7 @@ peer_fill(struct build *b, struct wire_peer *out, const struct fc_pair *p, bool 
 		.local_address = me->address,
 		.tcp = tcp,
 		.tunnel = p->tunnel && is_nva(me) && is_nva(other), /* others are the switch's */
+		.no_export_of_learned = me->own_only,
 		.passive = !dials,
 		.optional = me->standby || other->standby,
 		.shut = interrupted(b, me, other),
@@ -287,10 +288,12 @@ uses_gateways_of(const struct topo *t, const struct topo_peering *p)
 	       t->peerings[p->reverse].use_remote_gateways;
 }
 
+enum spokes { USES_GATEWAYS, USES_NONE, ANY };
+
 /* Prefixes of the VNets connected to vnet: those that use its gateways, or those that do not. One
  * peering away and no further: what is behind a spoke an NVA has to announce (ER-10, MR-13). */
 static struct wire_nets
-peered_nets(struct build *b, int vnet, bool spokes)
+peered_nets(struct build *b, int vnet, enum spokes spokes)
 {
 	const struct topo *t = b->t;
 	struct wire_nets out = { 0 };
@@ -302,7 +305,7 @@ peered_nets(struct build *b, int vnet, bool spokes)
 			const struct topo_nets *space = &p->space; /* RS-97, PEER-4 */
 
 			if (p->vnet != vnet || p->state != PEERING_CONNECTED ||
-			    uses_gateways_of(t, p) != spokes)
+			    (spokes != ANY && uses_gateways_of(t, p) != (spokes == USES_GATEWAYS)))
 				continue;
 			if (!fill)
 				n += space->n;
@@ -329,14 +332,15 @@ route_server(struct build *b)
 	if ((c->rs = rs) == NULL)
 		return;
 	*rs = (struct wire_rs_conf){
-		.vnet = nets(&b->t->vnets[s->vnet].space), /* RS-70, RS-75 */
-		.spokes = peered_nets(b, s->vnet, true),   /* RS-71 */
+		.vnet = nets(&b->t->vnets[s->vnet].space),        /* RS-70, RS-75 */
+		.spokes = peered_nets(b, s->vnet, USES_GATEWAYS), /* RS-71 */
 		.branch_to_branch = s->branch_to_branch,
 		.hub_routing_preference = s->hub_routing_preference,
 		.max_next_hops = b->t->limits.next_hops,        /* RS-27 */
 		.max_prefixes_total = b->t->limits.rs_prefixes, /* RS-25 */
 		.anti_flap_ms = b->t->timing.delays.anti_flap.max_ms,
 		.no_export_passes = b->t->quirks.no_export_passes, /* OPEN-18 */
+		.lists_covered = b->t->quirks.lists_covered,       /* OPEN-5 */
 		.sibling = "",
 		.resource = s->name,
 	};
@@ -399,11 +403,12 @@ gateway(struct build *b)
 		return;
 	*gw = (struct wire_gw_conf){
 		.vnet = nets(&v->space), /* ER-10, VPN-8 */
-		.spokes = peered_nets(b, g->vnet, true),
-		.ignored = peered_nets(b, g->vnet, false), /* VPN-10 */
+		.spokes = peered_nets(b, g->vnet,
+		    b->t->quirks.announces_all_spokes ? ANY : USES_GATEWAYS), /* OPEN-12 */
+		.ignored = peered_nets(b, g->vnet, USES_NONE),                /* VPN-10 */
 		.p2s = nets(&g->p2s_pools),
 		.active_active = g->type == GW_EXPRESS_ROUTE || g->active_active,
-		.has_route_server = v->route_server >= 0,
+		.has_route_server = fc_gateway_has_server(b->t, b->node->index),
 		.standby = g->type == GW_VPN && !g->active_active && b->node->instance == 1,
 		.resource = g->name,
 		.max_prefixes_out = g->type == GW_EXPRESS_ROUTE ? b->t->limits.er_prefixes_out : 0,
@@ -437,6 +442,7 @@ msee(struct build *b)
 		.max_gateway_prefixes = b->t->limits.er_prefixes_out, /* ER-21 */
 		.nic_next_hop = k->nic_next_hop[b->node->instance],
 		.prepend = k->maintenance == (int)b->node->instance ? MSEE_MAINTENANCE_PREPEND : 0,
+		.strips_public = b->t->quirks.strips_public, /* OPEN-17 */
 	};
 	for (size_t i = 0; i < c->n_peers; i++)
 		if (c->peers[i].role == WIRE_PEER_CUSTOMER)

@@ -116,13 +116,23 @@ gw_end(const struct walk *w, int gw, unsigned instance, uint32_t asn)
 	return e;
 }
 
-/* B2B-4; always up, branch-to-branch gates only what is passed on (OPEN-11). */
+bool
+fc_gateway_has_server(const struct topo *t, int gateway)
+{
+	int rs = t->vnets[t->gateways[gateway].vnet].route_server;
+
+	return rs >= 0 && (!t->quirks.b2b_makes_sessions || t->servers[rs].branch_to_branch);
+}
+
+/* B2B-4; up whatever branch-to-branch is, which gates only what is passed on (OPEN-11). */
 static void
 rs_gateway(const struct walk *w, int rs, int gw)
 {
 	const struct topo_route_server *s = &w->t->servers[rs];
 	const struct topo_gateway *g = &w->t->gateways[gw];
 
+	if (!fc_gateway_has_server(w->t, gw))
+		return;
 	for (unsigned i = 0; i < 2; i++) {
 		for (unsigned j = 0; j < 2; j++) {
 			struct fc_pair p = {
@@ -252,6 +262,7 @@ vnet_end(const struct walk *w, int gw, unsigned instance, const struct topo_gw_c
 	e.resource = c->name;
 	e.weight = c->routing_weight;
 	e.max_prefixes = w->t->limits.vpn_routes_per_peer; /* VPN-7 */
+	e.own_only = w->t->quirks.vnet2vnet_own_only;      /* OPEN-13 */
 	return e;
 }
 

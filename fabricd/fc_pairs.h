@@ -32,7 +32,8 @@ struct fc_end {
 	uint32_t weight;                  /* ER-18, given by this end */
 	const struct topo_policy *policy; /* of this end towards the other; NULL: none */
 	const struct topo_route_map *in_map, *out_map; /* RM-1; NULL: none */
-	bool standby; /* VPN-1: not up until its sibling is gone; nobody waits for the session */
+	bool own_only; /* OPEN-13: this end gives nothing of its Route Server's */
+	bool standby;  /* VPN-1: not up until its sibling is gone; nobody waits for the session */
 };
 
 struct fc_pair {
@@ -46,6 +47,10 @@ struct fc_pair {
 typedef void fc_pair_fn(void *arg, const struct fc_pair *p);
 /* All strings and pointers lead into t. */
 void fc_pairs_each(const struct topo *t, fc_pair_fn *fn, void *arg);
+
+/* It has sessions with a Route Server, which then tells of its routes: always where there is one,
+ * or with branch-to-branch only (OPEN-11). */
+bool fc_gateway_has_server(const struct topo *t, int gateway);
 
 /* "rs1" of rs1-0, "circuit1" of circuit1-primary, "nva1" of nva1. */
 const char *fc_node_resource(const struct topo *t, const struct topo_node *n);

@@ -173,6 +173,7 @@ route_server(struct fc_mem *m, const struct wire_rs_conf *rs)
 	out->max_prefixes_total = rs->max_prefixes_total;
 	out->anti_flap_ms = rs->anti_flap_ms;
 	out->no_export_passes = rs->no_export_passes;
+	out->lists_covered = rs->lists_covered;
 	out->sibling = fc_unconst(rs->sibling);
 	out->resource = fc_unconst(rs->resource);
 	return out;
@@ -254,6 +255,7 @@ msee(struct fc_mem *m, const struct wire_msee_conf *c)
 	out->max_gateway_prefixes = c->max_gateway_prefixes;
 	out->nic_next_hop = c->nic_next_hop;
 	out->prepend = c->prepend;
+	out->strips_public = c->strips_public;
 	return out;
 }
 

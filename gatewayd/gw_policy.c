@@ -301,6 +301,9 @@ export_to_site(const struct wire_conf *conf, const struct gw_route *r, const str
 		return false;
 	if (came_over[0] != '\0' && strcmp(came_over, to->resource) == 0)
 		return false;
+	if (to->no_export_of_learned && r->from != NULL &&
+	    r->from->role == WIRE_PEER_ROUTE_SERVER) /* OPEN-13 */
+		return false;
 	return communities_allow(r->attrs) && export_ebgp(conf, to, buf, out);
 }
 
@@ -356,13 +359,23 @@ is_private(uint32_t asn, void *arg)
 	return bgp_asn_is_private(asn);
 }
 
-/* ER-11: the customer sees 12076, so prepends with private ASNs do not reach it. */
+static bool
+is_any(uint32_t asn, void *arg)
+{
+	(void)asn;
+	(void)arg;
+	return true;
+}
+
+/* ER-11: the customer sees 12076, so prepends with private ASNs do not reach it; public ones do, or
+ * not (OPEN-17). */
 static bool
 export_to_customer(const struct wire_conf *conf, const struct wire_peer *to,
     struct bgp_path_buf *buf, struct bgp_attr_spec *out)
 {
 	bgp_path_load(buf, out->as_path, out->as_path_octets);
-	bgp_path_remove(buf, is_private, NULL);
+	bgp_path_remove(
+	    buf, conf->msee != NULL && conf->msee->strips_public ? is_any : is_private, NULL);
 	out->as_path = buf->data;
 	out->as_path_octets = buf->octets;
 	out->n_communities = out->n_large = 0; /* Azure's internal marks stay inside (RS-80) */

@@ -91,7 +91,7 @@ bool gw_er_goes_out(const struct gw_route *r);
  *	    they are not exchanged with ExpressRoute or NVAs (B2B-6, B2B-8, RS-78)
  *
  * The gateway of another VNet is a site to this one, and this one to it: what the Route Server
- *hands over crosses (OPEN-13).
+ * hands over crosses, or does not (OPEN-13).
  *
  * 0/0 is taken (VPN-11) and never passed on to a site (VPN-12).
  */
@@ -110,7 +110,7 @@ uint32_t gw_vpn_nic_next_hop(const struct wire_conf *conf);
  *
  *	customer -> gateways   12076 64900, any length and 0/0 (ER-7); communities of the customer
  *	                       are ignored (ER-8)
- *	gateway -> customer    12076: private ASNs removed (ER-11), public ones kept (OPEN-17)
+ *	gateway -> customer    12076: private ASNs removed (ER-11), public ones too or not (OPEN-17)
  *
  * Prefixes of one gateway are not reflected to another (ER-30): new gateways block them by default
  * (ER-31).

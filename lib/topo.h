@@ -191,6 +191,11 @@ struct topo_quirks {
 	bool row_per_next_hop;          /* of effective routes (OPEN-10) */
 	bool withdraw_on_total_failure; /* of both Route Server instances (OPEN-16, RS-95) */
 	bool no_export_passes;          /* a Route Server ignores NO_EXPORT (OPEN-18) */
+	bool lists_covered;             /* an NVA's routes inside VNets, without effect (OPEN-5) */
+	bool b2b_makes_sessions;        /* of a Route Server with gateways (OPEN-11) */
+	bool announces_all_spokes;      /* those without gateway transit too (OPEN-12) */
+	bool vnet2vnet_own_only;        /* no Route Server's routes over such a tunnel (OPEN-13) */
+	bool strips_public;             /* ASNs too, towards the customer of a circuit (OPEN-17) */
 };
 
 struct topo_subnet {

@@ -252,6 +252,11 @@ build_quirks(const json_t *given)
 		.row_per_next_hop = quirk_is(given, "ecmp_rows", "each"),
 		.withdraw_on_total_failure = quirk_is(given, "rs_total_failure", "withdraw"),
 		.no_export_passes = quirk_is(given, "no_export", "ignore"),
+		.lists_covered = quirk_is(given, "covered_routes", "list"),
+		.b2b_makes_sessions = quirk_is(given, "gateway_sessions", "branch_to_branch"),
+		.announces_all_spokes = quirk_is(given, "spokes_without_transit", "announce"),
+		.vnet2vnet_own_only = quirk_is(given, "vnet_to_vnet", "without_route_server"),
+		.strips_public = quirk_is(given, "circuit_strips", "all"),
 	};
 }
 

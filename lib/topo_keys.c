@@ -128,6 +128,11 @@ static const char *const forwarded[] = { "nsg", "drop", "pass", NULL };
 static const char *const ecmp_rows[] = { "one", "each", NULL };
 static const char *const total_failures[] = { "fail_static", "withdraw", NULL };
 static const char *const no_exports[] = { "standard", "ignore", NULL };
+static const char *const covered_routes[] = { "drop", "list", NULL };
+static const char *const gateway_sessions[] = { "always", "branch_to_branch", NULL };
+static const char *const other_spokes[] = { "hide", "announce", NULL };
+static const char *const vnet2vnet[] = { "like_sites", "without_route_server", NULL };
+static const char *const stripped_asns[] = { "private", "all", NULL };
 
 static const struct topo_key quirks[] = {
 	{ "none_routes_next_to_vnet", TOPO_T_WORD,
@@ -148,6 +153,26 @@ static const struct topo_key quirks[] = {
 	{ "no_export", TOPO_T_WORD,
 	    "a Route Server heeds the community NO_EXPORT, or not (OPEN-18, RS-79)",
 	    .def = "\"standard\"", .words = no_exports },
+	{ "covered_routes", TOPO_T_WORD,
+	    "routes of an NVA that are equal to a VNet's prefix or inside are dropped, or listed as "
+	    "learned without effect (OPEN-5, RS-52)",
+	    .def = "\"drop\"", .words = covered_routes },
+	{ "gateway_sessions", TOPO_T_WORD,
+	    "a Route Server has sessions with the gateways of its VNet always, or only with "
+	    "branch-to-branch (OPEN-11)",
+	    .def = "\"always\"", .words = gateway_sessions },
+	{ "spokes_without_transit", TOPO_T_WORD,
+	    "what gateways announce on premises of VNets that are peered without gateway transit: "
+	    "nothing, or their prefixes too (OPEN-12)",
+	    .def = "\"hide\"", .words = other_spokes },
+	{ "vnet_to_vnet", TOPO_T_WORD,
+	    "a VPN gateway tells another VNet's gateway what it tells sites, or nothing of its Route "
+	    "Server's (OPEN-13)",
+	    .def = "\"like_sites\"", .words = vnet2vnet },
+	{ "circuit_strips", TOPO_T_WORD,
+	    "which ASNs the customer of a circuit does not see: private ones, or all but 12076 "
+	    "(OPEN-17, ER-11)",
+	    .def = "\"private\"", .words = stripped_asns },
 	{ NULL },
 };
 

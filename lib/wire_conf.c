@@ -480,6 +480,7 @@ take_rs(struct decode *d, const Fab__V1__RouteServerConfig *m)
 		.max_prefixes_total = m->max_prefixes_total,
 		.anti_flap_ms = m->anti_flap_ms,
 		.no_export_passes = m->no_export_passes,
+		.lists_covered = m->lists_covered,
 		.sibling = take_string(d, m->sibling),
 		.resource = take_string(d, m->resource),
 	};
@@ -565,6 +566,7 @@ take_msee(struct decode *d, const Fab__V1__MseeConfig *m)
 		.max_gateway_prefixes = m->max_gateway_prefixes,
 		.nic_next_hop = m->nic_next_hop,
 		.prepend = m->prepend,
+		.strips_public = m->strips_public,
 	};
 	if (m->prepend > WIRE_PREPEND_MAX)
 		refuse(d, "an MSEE that prepends %u times", m->prepend);

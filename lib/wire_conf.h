@@ -132,6 +132,7 @@ struct wire_rs_conf {
 	uint32_t max_next_hops, max_prefixes_total;
 	uint32_t anti_flap_ms; /* RS-99 */
 	bool no_export_passes; /* OPEN-18 */
+	bool lists_covered;    /* OPEN-5 */
 	const char *sibling, *resource;
 };
 
@@ -170,6 +171,7 @@ struct wire_msee_conf {
 	uint32_t max_customer_prefixes, max_gateway_prefixes;
 	uint32_t nic_next_hop; /* ER-19 */
 	uint32_t prepend;      /* ER-9 */
+	bool strips_public;    /* OPEN-17 */
 };
 
 struct wire_conf {

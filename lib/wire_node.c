@@ -335,6 +335,13 @@ wire_node_config(void *ctx, const Fab__V1__NodeConfig *m)
 }
 
 void
+wire_node_notice(struct wire_node *w, const char *text)
+{
+	fab_warn("%s", text);
+	wire_report_notice(&w->to, text);
+}
+
+void
 wire_node_tell_routes(struct wire_node *w)
 {
 	wire_report_routes(&w->to, route_fn(w), w->ctx, w->sp);

@@ -92,6 +92,8 @@ const char *wire_node_name(const struct wire_node *w);
 const struct wire_conf *wire_node_conf(const struct wire_node *w);
 /* Session states or wanted peers changed: reports status at the end of this turn. */
 void wire_node_touch(struct wire_node *w);
+/* A line for the log of the fabric, and for ours. */
+void wire_node_notice(struct wire_node *w, const char *text);
 /* Every route once more, because role->route() has another opinion than before. */
 void wire_node_tell_routes(struct wire_node *w);
 

@@ -419,3 +419,16 @@ wire_report_status(
 	item.status = &m;
 	to->send(to->arg, &item);
 }
+
+void
+wire_report_notice(const struct wire_report_to *to, const char *text)
+{
+	Fab__V1__ReportItem item = FAB__V1__REPORT_ITEM__INIT;
+	Fab__V1__NodeNotice m = FAB__V1__NODE_NOTICE__INIT;
+
+	m.at_us = fab_wall_us();
+	m.text = (char *)(uintptr_t)text;
+	item.body_case = FAB__V1__REPORT_ITEM__BODY_NOTICE;
+	item.notice = &m;
+	to->send(to->arg, &item);
+}

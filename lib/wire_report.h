@@ -56,5 +56,7 @@ void wire_report_session(
 void wire_report_session_gone(const struct wire_report_to *to, const char *peer);
 void wire_report_status(
     const struct wire_report_to *to, uint64_t generation, bool converged, uint32_t routes);
+/* A line for the log of the fabric. */
+void wire_report_notice(const struct wire_report_to *to, const char *text);
 
 #endif

@@ -71,6 +71,7 @@ static bool
 has_room(struct rs *rs, const struct ipnet *prefix)
 {
 	struct speaker *sp = wire_node_speaker(rs->base.w);
+	char text[128];
 	size_t n;
 
 	if (rs->policy.max_prefixes == 0 || speaker_has_prefix(sp, prefix))
@@ -80,9 +81,12 @@ has_room(struct rs *rs, const struct ipnet *prefix)
 		rs->surplus = false;
 		return true;
 	}
-	if (!rs->surplus)
-		fab_warn("more than %zu on-premises and VNet prefixes: the rest is refused (RS-25)",
+	if (!rs->surplus) {
+		snprintf(text, sizeof(text),
+		    "more than %zu on-premises and VNet prefixes: the rest is refused (RS-25)",
 		    rs->policy.max_prefixes);
+		wire_node_notice(rs->base.w, text);
+	}
 	rs->surplus = true;
 	rs->refused++;
 	return false;
@@ -93,8 +97,9 @@ import_prefix(void *ctx, struct speaker_peer *from, const struct ipnet *prefix)
 {
 	struct rs *rs = ctx;
 
-	return rs_import_prefix(&rs->policy, prefix) &&
-	       (side_of(from) == RS_SIDE_NVA || has_room(rs, prefix));
+	if (side_of(from) == RS_SIDE_NVA) /* RS-52 */
+		return rs->policy.lists_covered || rs_import_prefix(&rs->policy, prefix);
+	return rs_import_prefix(&rs->policy, prefix) && has_room(rs, prefix);
 }
 
 static size_t
@@ -102,13 +107,19 @@ select_paths(void *ctx, const struct ipnet *prefix, const struct speaker_path *c
     size_t n, uint16_t *winners)
 {
 	struct rs_candidate c[SPEAKER_PATHS_MAX];
+	uint16_t number[SPEAKER_PATHS_MAX];
+	size_t n_c = 0;
 	struct rs *rs = ctx;
+	bool covered = rs->policy.lists_covered && !rs_import_prefix(&rs->policy, prefix);
 
-	(void)prefix;
 	for (size_t i = 0; i < n; i++) {
 		const struct speaker_path *path = paths[i];
 
-		c[i] = (struct rs_candidate){
+		if (covered &&
+		    side_of(path->peer) == RS_SIDE_NVA) /* listed, and no more (OPEN-5) */
+			continue;
+		number[n_c] = (uint16_t)i;
+		c[n_c++] = (struct rs_candidate){
 			.route = { path->source, path->attrs->as_path_len, path->weight },
 			.next_hop = path->attrs->s.next_hop,
 			.peer_addr = path->peer == NULL
@@ -116,7 +127,10 @@ select_paths(void *ctx, const struct ipnet *prefix, const struct speaker_path *c
 					 : speaker_peer_conf(path->peer)->session.peer_addr,
 		};
 	}
-	return rs_select(&rs->policy, c, n, winners);
+	n = n_c == 0 ? 0 : rs_select(&rs->policy, c, n_c, winners);
+	for (size_t i = 0; i < n; i++)
+		winners[i] = number[winners[i]];
+	return n;
 }
 
 static bool

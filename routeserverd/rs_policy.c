@@ -38,6 +38,7 @@ rs_policy_init(struct rs_policy *p, const struct wire_rs_conf *conf, uint32_t ad
 		.address = address,
 		.branch_to_branch = conf->branch_to_branch,
 		.no_export_passes = conf->no_export_passes,
+		.lists_covered = conf->lists_covered,
 		.preference = (enum hrp_pref)conf->hub_routing_preference,
 		.max_next_hops = conf->max_next_hops,
 		.max_prefixes = conf->max_prefixes_total,
@@ -59,9 +60,10 @@ bool
 rs_policy_differs(const struct rs_policy *a, const struct rs_policy *b)
 {
 	if (a->branch_to_branch != b->branch_to_branch ||
-	    a->no_export_passes != b->no_export_passes || a->preference != b->preference ||
-	    a->max_next_hops != b->max_next_hops || a->max_prefixes != b->max_prefixes ||
-	    a->address != b->address || a->n_covered != b->n_covered)
+	    a->no_export_passes != b->no_export_passes || a->lists_covered != b->lists_covered ||
+	    a->preference != b->preference || a->max_next_hops != b->max_next_hops ||
+	    a->max_prefixes != b->max_prefixes || a->address != b->address ||
+	    a->n_covered != b->n_covered)
 		return true;
 	for (size_t i = 0; i < a->n_covered; i++)
 		if (!ipnet_eq(a->covered[i], b->covered[i]))

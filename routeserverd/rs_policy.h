@@ -24,6 +24,7 @@ struct rs_policy {
 	uint32_t address; /* of this instance */
 	bool branch_to_branch;
 	bool no_export_passes; /* OPEN-18 */
+	bool lists_covered;    /* OPEN-5 */
 	enum hrp_pref preference;
 	size_t max_next_hops;  /* RS-27 */
 	size_t max_prefixes;   /* RS-25; 0: none */

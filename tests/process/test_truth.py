@@ -169,6 +169,12 @@ class Filtering(Truth, FabricTestCase):
     topology = "topologies/filtering.yaml"
 
 
+class VnetToVnet(Truth, FabricTestCase):
+    """VPN-3, OPEN-13: two VPN gateways are each other's sites."""
+
+    topology = "topologies/vnet-to-vnet.yaml"
+
+
 # Every way not to arrive that a topology can express.
 DEAD_ENDS = """
 name: dead-ends

@@ -567,6 +567,53 @@ test_vnet_to_vnet(void)
 	fabric_free(&f);
 }
 
+/* Both quirks of each kind. OPEN-11: sessions of a Route Server and a gateway; OPEN-12: who is
+ * announced on premises; OPEN-13: what crosses to another VNet's gateway; OPEN-5, OPEN-17: what
+ * nodes are told. */
+static void
+test_quirks(void)
+{
+	static const char rest[] =
+	    "vnets:\n"
+	    "  hub: {address_space: 10.1.0.0/16, subnets: {RouteServerSubnet: 10.1.0.0/26, "
+	    "GatewaySubnet: 10.1.1.0/26}}\n"
+	    "  spoke: {address_space: 10.11.0.0/16, subnets: {vms: 10.11.0.0/24}}\n"
+	    "  other: {address_space: 10.12.0.0/16, subnets: {vms: 10.12.0.0/24}}\n"
+	    "peerings: [{hub: hub, spoke: spoke}, {between: [hub, other]}]\n"
+	    "route_servers: {rs: {vnet: hub, branch_to_branch: %s}}\n"
+	    "gateways: {er: {vnet: hub, type: ExpressRoute, circuits: {c1: {}}}}\n"
+	    "circuits: {c1: {site: dc1}}\n"
+	    "sites: {dc1: {asn: 64900, prefixes: 172.20.0.0/16}}\n";
+	static const char other[] =
+	    "quirks: {gateway_sessions: branch_to_branch, spokes_without_transit: announce, "
+	    "covered_routes: list, circuit_strips: all}\n";
+	char yaml[2048];
+	struct fabric f;
+
+	for (int i = 0; i < 4; i++) {
+		bool quirks = i >= 2, b2b = i % 2 == 1, sessions = b2b || !quirks;
+		size_t n = (size_t)snprintf(yaml, sizeof(yaml), "%s", quirks ? other : "");
+
+		snprintf(yaml + n, sizeof(yaml) - n, rest, b2b ? "true" : "false");
+		fabric_parse(&f, yaml);
+		CU_ASSERT_EQUAL(node(&f, "rs-0")->n_peers, sessions ? 2 : 0);
+		CU_ASSERT_EQUAL(node(&f, "er-0")->gw->has_route_server, sessions);
+		CU_ASSERT_TRUE(nets_are(&node(&f, "er-0")->gw->spokes,
+		    quirks ? "10.12.0.0/16 10.11.0.0/16" : "10.11.0.0/16"));
+		CU_ASSERT_TRUE(nets_are(&node(&f, "rs-0")->rs->spokes, "10.11.0.0/16"));
+		CU_ASSERT_EQUAL(node(&f, "rs-0")->rs->lists_covered, quirks);
+		CU_ASSERT_EQUAL(node(&f, "c1-primary")->msee->strips_public, quirks);
+		fabric_free(&f);
+	}
+	fabric_parse(&f, VPN2("true", "true"));
+	CU_ASSERT_FALSE(peer(&f, "vpn-0", "vpn9-0")->no_export_of_learned);
+	fabric_free(&f);
+	fabric_parse(&f, "quirks: {vnet_to_vnet: without_route_server}\n" VPN2("true", "true"));
+	CU_ASSERT_TRUE(peer(&f, "vpn-0", "vpn9-0")->no_export_of_learned);
+	CU_ASSERT_TRUE(peer(&f, "vpn9-1", "vpn-1")->no_export_of_learned);
+	fabric_free(&f);
+}
+
 /* ---- changes ---- */
 
 static int
@@ -824,6 +871,7 @@ static CU_TestInfo tests[] = {
 	{ "VPN-1, VPN-3, VPN-6, VPN-7, VPN-13, OPEN-13: two VPN gateways", test_vnet_to_vnet },
 	{ "VPN gateway, active-active (VPN-6, VPN-7)", test_vpn_gateway_active_active },
 	{ "VPN gateway, active-standby (VPN-1)", test_vpn_gateway_active_standby },
+	{ "OPEN-5, OPEN-11, OPEN-12, OPEN-13, OPEN-17: switches", test_quirks },
 	{ "a change concerns few nodes", test_a_change_concerns_few_nodes },
 	{ "URL templates", test_url_templates },
 	CU_TEST_INFO_NULL,

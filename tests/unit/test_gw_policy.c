@@ -378,6 +378,7 @@ test_msee_export(void)
 		{ "nor between customers", SITE1, SITE2, "64901", NULL },
 	};
 	struct wire_conf conf = conf_of(WIRE_MSEE, 12076, 0);
+	struct wire_msee_conf strict = { .circuit = "", .strips_public = true };
 
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		struct gw_route r = route(rows[i].from, 0, 0, rows[i].path);
@@ -389,6 +390,18 @@ test_msee_export(void)
 			check(strcmp(path_text(&out), rows[i].want) == 0 &&
 				  out.next_hop == peers[rows[i].to].local_address,
 			    rows[i].name);
+	}
+	/* OPEN-17, the other way: towards the customer nothing but 12076. */
+	conf.msee = &strict;
+	for (int to = SITE1; to <= ERGW_PEER; to += ERGW_PEER - SITE1) {
+		struct gw_route r =
+		    route(to == SITE1 ? ERGW_PEER : SITE1, 0, 0, "64900 65001 8075");
+		struct bgp_attr_spec out = *r.attrs;
+
+		check(gw_msee_export(&conf, &r, &peers[to], &buf, &out), "OPEN-17: sent");
+		check(
+		    strcmp(path_text(&out), to == SITE1 ? "12076" : "12076 64900 65001 8075") == 0,
+		    "OPEN-17: all ASNs are stripped, towards the customer");
 	}
 }
 
@@ -505,6 +518,16 @@ test_vpn_export(void)
 		check(sent == (rows[i].want != NULL), rows[i].name);
 		if (sent && rows[i].want != NULL)
 			check(strcmp(path_text(&out), rows[i].want) == 0, rows[i].name);
+	}
+	/* OPEN-13, the other way: to another VNet's gateway, what sites said but not what the Route
+	 * Server did. */
+	for (int from = RS0; from <= SITE2; from += SITE2 - RS0) {
+		struct gw_route r = route(from, 0, 0, "64902");
+		struct wire_peer to = peers[SITE1];
+		struct bgp_attr_spec out = *r.attrs;
+
+		to.no_export_of_learned = true;
+		check(gw_vpn_export(&conf, &r, &to, &buf, &out) == (from == SITE2), "OPEN-13");
 	}
 }
 

@@ -74,8 +74,10 @@ struct world {
 	unsigned batches;
 	char cause[128];
 	bool converged;
+	unsigned notices;
+	char notice[128]; /* the last one */
 	/* The configuration, changed and sent again by tests. */
-	bool b2b;
+	bool b2b, lists_covered;
 	enum hrp_pref preference;
 	const char *spokes[SPOKES]; /* up to the first NULL */
 	uint32_t max_prefixes, max_total;
@@ -301,6 +303,10 @@ on_report(void *arg, const Fab__V1__ReportItem *item)
 		take_batch(w, item->routes);
 	else if (item->body_case == FAB__V1__REPORT_ITEM__BODY_STATUS)
 		w->converged = item->status->converged;
+	if (item->body_case == FAB__V1__REPORT_ITEM__BODY_NOTICE) {
+		w->notices++;
+		snprintf(w->notice, sizeof(w->notice), "%s", item->notice->text);
+	}
 }
 
 static const struct reported *
@@ -431,6 +437,7 @@ configure(struct world *w)
 	rs.n_vnet_prefixes = 1;
 	rs.spoke_prefixes = spokes;
 	rs.branch_to_branch = w->b2b;
+	rs.lists_covered = w->lists_covered;
 	rs.hub_routing_preference = (Fab__V1__HubRoutingPreference)w->preference;
 	rs.max_next_hops = 8;
 	rs.max_prefixes_total = w->max_total;
@@ -803,8 +810,49 @@ test_sum_of_prefixes_is_limited(void)
 	AWAIT(w.loop,
 	    reports_source(&w, "172.17.0.0/16", FAB__V1__ROUTE_SOURCE__SOURCE_EXPRESS_ROUTE));
 	CU_ASSERT_PTR_NULL(reports(&w, "172.18.0.0/16"));
+	CU_ASSERT_EQUAL(w.notices, 1); /* said once */
+	CU_ASSERT_STRING_EQUAL(
+	    w.notice, "more than 5 on-premises and VNet prefixes: the rest is refused (RS-25)");
 	announce(&w.peers[NVA1], "10.99.0.0/16", NULL, 0, 0); /* NVA routes do not count */
 	AWAIT(w.loop, reports(&w, "10.99.0.0/16") != NULL);
+	teardown(&w);
+}
+
+static size_t
+learned_of_nva1(struct world *w)
+{
+	struct wire_speaker ws = {
+		.address = RS_ADDR, .row = rs_role.row, .sp = wire_node_speaker(w->rs)
+	};
+	bool found = false;
+	Fab__V1__BgpRouteList *list = wire_speaker_learned(&ws, "nva1", &found);
+	size_t n = list->n_routes;
+
+	fab__v1__bgp_route_list__free_unpacked(list, NULL);
+	return n;
+}
+
+/* OPEN-5, RS-51, RS-52: an NVA's route inside a VNet is not there, or listed and no more. */
+static void
+test_covered_routes(void)
+{
+	struct world w;
+
+	setup(&w);
+	announce(&w.peers[NVA1], "10.1.2.0/24", NULL, 0, 0);
+	announce(&w.peers[NVA1], "10.99.0.0/16", NULL, 0, 0);
+	AWAIT(w.loop, has(&w.peers[NVA2], "10.99.0.0/16") != NULL);
+	CU_ASSERT_EQUAL(learned_of_nva1(&w), 1);
+	w.lists_covered = true;
+	configure(&w);
+	AWAIT(w.loop, learned_of_nva1(&w) == 2);
+	settle(&w);
+	CU_ASSERT_PTR_NULL(reports(&w, "10.1.2.0/24"));
+	CU_ASSERT_PTR_NULL(has(&w.peers[NVA2], "10.1.2.0/24"));
+	CU_ASSERT_PTR_NOT_NULL(reports(&w, "10.99.0.0/16"));
+	w.lists_covered = false;
+	configure(&w);
+	AWAIT(w.loop, learned_of_nva1(&w) == 1);
 	teardown(&w);
 }
 
@@ -1018,6 +1066,7 @@ static CU_TestInfo tests[] = {
 	{ "RS-31, RS-33: what sessions offer", test_what_sessions_offer },
 	{ "RS-21: too many routes end the session", test_too_many_routes_end_the_session },
 	{ "RS-25: the sum of prefixes is limited", test_sum_of_prefixes_is_limited },
+	{ "OPEN-5, RS-51, RS-52: routes inside a VNet", test_covered_routes },
 	{ "RS-110 ... RS-113: listings", test_listings },
 	{ "SC-M, RM-2, RS-50, RS-51, RS-112: an inbound route map", test_inbound_map },
 	{ "RM-7, RM-9, RM-13, RS-96: maps change under running sessions",

@@ -245,6 +245,10 @@ fx_report_send(void *arg, const Fab__V1__ReportItem *item)
 		r->generation = item->status->generation;
 		r->status_routes = item->status->routes;
 		break;
+	case FAB__V1__REPORT_ITEM__BODY_NOTICE:
+		r->notices++;
+		snprintf(r->notice, sizeof(r->notice), "%s", item->notice->text);
+		break;
 	default:
 		CU_FAIL("an item without a body");
 	}

@@ -70,6 +70,8 @@ struct fx_route {
 };
 
 struct fx_report {
+	unsigned notices;
+	char notice[128]; /* the last one */
 	struct fx_route routes[FX_ROUTES_MAX];
 	size_t n_routes;
 	unsigned items, batches, withdrawn, sessions, statuses;
