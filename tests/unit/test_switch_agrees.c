@@ -796,7 +796,7 @@ test_vnet_to_vnet(void)
 	for (size_t i = 0; i < 2; i++) {
 		snprintf(yaml, sizeof(yaml),
 		    "packets: true\n" HUB1 SPOKES "  hub9: {address_space: 10.9.0.0/16, subnets: "
-						  "{GatewaySubnet: 10.9.1.0/26, vms: "
+		    "{GatewaySubnet: 10.9.1.0/26, vms: "
 		    "10.9.2.0/24}}\n" PEERINGS TABLES RS NVAS VMS
 		    "  vm9: {subnet: hub9/vms, ip: 10.9.2.4}\n"
 		    "gateways:\n"
