@@ -13,7 +13,7 @@ _fabctl() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} words=() i
 	local kinds="vnet peering route_table route_server nva gateway circuit site vm load_balancer client route_map fabric"
 	local verbs="up down check apply diff get set delete ps kill pause resume stop start restart link routes
-		gateway circuit router nexthop explain trace nics backends metrics exec probe capture wait test chaos events timeline health help"
+		gateway circuit router nexthop explain trace nics backends metrics exec probe capture wait test chaos compose events timeline health help"
 	local _fabctl_where=()
 
 	case $prev in
@@ -47,8 +47,9 @@ _fabctl() {
 		capture) opts+=" --write --count" ;;
 		apply) opts+=" --dry-run" ;;
 		wait) opts+=" --timeout" ;;
-		test) opts+=" --junit --tap --keep --jobs --seed" ;;
+		test) opts+=" --junit --tap --keep --jobs --seed --timing --running" ;;
 		chaos) opts+=" --faults --pairs --html --junit --only --replay --seed --limit --bound --packets --jobs" ;;
+		compose) opts+=" --directory --build --image --test --packets --engine --timing" ;;
 		trace) opts+=" --both" ;;
 		events) opts+=" --follow" ;;
 		link) opts+=" --one-way --delay --jitter --loss --rate" ;;
@@ -59,7 +60,7 @@ _fabctl() {
 	local list=
 	case "${words[*]}" in
 	'' | help) list=$verbs ;;
-	up | check | apply | diff | chaos | test | 'test '*) COMPREPLY=($(compgen -f -X '!*.y?(a)ml' -- "$cur") $(compgen -d -- "$cur")); return ;;
+	up | check | apply | diff | chaos | compose | test | 'test '*) COMPREPLY=($(compgen -f -X '!*.y?(a)ml' -- "$cur") $(compgen -d -- "$cur")); return ;;
 	get | set | delete) list=$kinds ;;
 	'get '* | 'set '* | 'delete '*) ((${#words[@]} > 2)) || list=$(_fabctl_names "${words[1]}") ;;
 	kill | pause | resume | stop | start | restart) list=$(_fabctl_processes) ;;
