@@ -391,7 +391,8 @@ put_beside(
 	fprintf(m->fp, "  %s-nic:\n    <<: *idle\n    sysctls: *%s\n    command: [", name, sysctls);
 	put_attach(m, name, false);
 	fprintf(m->fp,
-	    "]\n\n  %s:\n    network_mode: \"service:%s-nic\"\n    depends_on: {%s-nic: "
+	    "]\n\n  %s:\n    network_mode: \"service:%s-nic\"\n    stop_grace_period: 2s\n    "
+	    "depends_on: {%s-nic: "
 	    "{condition: service_healthy}}\n",
 	    name, name, name);
 	put_container(m, c, false);

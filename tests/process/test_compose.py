@@ -1,47 +1,18 @@
-"""The examples of compose/ on a real Docker engine: built, started, healthy, broken and healed, gone without leftovers."""
+"""The examples of compose/ on a real Docker engine: as fabctl writes them, broken and healed."""
 import json
 import os
+import pathlib
 import re
 import shlex
 import shutil
-import socket
 import subprocess
 import tempfile
-import time
-import pathlib
 import unittest
 
+from estate import HTTP_IMAGE, Estate, compose_command, docker, engine_answers
 from fabric import BIN, ROOT, until
 
 EXAMPLES = ["active-passive", "multi-region", "nva-under-test", "vpn-to-expressroute"]
-HTTP_IMAGE = "hubspoke-example-http"  # has ping and curl
-
-
-def engine_answers():
-    return shutil.which("docker") and subprocess.run(
-        ["docker", "info"], capture_output=True, check=False, timeout=30).returncode == 0
-
-
-def compose_command():
-    if shutil.which("docker-compose"):
-        return ["docker-compose"]
-    if not shutil.which("docker"):
-        return None
-    plugin = subprocess.run(["docker", "compose", "version"], capture_output=True, check=False)
-    return ["docker", "compose"] if plugin.returncode == 0 else None
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
-def docker(*args, check=True, timeout=120):
-    done = subprocess.run(["docker", *map(str, args)], capture_output=True, text=True, check=False, timeout=timeout)
-    if check and done.returncode != 0:
-        raise AssertionError(f"docker {args}: {done.stdout}{done.stderr}")
-    return done.stdout
 
 
 def written_by(text):
@@ -134,126 +105,6 @@ nvas: {{fw: {{subnet: hub/nva, ip: 100.64.2.4, asn: 65001, {nva}}}}}
                                                     path.parent / "run", expect=1).stderr)
 
 
-@unittest.skipUnless(engine_answers(), "no Docker engine answers")
-@unittest.skipUnless(compose_command(), "neither docker-compose nor the compose plugin is installed")
-class Estate(unittest.TestCase):
-    """One example; skipped by itself."""
-
-    example = None
-    env = {}
-    up_by_class = True
-
-    @classmethod
-    def compose(cls, *args, timeout=120, check=True):
-        path = getattr(cls, "file", ROOT / f"compose/{cls.example}/docker-compose.yaml")
-        done = subprocess.run([*compose_command(), "-p", cls.project, "-f", str(path), *args], capture_output=True,
-                              text=True, timeout=timeout, check=False, stdin=subprocess.DEVNULL,
-                              env=dict(os.environ, FAB_PORT=str(cls.port), **cls.env))
-        if check and done.returncode != 0:
-            raise AssertionError(f"compose {args}: {done.stdout}{done.stderr}")
-        return done.stdout
-
-    @classmethod
-    def setUpClass(cls):
-        if cls.example is None:
-            raise unittest.SkipTest("what the examples have in common")
-        cls.project = f"fab{os.getpid()}"
-        cls.port = free_port()
-        cls.links = cls.bridges()
-        cls.addClassCleanup(cls.gone)
-        cls.addClassCleanup(cls.compose, "down", "-v", "--timeout", "2", check=False)
-        if cls.up_by_class:
-            cls.compose("build", "-q", timeout=900)
-            begin = time.monotonic()
-            cls.compose("up", "-d", timeout=300)
-            until(lambda: all(cls.health().values()), lambda: f"every service healthy: {cls.health()}", timeout=60)
-            print(f"{cls.example}: {len(cls.ids())} services healthy after {time.monotonic() - begin:.1f} s")
-
-    @staticmethod
-    def bridges():
-        return {path.name for path in pathlib.Path("/sys/class/net").iterdir() if path.name.startswith("br-")}
-
-    @classmethod
-    def gone(cls):
-        """Nothing is left behind."""
-        label = f"label=com.docker.compose.project={cls.project}"
-        for kind in (["ps", "-aq"], ["network", "ls", "-q"], ["volume", "ls", "-q"]):
-            left = docker(*kind, "--filter", label)
-            if left:
-                raise AssertionError(f"left of {cls.example}: {kind[0]} {left}")
-        until(lambda: not cls.bridges() - cls.links, lambda: f"no network is left: {cls.bridges() - cls.links}")
-
-    @classmethod
-    def ids(cls):
-        return cls.compose("ps", "-q").split()
-
-    @classmethod
-    def inspect(cls):
-        """{service: what docker inspect says}"""
-        found = json.loads(docker("inspect", *cls.ids()))
-        return {c["Config"]["Labels"]["com.docker.compose.service"]: c for c in found}
-
-    @classmethod
-    def health(cls):
-        """{service: runs, and is healthy if it tells}"""
-        return {name: c["State"]["Running"] and c["State"].get("Health", {}).get("Status", "healthy") == "healthy"
-                for name, c in cls.inspect().items()}
-
-    def whole(self, timeout=60):
-        until(lambda: all(self.health().values()), lambda: f"every service healthy: {self.health()}", timeout=timeout)
-
-    def fabctl(self, *args, check=True):
-        """From the host, over the published port."""
-        done = subprocess.run([BIN / "fabctl", "--url", f"tcp://127.0.0.1:{self.port}", "-o", "json", *args],
-                              capture_output=True, text=True, check=check, timeout=60)
-        return json.loads(done.stdout) if done.returncode == 0 else None
-
-    def converged(self):
-        """Of the fabric as a whole, sooner than docker asks; its NICs are all plugged in."""
-        nics = self.fabctl("health", check=False) and self.fabctl("nics", check=False)
-        return nics is not None and all(nic["attached"] for nic in nics["value"])
-
-    def default_of(self, nic):
-        rows = self.fabctl("routes", "effective", nic)["value"]
-        return [r["nextHopIpAddress"] for r in rows
-                if r["addressPrefix"] == ["0.0.0.0/0"] and r["state"] == "Active"]
-
-    def pings(self, service, address):
-        """From the network namespace of a service."""
-        return subprocess.run(["docker", "run", "--rm", "--network", f"container:{self.inspect()[service]['Id']}",
-                               HTTP_IMAGE, "ping", "-n", "-q", "-c", "1", "-W", "2", address], capture_output=True,
-                              check=False, timeout=60).returncode == 0
-
-    def rights(self, expected):
-        """No more than what is written down: {service: capabilities} of those that have any."""
-        for name, container in self.inspect().items():
-            host = container["HostConfig"]
-            with self.subTest(name):
-                self.assertFalse(host["Privileged"])
-                self.assertEqual(host["PidMode"], "")
-                self.assertEqual(host["CapDrop"], ["ALL"])
-                self.assertEqual(sorted(c.removeprefix("CAP_") for c in host["CapAdd"] or []),
-                                 sorted(expected.get(name, [])))
-                self.assertEqual([m for m in container["Mounts"] if m["Type"] != "volume"], [])
-                self.assertEqual([d["PathOnHost"] for d in host["Devices"] or []],
-                                 ["/dev/net/tun"] if name == "vswitchd" else [])
-                if container["Config"]["Image"] == "hubspoke":
-                    self.assertTrue(host["ReadonlyRootfs"])
-                    self.assertEqual(container["Config"]["User"], "0:0" if name in expected else "65532:65532")
-
-    def restart_each(self, check):
-        """Whoever is killed and started again, the estate is whole afterwards, and no other service was touched."""
-        started = {}
-        for name, container in sorted(self.inspect().items()):
-            with self.subTest(name):
-                docker("kill", container["Id"])
-                docker("start", container["Id"])
-                started[name] = docker("inspect", "-f", "{{.State.StartedAt}}", container["Id"]).strip()
-                until(lambda: self.converged() and check(), f"the estate works after the kill of {name}", timeout=60)
-        self.whole()
-        self.assertEqual({name: c["State"]["StartedAt"] for name, c in self.inspect().items()}, started)
-
-
 class ActivePassive(Estate):
     example = "active-passive"
 
@@ -314,30 +165,14 @@ class ActivePassive(Estate):
         self.restart_each(self.load_runs)
 
 
-class WithoutCapability(Estate):
-    """Each capability is needed: without it the estate does not become whole."""
-
-    example = "multi-region"
-    up_by_class = False
-
-    def test_each(self):
-        text = (ROOT / "compose/multi-region/docker-compose.yaml").read_text()
-        for service, missing in (("vswitchd", "no guest is plugged in"), ("nva1", "kernel routes are not set")):
-            with self.subTest(service), tempfile.TemporaryDirectory(dir=ROOT / "compose") as place:
-                at = text.index(f"\n  {service}:\n")
-                type(self).file = pathlib.Path(place) / "docker-compose.yaml"
-                self.addCleanup(delattr, type(self), "file")
-                self.file.write_text(text[:at] + text[at:].replace("    cap_add: [NET_ADMIN]\n", "", 1))
-                self.compose("build", "-q", timeout=900)
-                self.addCleanup(self.compose, "down", "-v", "--timeout", "2")
-                self.compose("up", "-d", timeout=300)
-                until(lambda: "CAP_NET_ADMIN is missing" in self.compose("logs", "--no-color", service) or
-                      "not permitted" in self.compose("logs", "--no-color", service), missing, timeout=30)
-                self.doCleanups()
-
-
 class MultiRegion(Estate):
     example = "multi-region"
+
+    @classmethod
+    def setUpClass(cls):
+        if engine_answers():
+            docker("build", "-q", "-t", HTTP_IMAGE, ROOT / "compose/active-passive/http", timeout=600)
+        super().setUpClass()
 
     def test_packets_follow_routes(self):
         self.assertEqual(self.default_of("vm11"), [["10.1.2.4"]])
@@ -354,57 +189,6 @@ class MultiRegion(Estate):
 
     def test_rights(self):
         self.rights({"vswitchd": ["NET_ADMIN"], **{f"nva{i}": ["NET_ADMIN"] for i in range(1, 5)}})
-
-
-class VpnToExpressRoute(Estate):
-    example = "vpn-to-expressroute"
-
-    def sites_meet(self):
-        return self.fabctl("trace", "branch1", "dc1")["verdict"] == "delivered"
-
-    def test_transit(self):
-        until(self.sites_meet, "branch-to-branch carries them", timeout=30)
-
-    def test_every_service_heals(self):
-        self.restart_each(self.sites_meet)
-
-
-class NvaUnderTest(Estate):
-    """The verdict is the exit code of one service."""
-
-    example = "nva-under-test"
-    up_by_class = False
-
-    def verdict(self, nva):
-        type(self).env = {"NVA": nva}
-        self.addCleanup(setattr, type(self), "env", {})
-        self.addCleanup(self.compose, "down", "-v", "--timeout", "2")
-        self.compose("build", "-q", timeout=900)
-        path = ROOT / f"compose/{self.example}/docker-compose.yaml"
-        done = subprocess.run([*compose_command(), "-p", self.project, "-f", path, "up", "--no-color", "--exit-code-from", "test"],
-                              capture_output=True, text=True, timeout=400, check=False, stdin=subprocess.DEVNULL,
-                              env=dict(os.environ, FAB_PORT=str(self.port), NVA=nva))
-        said = "\n".join(line.split("| ", 1)[1] for line in done.stdout.splitlines() if re.match(r"test(_1|-1) ", line))
-        self.doCleanups()
-        return done.returncode, said
-
-    def test_right(self):
-        for nva in ("bird", "frr", "gobgp"):
-            with self.subTest(nva):
-                code, said = self.verdict(nva)
-                self.assertEqual(code, 0, said)
-                self.assertIn("6 of 6 scenarios hold", said)
-
-    def test_wrong(self):
-        """RS-21, RS-31, RS-50, RS-96: each for its reason."""
-        for nva, reason in (("frr-single-hop", r"FAIL  it has a session.*(?s:.*)session nva rs1-0 up: "),
-                            ("frr-5000-routes", r"FAIL  it has a session.*(?s:.*)maximum number of prefixes: "),
-                            ("frr-azure-asn", r"FAIL  it passes the routes.*without Azure's ASN.*(?s:.*)- .*10\.11\.0\.0/16"),
-                            ("frr-no-refresh", r"FAIL  a new spoke makes.*(?s:.*)session nva down: it happened")):
-            with self.subTest(nva):
-                code, said = self.verdict(nva)
-                self.assertEqual(code, 1, said)
-                self.assertRegex(said, reason)
 
 
 if __name__ == "__main__":
