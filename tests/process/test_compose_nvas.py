@@ -38,7 +38,7 @@ class NvaUnderTest(Estate):
 
     def test_wrong(self):
         """RS-21, RS-31, RS-50, RS-96: each for its reason."""
-        for nva, reason in (("frr-single-hop", r"FAIL  it has a session.*(?s:.*)session nva rs1-0 up: "),
+        for nva, reason in (("bird-single-hop", r"FAIL  it has a session.*(?s:.*)session nva rs1-0 up: "),
                             ("frr-5000-routes", r"FAIL  it has a session.*(?s:.*)maximum number of prefixes: "),
                             ("frr-azure-asn", r"FAIL  it passes the routes.*without Azure's ASN.*(?s:.*)- .*10\.11\.0\.0/16"),
                             ("frr-no-refresh", r"FAIL  a new spoke makes.*(?s:.*)session nva down: it happened")):
