@@ -2,18 +2,20 @@
 """routeserverd as a route server beside BIRD, FRR, OpenBGPD and GoBGP, with the same load in the same run.
 
     bench_bgp.py BIN_DIR [--workload LETTER]... [--daemon NAME]... [--runs 3] [--timeout 120] [--json]
+    bench_bgp.py BIN_DIR --callgrind [--workload LETTER]... [--timeout 120] [--json]
 
 dial: from the first OPEN, all peers at once, until every session is Established. wall: from then, all announcing at once,
 until every peer holds exactly what the others announced. cpu: user and system time of the
 daemon from its start until then. rss: its peak. kill: one sender's connection ends, until nobody has its routes any more. single: one
 route through an idle daemon. load: CPU time of the load itself, which must not be the bottleneck. Medians of the runs;
 the ratio is that of routeserverd to the best of the four others. `reflect` copies messages and does nothing else: the
-floor. Daemon and load are in network namespaces of their own; needs root.
+floor. With --callgrind: instructions of routeserverd for each route. Daemon and load are in network namespaces of their own; needs root.
 """
 import argparse
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -122,6 +124,7 @@ class Daemon:
 
 class RouteServerD(Daemon):
     name = "routeserverd"
+    under = []
 
     def start(self):
         run = self.top / "run"
@@ -130,7 +133,24 @@ class RouteServerD(Daemon):
         self.spawn(self.bin / "fabricd", "--listen", url, "--run-dir", run,
                    "--topology", self.write("bench.yaml", topology(self.peers, self.routes)))
         until((run / "fabricd.ipc").exists, self)
-        self.spawn(self.bin / "routeserverd", "--fabric", url, "--name", "rs1-0", "--listen", f"ipc://{run}/rs1-0.ipc")
+        self.spawn(*self.under, self.bin / "routeserverd", "--fabric", url, "--name", "rs1-0", "--listen", f"ipc://{run}/rs1-0.ipc")
+
+
+class Counted(RouteServerD):
+    """Under valgrind, which counts instructions: the same from run to run, whatever else the machine does."""
+
+    @property
+    def under(self):
+        return ["valgrind", "-q", "--tool=callgrind", f"--callgrind-out-file={self.top}/callgrind"]
+
+    def instructions(self):
+        """Until now, of all threads; and the functions that took most of them by themselves."""
+        subprocess.run(["callgrind_control", "-d", str(self.measured()[0])], check=True, stdout=subprocess.DEVNULL,
+                       stderr=subprocess.DEVNULL)
+        dump = self.top / "callgrind.1"
+        total = int(dump.read_text(encoding="utf-8").split("\ntotals: ")[1].split()[0])
+        told = subprocess.run(["callgrind_annotate", dump], check=True, capture_output=True, text=True).stdout
+        return total, re.findall(r"^ *[\d,]+ \( *([\d.]+%)\)  \S*:(\w+)", told, re.M)[:12]
 
 
 class Reflect(Daemon):
@@ -317,6 +337,24 @@ def single(cls, args, names):
     return life(cls, args, names, 2, 1000, ["--single", 100], lambda daemon, load: load.phase())
 
 
+def count(args, names, letter):
+    """Instructions until every receiver has every route, beyond those of a daemon without routes, for each route."""
+    peers, senders, routes, options = WORKLOADS[letter]
+
+    def lived(n):
+        def measure(daemon, load):
+            load.phase()
+            return daemon.instructions()
+        return life(Counted, args, names, peers, max(n, 1),
+                    ["--peers", peers, "--senders", senders, "--routes", max(n, 1), *options], measure)
+    base, loaded = lived(1), lived(routes)
+    if base is None or loaded is None:
+        return None
+    each = (loaded[0] - base[0]) / (senders * (routes - 1))
+    return {"instructions": loaded[0], "without_routes": base[0], "per_route": round(each),
+            "per_route_and_receiver": round(each / (peers - 1)), "functions": loaded[1]}
+
+
 def several(cls, args, names, workload):
     """Lives of a daemon until one is too slow: the next one would be, too."""
     lives = []
@@ -356,6 +394,7 @@ def main():
     parser.add_argument("--daemon", action="append", choices=[cls.name for cls in DAEMONS])
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--timeout", type=float, default=120)
+    parser.add_argument("--callgrind", action="store_true")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     signal.signal(signal.SIGALRM, on_alarm)
@@ -363,8 +402,15 @@ def main():
     daemons = [cls for cls in DAEMONS if not args.daemon or cls.name in args.daemon]
     result = {}
     with Namespaces() as names:
-        for letter in args.workload or [*WORKLOADS, "single"]:
-            if letter == "single":
+        for letter in args.workload or (["b"] if args.callgrind else [*WORKLOADS, "single"]):
+            if args.callgrind:
+                rows = count(args, names, letter)
+                if rows and not args.json:
+                    print(f"({letter}) {rows['per_route']} instructions a route, {rows['per_route_and_receiver']} a route and "
+                          f"receiver ({rows['instructions'] / 1e6:.1f} million in all)")
+                    for share, function in rows["functions"]:
+                        print(f"{share:>8}  {function}")
+            elif letter == "single":
                 rows = {cls.name: single(cls, args, names) for cls in daemons if cls is not Reflect}
                 if not args.json:
                     print("one route through an idle daemon")
