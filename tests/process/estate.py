@@ -46,6 +46,7 @@ class Estate(unittest.TestCase):
     example = None
     env = {}
     up_by_class = True
+    bridges = set()  # of its networks
 
     @classmethod
     def compose(cls, *args, timeout=120, check=True):
@@ -65,7 +66,6 @@ class Estate(unittest.TestCase):
             raise unittest.SkipTest("neither docker-compose nor the compose plugin is installed")
         cls.project = f"fab{os.getpid()}"
         cls.port = free_port()
-        cls.links = cls.bridges()
         cls.addClassCleanup(cls.gone)
         cls.addClassCleanup(cls.compose, "down", "-v", "--timeout", "2", check=False)
         if cls.up_by_class:
@@ -73,11 +73,9 @@ class Estate(unittest.TestCase):
             begin = time.monotonic()
             cls.compose("up", "-d", timeout=300)
             until(lambda: all(cls.health().values()), lambda: f"every service healthy: {cls.health()}", timeout=60)
+            cls.bridges = {f"br-{network}" for network in docker(
+                "network", "ls", "-q", "--filter", f"label=com.docker.compose.project={cls.project}").split()}
             print(f"{cls.example}: {len(cls.ids())} services healthy after {time.monotonic() - begin:.1f} s")
-
-    @staticmethod
-    def bridges():
-        return {path.name for path in pathlib.Path("/sys/class/net").iterdir() if path.name.startswith("br-")}
 
     @classmethod
     def gone(cls):
@@ -87,7 +85,9 @@ class Estate(unittest.TestCase):
             left = docker(*kind, "--filter", label)
             if left:
                 raise AssertionError(f"left of {cls.example}: {kind[0]} {left}")
-        until(lambda: not cls.bridges() - cls.links, lambda: f"no network is left: {cls.bridges() - cls.links}")
+        left = cls.bridges & {path.name for path in pathlib.Path("/sys/class/net").iterdir()}
+        if left:
+            raise AssertionError(f"left of {cls.example}: {left}")
 
     @classmethod
     def ids(cls):
