@@ -11,6 +11,8 @@
 
 #define CHUNK       256 /* objects; a power of two */
 #define BUCKETS_MIN 256
+#define LINE_BITS   3 /* buckets in a cache line */
+#define LINE        (1u << LINE_BITS)
 
 /* A free object holds the pointer to the next free one in its first octets. */
 struct pool {
@@ -126,11 +128,18 @@ rib_count(const struct rib *rib)
 	return rib->count;
 }
 
-/* Fibonacci hashing: the top bits of a multiplication depend on all bits of the prefix. */
+/* Eight neighbours, such as 10.0.0.0/24 ... 10.0.7.0/24, share a cache line of buckets: routes come
+ * and go in order, and a line for each of them is most of what a large table costs. Which line, and
+ * where in it they begin, Fibonacci hashing says: the top bits of a multiplication depend on all
+ * bits of the prefix. */
 static size_t
 bucket_of(struct ipnet net, unsigned shift)
 {
-	return (((uint64_t)net.addr << 8 | net.len) * 0x9e3779b97f4a7c15u) >> shift;
+	uint64_t number = net.len == 0 ? 0 : net.addr >> (32 - net.len);
+	uint64_t hash = ((number / LINE) << 6 | net.len) * 0x9e3779b97f4a7c15u;
+	uint64_t first = hash >> (shift - LINE_BITS); /* the next bits below the line's */
+
+	return (hash >> shift & ~(uint64_t)(LINE - 1)) | ((number + first) & (LINE - 1));
 }
 
 /* Doubles the number of buckets; without memory the chains just get longer. */
