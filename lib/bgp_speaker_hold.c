@@ -161,9 +161,11 @@ speaker_hold_waits(struct speaker *sp, const struct rib_prefix *prefix)
 void
 speaker_hold_changed(struct speaker *sp, const struct rib_prefix *prefix)
 {
-	uint64_t now = now_us(sp);
+	uint64_t now;
 
-	if (sp->window_ms > 0 && now >= sp->window_from_us)
+	if (sp->window_ms == 0) /* the usual case, of every prefix: no clock is read */
+		return;
+	if ((now = now_us(sp)) >= sp->window_from_us)
 		hold_get(sp, &prefix->net)->free_us = now + (uint64_t)sp->window_ms * 1000;
 }
 
