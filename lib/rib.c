@@ -67,7 +67,7 @@ pool_get(struct pool *pool)
 		return NULL;
 	obj = pool->free;
 	memcpy(&pool->free, obj, sizeof(void *));
-	memset(obj, 0, pool->size);
+	memset(obj, 0, sizeof(void *)); /* the rest of a free one is zero */
 	return obj;
 }
 
