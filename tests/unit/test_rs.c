@@ -819,7 +819,7 @@ test_sum_of_prefixes_is_limited(void)
 }
 
 static size_t
-learned_of_nva1(struct world *w)
+learned_from_nva1(struct world *w)
 {
 	struct wire_speaker ws = {
 		.address = RS_ADDR, .row = rs_role.row, .sp = wire_node_speaker(w->rs)
@@ -842,17 +842,17 @@ test_covered_routes(void)
 	announce(&w.peers[NVA1], "10.1.2.0/24", NULL, 0, 0);
 	announce(&w.peers[NVA1], "10.99.0.0/16", NULL, 0, 0);
 	AWAIT(w.loop, has(&w.peers[NVA2], "10.99.0.0/16") != NULL);
-	CU_ASSERT_EQUAL(learned_of_nva1(&w), 1);
+	CU_ASSERT_EQUAL(learned_from_nva1(&w), 1);
 	w.lists_covered = true;
 	configure(&w);
-	AWAIT(w.loop, learned_of_nva1(&w) == 2);
+	AWAIT(w.loop, learned_from_nva1(&w) == 2);
 	settle(&w);
 	CU_ASSERT_PTR_NULL(reports(&w, "10.1.2.0/24"));
 	CU_ASSERT_PTR_NULL(has(&w.peers[NVA2], "10.1.2.0/24"));
 	CU_ASSERT_PTR_NOT_NULL(reports(&w, "10.99.0.0/16"));
 	w.lists_covered = false;
 	configure(&w);
-	AWAIT(w.loop, learned_of_nva1(&w) == 1);
+	AWAIT(w.loop, learned_from_nva1(&w) == 1);
 	teardown(&w);
 }
 
@@ -892,20 +892,6 @@ test_listings(void)
 	CU_ASSERT(found && list->n_routes == 0); /* RS-113 */
 	fab__v1__bgp_route_list__free_unpacked(list, NULL);
 	teardown(&w);
-}
-
-static size_t
-learned_from_nva1(struct world *w)
-{
-	struct wire_speaker ws = {
-		.address = RS_ADDR, .row = rs_role.row, .sp = wire_node_speaker(w->rs)
-	};
-	bool found = false;
-	Fab__V1__BgpRouteList *list = wire_speaker_learned(&ws, "nva1", &found);
-	size_t n = list->n_routes;
-
-	fab__v1__bgp_route_list__free_unpacked(list, NULL);
-	return n;
 }
 
 /* SC-M, RM-2, RS-112: NICs, gateways and NVAs do not have what the map drops; the listing has. */
