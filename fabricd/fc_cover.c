@@ -72,8 +72,8 @@ fc_cover_site(const struct topo_site *s, uint32_t addr, bool adverts, struct ipn
 }
 
 /* B2B-8: P2S pools are not exchanged; routes from on premises do not go back there. */
-static bool
-is_exchanged(enum hrp_source s)
+bool
+fc_cover_exchanged(enum hrp_source s)
 {
 	return s == HRP_SRC_NVA || s == HRP_SRC_VPN || s == HRP_SRC_VPN_STATIC;
 }
@@ -113,7 +113,7 @@ fc_cover_gateway(
 	int vnet = l->topo->gateways[gateway].vnet;
 
 	return native ? fc_cover_announced(l->topo, vnet, addr, net)
-		      : cover_exchanged(l, vnet, is_exchanged, addr, net);
+		      : cover_exchanged(l, vnet, fc_cover_exchanged, addr, net);
 }
 
 static int

@@ -23,7 +23,9 @@ int fc_cover_gateway(
  * another gateway by BGP what that announces, nothing without an entry of its own (VPN-3). */
 int fc_cover_connection(const struct fc_layers *l, const struct topo_gw_connection *c,
     uint32_t addr, struct ipnet *net);
-/* A route that a gateway got from its Route Server and gives to another VNet's (OPEN-13). */
+/* A route that a gateway got from its Route Server and hands on to its circuits (B2B-8) ... */
+bool fc_cover_exchanged(enum hrp_source s);
+/* ... and to another VNet's gateway (OPEN-13). */
 bool fc_cover_crosses(enum hrp_source s);
 int fc_cover_nets(const struct topo_nets *nets, uint32_t addr, struct ipnet *net);
 

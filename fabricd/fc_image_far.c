@@ -292,13 +292,6 @@ add_region(struct far *f, int gw, struct fc_img_group *g)
 			far_add_nets(f, &t->vnets[i].space, g);
 }
 
-/* B2B-8: what a gateway hands on of its Route Server's routes. */
-static bool
-is_exchanged(enum hrp_source s)
-{
-	return s == HRP_SRC_NVA || s == HRP_SRC_VPN || s == HRP_SRC_VPN_STATIC;
-}
-
 static void
 add_exchanged(struct far *f, int gw, bool (*passes)(enum hrp_source), struct fc_img_group *g)
 {
@@ -415,7 +408,7 @@ add_circuit(struct far *f, int circuit, unsigned msee, struct fc_img_group *to)
 	far_close(f);
 	for (size_t i = 0; i < t->n_gateways; i++)
 		if (is_linked(&t->gateways[i], circuit))
-			add_exchanged(f, (int)i, is_exchanged,
+			add_exchanged(f, (int)i, fc_cover_exchanged,
 			    to != NULL ? to : gateway_at_msee(f->b, (int)i, circuit, msee));
 	far_close(f);
 }
