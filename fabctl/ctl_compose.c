@@ -6,10 +6,10 @@
 #include "fabctl/ctl_nodes.h"
 #include "fabctl/ctl_packets.h"
 #include "fabctl/ctl_run.h"
+#include "lib/attach.h"
 #include "lib/err.h"
 #include "lib/topo.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -23,7 +23,6 @@
 #define RUN_DIR      "/run/hubspoke"
 #define HELPER       RUN_DIR "/bin/fabattach"
 #define SOCKET       RUN_DIR "/" CTL_VSWITCHD ".attach"
-#define BESIDE       "vnet0" /* the NIC of who is on the control network, too, with its eth0 */
 #define INDENT       "      "
 #define CONTROL_BITS 20 /* one /20 for each estate out of 100.64.0.0/10 */
 #define CONTROL_POOL 0x64400000u
@@ -199,7 +198,7 @@ put_anchors(const struct compose *m)
 	      "  <<: *nic\n"
 	      "  net.ipv4.ip_forward: 1\n"
 	      "\n"
-	      "# A process with a NIC in the fabric, " BESIDE
+	      "# A process with a NIC in the fabric, " ATTACH_BESIDE
 	      ", beside its place in the control network.\n"
 	      "x-member: &member\n"
 	      "  <<: *node\n"
@@ -295,14 +294,14 @@ put_vswitchd(const struct compose *m)
 
 /* ---- our own daemons ---- */
 
-/* behind: the word for "and then", as a machine of its own or on the control network. */
+/* beside: on the control network too, and a command follows. */
 static void
 put_attach(const struct compose *m, const char *name, bool beside)
 {
 	fprintf(m->fp, "fabattach, --socket, " SOCKET ", --name, ");
 	put_text(m, name);
 	if (beside)
-		fputs(", --interface, " BESIDE ", \"--\",\n" INDENT, m->fp);
+		fputs(", --interface, " ATTACH_BESIDE ", \"--\",\n" INDENT, m->fp);
 }
 
 static void

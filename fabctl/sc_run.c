@@ -512,13 +512,12 @@ sc_run(const struct sc_file *f, const struct sc_options *o)
 {
 	struct run r = { .f = f, .timing = o->timing, .top = "/tmp/fab-test-XXXXXX" };
 	struct fab_mono since = fab_mono_now();
-	bool ok, keep;
+	bool ok;
 
 	if (mkdtemp(r.top) == NULL) {
 		sc_fail(&r, "cannot make %s: %s", r.top, strerror(errno));
 		return result(&r, false, false, 0);
 	}
-	keep = o->keep || o->url != NULL;
 	snprintf(r.run_dir, sizeof(r.run_dir), "%s/run", r.top);
 	snprintf(r.inside, sizeof(r.inside), "%s/topology.json", r.top);
 	if (o->url != NULL)
@@ -535,9 +534,9 @@ sc_run(const struct sc_file *f, const struct sc_options *o)
 	     r.skipped;
 	if (!ok)
 		sc_keep(&r);
-	if (!keep)
+	if (!o->keep && o->url == NULL)
 		down(&r);
-	if (ok && (!keep || o->url != NULL))
+	if (ok && (!o->keep || o->url != NULL))
 		clean(&r);
 	return result(&r, ok, o->keep, (double)fab_mono_us_between(since, fab_mono_now()) / 1e6);
 }

@@ -23,9 +23,10 @@
 #include <sys/types.h>
 
 #define ATTACH_VERSION  2
-#define ATTACH_NAME_MAX 64     /* with NUL */
-#define ATTACH_IFACE    "eth0" /* as on a VM of Azure */
-#define ATTACH_TEXT_MAX 192    /* with NUL */
+#define ATTACH_NAME_MAX 64      /* with NUL */
+#define ATTACH_IFACE    "eth0"  /* as on a VM of Azure */
+#define ATTACH_BESIDE   "vnet0" /* beside the eth0 of another network (fabctl compose) */
+#define ATTACH_TEXT_MAX 192     /* with NUL */
 #define ATTACH_BACKLOG  4096
 
 #define ATTACH_BRING_TAP 1 /* status of an answer */

@@ -1,5 +1,6 @@
 #include "nvad/nva_snat.h"
 
+#include "lib/attach.h"
 #include "lib/ipnet.h"
 
 #include <stdio.h>
@@ -13,7 +14,8 @@
 	"table ip " TABLE " {\n"                                                                   \
 	"	chain out {\n"                                                                           \
 	"		type nat hook postrouting priority srcnat;\n"                                           \
-	"		oifname { \"eth0\", \"vnet0\" } ip saddr != %s ip daddr != { 10.0.0.0/8, "              \
+	"		oifname { \"" ATTACH_IFACE "\", \"" ATTACH_BESIDE                          \
+	"\" } ip saddr != %s ip daddr != { 10.0.0.0/8, "                                           \
 	"100.64.0.0/10, "                                                                          \
 	"172.16.0.0/12, 192.168.0.0/16 } snat to %s\n"                                             \
 	"	}\n"                                                                                     \

@@ -328,7 +328,7 @@ class Attach(unittest.TestCase):
         """As a VM boots; not before, and under the name that was asked for."""
         self.sidecar()
         guest = self.entry_point("--interface", "vnet0", "--", "sh", "-c",
-                                 "ip -4 -o addr show vnet0; exec sleep 60")
+                                 "ip -4 -o addr show vnet0; exec tail -f /dev/null")
         switch = self.switch()
         switch.tell("port fw 10.1.2.4 24 0")
         switch.expect("fw attached")
@@ -348,7 +348,7 @@ class Attach(unittest.TestCase):
                                         check=False).returncode, 0)
         self.assertEqual(subprocess.run(["nsenter", f"--net={self.guests / 'fw'}", *up, "eth0"],
                                         check=False).returncode, 1)
-        guest.terminate()  # it is sleep by now
+        guest.terminate()  # it is tail by now
         self.assertEqual(guest.wait(timeout=10), -signal.SIGTERM)
         switch.expect("fw detached")
 
